@@ -75,7 +75,7 @@ export function log(x: number): number {
 export function log1p(x: number): number {
   const u = 1 + x;
   if (u === 1 || u === Infinity) return x;
-  return u > 0 ? (log(u) * x) / (u - 1) : log(u);
+  return u > 0 ? log(u) * (x / (u - 1)) : log(u);
 }
 
 /** log(1 + e^x), without overflow. */

@@ -2,7 +2,7 @@
 // hold for every matrix, so that nothing later checks again: within a row no index occurs twice, and no stored value
 // is zero, NaN or infinite. A matrix whose values are all ones carries no values array.
 
-import { describe, isArrayLike, wrongType, wrongValue } from "./errors.ts";
+import { checkInteger, describe, isArrayLike, wrongType, wrongValue } from "./errors.ts";
 
 /** One sparse row. `values` absent: all ones. */
 export interface SparseVector {
@@ -15,7 +15,8 @@ export interface SparseVector {
 /** What `CSRMatrix.fromRows` takes as one row: a sparse vector, a map or pairs from index to value. */
 export type RowLike = SparseVector | ReadonlyMap<number, number> | readonly (readonly [number, number])[];
 
-const MAX_INDEX = 4294967294; // so that the number of columns is a Uint32 too
+/** The largest index a row can hold. */
+export const MAX_INDEX = 4294967294; // so that the number of columns is a Uint32 too
 
 /**
  * A sparse matrix in compressed-sparse-row form.
@@ -59,12 +60,11 @@ export class CSRMatrix {
     const at = "CSRMatrix: ";
     if (typeof init !== "object" || init === null) throw wrongType("CSRMatrix: init", "an object", init);
     const { cols, indptr, indices } = init;
-    if (!Number.isInteger(cols) || cols < 0 || cols > MAX_INDEX + 1) throw wrongValue(`${at}cols`, `an integer from 0 to ${MAX_INDEX + 1}`, cols);
+    checkInteger(`${at}cols`, cols, 0, MAX_INDEX + 1);
     if (!isArrayLike(indptr)) throw wrongType(`${at}indptr`, "an array", indptr);
     if (!isArrayLike(indices)) throw wrongType(`${at}indices`, "an array", indices);
     if (init.values != null && !isArrayLike(init.values)) throw wrongType(`${at}values`, "an array", init.values);
-    const rows = init.rows ?? Math.max(indptr.length - 1, 0);
-    if (!Number.isInteger(rows) || rows < 0) throw wrongValue(`${at}rows`, "an integer of at least 0", rows);
+    const rows = checkInteger(`${at}rows`, init.rows ?? Math.max(indptr.length - 1, 0), 0);
     if (indptr.length !== rows + 1) throw wrongValue(`${at}indptr.length`, `rows + 1 (${rows + 1})`, indptr.length);
     if (init.values != null && init.values.length !== indices.length) {
       throw wrongValue(`${at}values.length`, `indices.length (${indices.length})`, init.values.length);
@@ -125,6 +125,9 @@ export class CSRMatrix {
 
   /** Rows `start` (inclusive, default 0) to `end` (exclusive, default all) as a matrix; negative positions count from the end. */
   slice(start: number = 0, end: number = this.rows): CSRMatrix {
+    for (const position of [start, end]) {
+      if (!Number.isInteger(position) && position !== Infinity) throw wrongValue("CSRMatrix.slice: start and end", "integers", position);
+    }
     const from = Math.max(0, Math.min(this.rows, start < 0 ? this.rows + start : start));
     const to = Math.max(from, Math.min(this.rows, end < 0 ? this.rows + end : end));
     const [first, last] = [this.indptr[from], this.indptr[to]];
@@ -178,9 +181,10 @@ export class CSRMatrix {
   }
 }
 
-/** Makes a matrix of parts that are known to be sound, without checking them again. */
+/** Makes a matrix of parts that are known to be sound, without checking them again; drops values that are all ones. */
 function trusted(parts: Pick<CSRMatrix, "cols" | "indptr" | "indices" | "values">): CSRMatrix {
-  const fields = { rows: parts.indptr.length - 1, nnz: parts.indices.length, ...parts };
+  const values = parts.values !== null && isAllOnes(parts.values, 0, parts.values.length) ? null : parts.values;
+  const fields = { ...parts, rows: parts.indptr.length - 1, nnz: parts.indices.length, values };
   return Object.assign(Object.create(CSRMatrix.prototype) as object, fields) as CSRMatrix;
 }
 
@@ -198,8 +202,9 @@ function checkEntries(
       if (!(index >= 0 && index < cols) || !Number.isInteger(index)) throw wrongValue(`CSRMatrix: indices[${p}]`, `an integer from 0, below cols (${cols})`, index);
       if (values !== null) {
         if (!isFloat32(values[p])) throw badValue(`CSRMatrix: values[${p}]`, values[p]);
-        if (Math.fround(values[p]) === 0) zeroCount++;
-        if (values[p] !== 1) allOnes = false;
+        const value = Math.fround(values[p]);
+        if (value === 0) zeroCount++;
+        if (value !== 1) allOnes = false;
       }
       let seen = -1;
       if (end - start <= 32) {
@@ -256,8 +261,16 @@ export class CSRBuilder {
   #width = 0; // largest index + 1
   readonly #positions = new Map<number, number>();
 
+  /** Number of rows ended so far. */
   get rows(): number {
     return this.#rows;
+  }
+
+  /** Starts over, keeping the memory; an unfinished row is forgotten too. */
+  clear(): void {
+    this.#rows = 0;
+    this.#end = 0;
+    this.#width = 0;
   }
 
   /** Adds an entry to the row in progress. `index` is a Uint32 of at most 2^32 - 2, `value` a finite float32. */
@@ -344,28 +357,41 @@ export class CSRBuilder {
     this.endRow(place);
   }
 
+  /** The rows ended so far, as arrays that may be longer; they change with the builder. */
+  get view(): Pick<CSRMatrix, "indptr" | "indices" | "values"> {
+    return { indptr: this.#indptr, indices: this.#indices, values: this.#values };
+  }
+
+  /** A copy of the row that was ended last. */
+  lastRow(): SparseVector {
+    const [start, end] = [this.#indptr[this.#rows - 1], this.#indptr[this.#rows]];
+    const indices = this.#indices.slice(start, end);
+    const values = this.#values;
+    return values === null || isAllOnes(values, start, end) ? { indices } : { indices, values: values.slice(start, end) };
+  }
+
   /** The matrix of all rows ended so far. `cols` defaults to the largest index + 1. */
   build(cols: number | undefined, place: string): CSRMatrix {
-    if (cols !== undefined && (!Number.isInteger(cols) || cols < this.#width)) {
-      throw wrongValue(`${place}: cols`, `an integer above the largest index (${this.#width - 1})`, cols);
-    }
+    if (cols !== undefined) checkInteger(`${place}: cols`, cols, 0, MAX_INDEX + 1);
+    if (cols !== undefined && cols < this.#width) throw wrongValue(`${place}: cols`, `above the largest index (${this.#width - 1})`, cols);
     const end = this.#indptr[this.#rows];
     const values = this.#values;
     return trusted({
       cols: cols ?? this.#width,
       indptr: this.#indptr.slice(0, this.#rows + 1),
       indices: this.#indices.slice(0, end),
-      values: values === null || isAllOnes(values, end) ? null : values.slice(0, end),
+      values: values && values.slice(0, end),
     });
   }
 }
 
-function isAllOnes(values: Float32Array, end: number): boolean {
-  for (let p = 0; p < end; p++) if (values[p] !== 1) return false;
+function isAllOnes(values: Float32Array, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (values[p] !== 1) return false;
   return true;
 }
 
-function grown<T extends Uint32Array | Float32Array>(array: T): T {
+/** A copy of twice the length. */
+export function grown<T extends Uint32Array | Float32Array>(array: T): T {
   const larger = new (array.constructor as new (length: number) => T)(array.length * 2);
   larger.set(array);
   return larger;

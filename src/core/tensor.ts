@@ -12,13 +12,36 @@ export interface Tensor {
 
 /** The row stride of a matrix of `cols` columns. */
 export function strideOf(cols: number): number {
-  return (cols + 3) & ~3;
+  return Math.ceil(cols / 4) * 4;
 }
 
-/** A new matrix of zeros, (rows, cols). */
-export function zeros(rows: number, cols: number): Tensor {
-  const stride = strideOf(cols);
-  return { data: new Float32Array(rows * stride), rows, cols, stride };
+/** Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded. */
+export type Allocate = (rows: number, cols: number, stride?: number) => Tensor;
+
+/**
+ * Lays out all tensors that `build` asks for in one piece of memory, each on a 16-byte boundary. `build` runs twice,
+ * first to measure, and must ask for the same tensors both times.
+ *
+ * @throws RangeError that says how much memory was needed, if it cannot be had.
+ */
+export function allocateTogether<T>(build: (allocate: Allocate) => T): T {
+  let total = 0;
+  build((rows, cols, stride = strideOf(cols)) => {
+    total += strideOf(rows * stride);
+    return { data: new Float32Array(0), rows, cols, stride };
+  });
+  let memory: Float32Array;
+  try {
+    memory = new Float32Array(total);
+  } catch {
+    throw new RangeError(`cannot allocate ${(total * 4 / 2 ** 20).toFixed(0)} MiB for the model; use fewer features, a smaller embeddingDim or a smaller batchSize`);
+  }
+  let at = 0;
+  return build((rows, cols, stride = strideOf(cols)) => {
+    const data = memory.subarray(at, at + rows * stride);
+    at += strideOf(rows * stride);
+    return { data, rows, cols, stride };
+  });
 }
 
 /** Sets every element of `x` to `value`; the padding stays zero. */

@@ -1,0 +1,62 @@
+// The paper's Frappe benchmark. Usage: npm run bench:frappe -- FOLDER [options]
+// FOLDER holds train.libfm and valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout
+// 0.5 (pooled) and 0.2 (hidden), relu. Prints train loss, validation metrics and seconds per epoch.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Adagrad, NFM, parseLibSVM, type Metric } from "../src/index.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    k: { type: "string", default: "64" },
+    hidden: { type: "string", default: "64" },
+    loss: { type: "string", default: "squared" },
+    fm: { type: "boolean", default: false },
+    epochs: { type: "string", default: "60" },
+    lr: { type: "string", default: "0.05" },
+    batch: { type: "string", default: "128" },
+    dropout: { type: "string", default: "0.5,0.2" },
+    seed: { type: "string", default: "1" },
+  },
+});
+if (positionals.length !== 1) {
+  console.error("usage: npm run bench:frappe -- FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--seed 1]");
+  process.exit(2);
+}
+
+const [folder] = positionals;
+const read = (name: string): ReturnType<typeof parseLibSVM> => parseLibSVM(readFileSync(join(folder, name)), { cols: 5500 });
+const started = performance.now();
+const train = read("train.libfm");
+const valid = read("valid.libfm");
+console.log(`read ${train.x.rows} + ${valid.x.rows} rows in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+
+const memoryBefore = process.memoryUsage().rss;
+const [biInteraction, hidden] = values.dropout.split(",").map(Number);
+const loss = values.loss as "squared" | "log";
+const model = new NFM({
+  embeddingDim: Number(values.k),
+  hiddenUnits: values.fm ? [] : values.hidden.split(",").map(Number),
+  batchNorm: true,
+  dropout: { biInteraction, hidden },
+  loss,
+  optimizer: new Adagrad({ learningRate: Number(values.lr) }),
+  seed: Number(values.seed),
+});
+const metrics: Metric[] = loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"];
+console.log(`${values.fm ? "FM" : "NFM"}-${values.k}, ${model.backend} kernels\n\nepoch  train loss  ${metrics.map((m) => m.padStart(12)).join("  ")}  seconds`);
+const history = await model.fit(train.x, train.y, {
+  epochs: Number(values.epochs),
+  batchSize: Number(values.batch),
+  validation: valid,
+  metrics,
+  onEpoch({ epoch, loss, validation, seconds }) {
+    console.log(`${String(epoch).padStart(5)}  ${loss.toFixed(6).padStart(10)}  ${metrics.map((m) => validation![m].toFixed(5).padStart(12)).join("  ")}  ${seconds.toFixed(2).padStart(7)}`);
+  },
+});
+const best = history.epochs.find(({ epoch }) => epoch === history.bestEpoch)!;
+const seconds = history.epochs.map((record) => record.seconds).sort((a, b) => a - b);
+console.log(`\nbest epoch ${best.epoch}: ${metrics.map((m) => `${m} ${best.validation![m].toFixed(5)}`).join(", ")}`);
+console.log(`median ${seconds[seconds.length >> 1].toFixed(2)} s per epoch, validation included; ${((process.memoryUsage().rss - memoryBefore) / 2 ** 20).toFixed(0)} MiB more than before training`);

@@ -1,0 +1,80 @@
+// Feature maps: what a field may hold and which named features it stands for. One walk serves learning a vocabulary,
+// encoding and listing unseen features, so each kind of value is treated in exactly one place.
+
+import { describe, wrongType } from "../core/errors.ts";
+import { badValue, isFloat32 } from "../core/sparse.ts";
+
+/** What a field of a feature map may hold; `null` and `undefined` mean absent. */
+export type FeatureValue = number | string | boolean | null | undefined | readonly string[] | Readonly<Record<string, number>>;
+
+/**
+ * One row as people write it: field names and their values. For a model trained on sparse rows instead of feature maps,
+ * the keys are feature indices and the values numbers.
+ *
+ * @example
+ * const map: FeatureMap = { user: "ana", item: "milk", hour: 18, member: true, tags: ["cold", "white"], mix: { fat: 0.3 } };
+ */
+export type FeatureMap = Readonly<Record<string, FeatureValue>> | ReadonlyMap<string, FeatureValue> | ReadonlyMap<number, number>;
+
+/**
+ * Receives one feature: its name ("field=value", or "field" for numbers and booleans), its value, and whether the value
+ * is a number field's own, to which scaling applies. A value of 0, once scaled, means absent.
+ */
+export type FeatureVisitor = (name: string, value: number, scalable: boolean) => void;
+
+/**
+ * Visits the features of a map in the order of its fields.
+ *
+ * @param place Names the map in errors, for example `fit: x[3]`.
+ * @throws TypeError or RangeError that names the field.
+ */
+export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisitor): void {
+  if (map instanceof Map) {
+    for (const [field, value] of map as ReadonlyMap<unknown, FeatureValue>) {
+      if (typeof field !== "string") throw new TypeError(`${place}: keys must be field names, got ${describe(field)}`);
+      walkField(field, value, place, visit);
+    }
+  } else if (isPlainObject(map)) {
+    for (const field of Object.keys(map)) walkField(field, map[field] as FeatureValue, place, visit);
+  } else {
+    throw wrongType(place, "a plain object or a Map from field names to values", map);
+  }
+}
+
+function walkField(field: string, value: FeatureValue, place: string, visit: FeatureVisitor): void {
+  if (field.includes("=")) throw new RangeError(`${place}: a field name must not contain "=", got ${describe(field)}`);
+  if (typeof value === "string") {
+    visit(`${field}=${value}`, 1, false);
+  } else if (typeof value === "number") {
+    if (!isFloat32(value)) throw badValue(fieldPlace(place, field), value);
+    visit(field, value, true);
+  } else if (typeof value === "boolean") {
+    visit(field, value ? 1 : 0, false);
+  } else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      if (typeof item !== "string") throw wrongType(`${fieldPlace(place, field)}[${i}]`, "a string", item);
+      visit(`${field}=${item}`, 1, false);
+    }
+  } else if (isPlainObject(value)) {
+    for (const item of Object.keys(value)) {
+      const weight = value[item];
+      if (!isFloat32(weight)) throw badValue(fieldPlace(fieldPlace(place, field), item), weight);
+      visit(`${field}=${item}`, weight, false);
+    }
+  } else if (value != null) {
+    throw wrongType(fieldPlace(place, field), "a number, string, boolean, array of strings, object of numbers or null", value);
+  }
+}
+
+/** "place.field", or "place["some field"]" when the name is no identifier. */
+export function fieldPlace(place: string, field: string): string {
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(field) ? `${place}.${field}` : `${place}[${describe(field)}]`;
+}
+
+/** An object literal, of this realm or another; no Date, class instance or typed array. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}

@@ -1,0 +1,138 @@
+// What users pass as x - a matrix, sparse rows or feature maps - becomes one CSRMatrix here, checked once. The work is
+// a generator that yields now and then, so that `fit` can keep the event loop alive (core/cooperate.ts).
+
+import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { CSRBuilder, CSRMatrix, type SparseVector } from "../core/sparse.ts";
+import type { FeatureEncoder } from "./feature-encoder.ts";
+import type { FeatureMap } from "./feature-map.ts";
+
+/** Rows as `fit`, `predict` and the others take them. */
+export type Input = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
+
+/** How rows are read: with an encoder feature maps have field names as keys, without one feature indices. */
+export interface Reader {
+  readonly encoder: FeatureEncoder | null;
+  /** Indices must be below it; `null`: not yet known. */
+  readonly numFeatures: number | null;
+}
+
+const ROWS_PER_STEP = 64;
+
+/** Whether x is many rows rather than one. */
+export function isInput(x: unknown): x is Input {
+  return Array.isArray(x) || isMatrix(x);
+}
+
+function isMatrix(x: unknown): x is CSRMatrix {
+  return typeof x === "object" && x !== null && "indptr" in x && "indices" in x;
+}
+
+function isSparseVector(row: unknown): row is SparseVector {
+  const indices = (row as SparseVector | null | undefined)?.indices as unknown;
+  return isArrayLike(indices) && typeof (indices[0] ?? 0) === "number";
+}
+
+/** Whether the row's features are given by index: `{ indices, values? }`, or a Map whose first key is a number. */
+function isSparseRow(row: unknown): boolean {
+  return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
+}
+
+/** Checks the kind of x and returns the number of rows. */
+export function countRows(x: unknown, place: string): number {
+  if (isMatrix(x)) return isArrayLike(x.indptr) ? x.indptr.length - 1 : 0;
+  if (Array.isArray(x)) return x.length;
+  throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
+}
+
+/** Whether the rows are feature maps that need an encoder. */
+export function needsEncoder(x: Input): boolean {
+  return Array.isArray(x) && x.length > 0 && !isSparseRow(x[0]);
+}
+
+/** Learns the encoder's vocabulary from feature maps. */
+export function* learnEncoder(encoder: FeatureEncoder, x: Input, place: string): Generator<void, void> {
+  const fit = encoder.beginFit();
+  const maps = x as readonly FeatureMap[];
+  for (let i = 0; i < maps.length; i++) {
+    if (isSparseRow(maps[i])) throw wrongType(`${place}[${i}]`, "a feature map with field names, as the rows before it", maps[i]);
+    fit.add(maps[i], `${place}[${i}]`);
+    if (i % ROWS_PER_STEP === 0) yield;
+  }
+  fit.finish();
+}
+
+/** Turns any input into a matrix whose indices are below `reader.numFeatures`. */
+export function* readInput(x: Input, reader: Reader, place: string): Generator<void, CSRMatrix> {
+  if (isMatrix(x)) {
+    const matrix = x instanceof CSRMatrix ? x : new CSRMatrix(x);
+    if (reader.numFeatures !== null && matrix.cols > reader.numFeatures) checkIndices(matrix.indices, reader.numFeatures, place);
+    return matrix;
+  }
+  const builder = new CSRBuilder();
+  for (let i = 0; i < x.length; i++) {
+    readRow(builder, x[i], reader, `${place}[${i}]`);
+    if (i % ROWS_PER_STEP === 0) yield;
+  }
+  return builder.build(reader.numFeatures ?? undefined, place);
+}
+
+/** Appends one row of any kind. */
+export function readRow(builder: CSRBuilder, row: FeatureMap | SparseVector, reader: Reader, place: string): void {
+  const { encoder, numFeatures } = reader;
+  if (isSparseVector(row)) {
+    if (numFeatures !== null) checkIndices(row.indices, numFeatures, place);
+    builder.appendRow(row, place);
+  } else if (encoder !== null && !isSparseRow(row)) {
+    encoder.append(builder, row, place);
+  } else {
+    const map = readIndexMap(row, place);
+    for (const index of map.keys()) {
+      if (numFeatures !== null && index >= numFeatures) throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
+    }
+    builder.appendRow(map, place);
+  }
+}
+
+/** Reads `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
+function readIndexMap(row: unknown, place: string): ReadonlyMap<number, number> {
+  const isRecord = typeof row === "object" && row !== null && !isArrayLike(row);
+  if (!isRecord) throw wrongType(place, "a sparse vector { indices, values? } or a map from feature indices to numbers", row);
+  const map = new Map<number, number>();
+  for (const [key, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
+    const index = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
+    if (typeof index !== "number") {
+      throw wrongType(`${place}: keys`, "feature indices (this model has no encoder: it learned from sparse rows, not from feature maps with names)", key);
+    }
+    if (typeof value !== "number") throw wrongType(`${place}[${index}]`, "a number (this model has no encoder for other values)", value);
+    map.set(index, value);
+  }
+  return map;
+}
+
+function checkIndices(indices: ArrayLike<number>, numFeatures: number, place: string): void {
+  for (let p = 0; p < indices.length; p++) {
+    if (indices[p] >= numFeatures) throw wrongValue(`${place}.indices[${p}]`, `below numFeatures (${numFeatures})`, indices[p]);
+  }
+}
+
+/** Checks labels: as many as rows, each finite; `target` maps each (NaN refuses it). */
+export function readLabels(y: unknown, rows: number, place: string, target: (label: number) => number, labels: string | undefined): Float32Array {
+  if (!isArrayLike(y)) throw wrongType(place, "an array of numbers", y);
+  if (y.length !== rows) throw wrongValue(`${place}.length`, `the number of rows of x (${rows})`, y.length);
+  const targets = new Float32Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const label = y[i];
+    if (typeof label !== "number") throw wrongType(`${place}[${i}]`, "a number", label);
+    if (!Number.isFinite(Math.fround(label))) throw wrongValue(`${place}[${i}]`, "finite (in 32 bits)", label);
+    targets[i] = target(label);
+    if (Number.isNaN(targets[i])) throw wrongValue(`${place}[${i}]`, labels ?? "a label that the loss accepts", label);
+  }
+  return targets;
+}
+
+/** Checks sample weights: one per row, finite, at least 0, not all 0. */
+export function readWeights(weights: unknown, rows: number, place: string): Float32Array {
+  const read = readLabels(weights, rows, place, (weight) => (weight >= 0 ? weight : NaN), "at least 0");
+  if (rows > 0 && read.every((weight) => weight === 0)) throw wrongValue(place, "above 0 somewhere", "only zeros");
+  return read;
+}

@@ -1,0 +1,21 @@
+// What users import.
+
+export { NFM } from "./nfm.ts";
+export type { LoadOverrides, NFMOptions } from "./options.ts";
+export { CSRMatrix, type RowLike, type SparseVector } from "./core/sparse.ts";
+export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureValue } from "./data/feature-encoder.ts";
+export type { Input } from "./data/input.ts";
+export { parseLibSVM, readLibSVM } from "./data/libsvm.ts";
+export { Activation } from "./layers/activation.ts";
+export { BatchNorm } from "./layers/batch-norm.ts";
+export { Dense } from "./layers/dense.ts";
+export { Dropout } from "./layers/dropout.ts";
+export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
+export type { Tensor } from "./core/tensor.ts";
+export { maxMargin, type Loss, type LossName, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
+export { Adagrad, SGD, type Optimizer } from "./optimizers.ts";
+export type { Kernels, Update } from "./kernels/kernels.ts";
+export type { BatchEvent, EpochEvent, FitOptions, Validation } from "./training/fit-options.ts";
+export type { History } from "./training/fit.ts";
+export type { Metric } from "./training/metrics.ts";
+export type { EpochRecord } from "./training/progress.ts";

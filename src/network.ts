@@ -1,0 +1,275 @@
+// The network of section 3.1 on preallocated buffers: tables -> Bi-Interaction -> layers -> score, and back.
+//     score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx))
+// Letters: B rows of a batch, N features, K embedding dimension, H width of the last layer, T features a batch touches.
+// Whoever fills `batch` and `dScores` has checked them; nothing here checks again.
+
+import { randomKey, randomNormal, Stream, type RandomKey } from "./core/random.ts";
+import { allocateTogether, copyInto, fill, type Allocate, type Tensor } from "./core/tensor.ts";
+import { Batch } from "./data/batches.ts";
+import type { Kernels } from "./kernels/kernels.ts";
+import { biInteractionBackward, biInteractionForward } from "./layers/bi-interaction.ts";
+import { initialiseEmbedding, linearBackward, linearForward } from "./layers/embedding.ts";
+import type { Layer, LayerPass, ParameterSpec } from "./layers/layer.ts";
+
+/** What defines the network's function and initial values. */
+export interface NetworkSpec {
+  /** N. */
+  readonly numFeatures: number;
+  /** K. */
+  readonly embeddingDim: number;
+  readonly layers: readonly Layer[];
+  /** Standard deviation of the initial embeddings. */
+  readonly initStd: number;
+  readonly seed: number;
+}
+
+/** How large a batch may be, and whether buffers for the way back are needed. */
+export interface Capacity {
+  /** Most rows of a batch. */
+  readonly rows: number;
+  /** Most entries of a batch. */
+  readonly entries: number;
+  /** Null: prediction only. Otherwise what the optimizer's state starts at (null: it keeps none). */
+  readonly training: { readonly initialState: number | null } | null;
+}
+
+/** One named tensor of the model, by PyTorch's name and shape. */
+export interface Parameter {
+  readonly name: string;
+  /** Shape in the model file. */
+  readonly shape: readonly number[];
+  readonly value: Tensor;
+  /** Whether the value is the transpose of what the file has. */
+  readonly transposed: boolean;
+  /** False for running statistics. */
+  readonly trainable: boolean;
+  /** Whether the batch's touched features name the rows that move. */
+  readonly table: boolean;
+  /** Which L2 coefficient applies. */
+  readonly decay: "embedding" | "linear" | "hidden" | null;
+  /** (T, cols) for a table, else of the value's shape; null when it is not being trained. */
+  readonly gradient: Tensor | null;
+  /** The optimizer's state, of the value's shape; null without. */
+  readonly state: Tensor | null;
+  readonly init: ParameterSpec["init"];
+}
+
+/** A layer bound to its tensors: what it is given in every pass. */
+interface Stage {
+  readonly layer: Layer;
+  readonly pass: { -readonly [Field in keyof LayerPass]: LayerPass[Field] };
+}
+
+/** The buffers of a network; everything but the integer arrays lies in one piece of memory. */
+interface Buffers {
+  readonly parameters: readonly Parameter[];
+  readonly stages: readonly Stage[];
+  readonly bias: Parameter;
+  readonly linearWeight: Parameter;
+  readonly embedding: Parameter;
+  /** h; fixed to ones in a factorization machine, where it is no parameter. */
+  readonly output: Pick<Parameter, "value" | "gradient">;
+  /** sum_i w_i x_i, (B, 1). */
+  readonly linear: Tensor;
+  /** sum_i x_i v_i, (B, K). */
+  readonly sums: Tensor;
+  /** BI(Vx), (B, K), and its gradient. */
+  readonly pooled: Tensor;
+  readonly dPooled: Tensor;
+  /** What h is multiplied with, (B, H), and its gradient. */
+  readonly last: Tensor;
+  readonly dLast: Tensor;
+  readonly scores: Tensor;
+  readonly dScores: Tensor;
+}
+
+export class Network {
+  readonly spec: NetworkSpec;
+  readonly capacity: Capacity;
+  readonly kernels: Kernels;
+  /** The mini-batch to work on; whoever calls `forward` fills it. */
+  readonly batch: Batch;
+  readonly #buffers: Buffers;
+
+  /** All parameters are zero until `initialise`, or until they are copied from elsewhere. */
+  constructor(spec: NetworkSpec, capacity: Capacity, kernels: Kernels) {
+    this.spec = spec;
+    this.capacity = capacity;
+    this.kernels = kernels;
+    this.batch = new Batch(capacity.rows, capacity.entries, capacity.training ? spec.numFeatures : 0);
+    this.#buffers = allocateTogether((allocate) => layOut(spec, capacity, kernels, allocate));
+    fill(this.#buffers.output.value, 1);
+    for (const { state } of this.parameters) if (state) fill(state, capacity.training!.initialState!);
+  }
+
+  /** All named tensors, in the order of the model file. */
+  get parameters(): readonly Parameter[] {
+    return this.#buffers.parameters;
+  }
+
+  /** Scores of the batch after `forward`, (B, 1). */
+  get scores(): Tensor {
+    return this.#buffers.scores;
+  }
+
+  /** Gradient of the loss by the scores, (B, 1); whoever calls `backward` fills it. */
+  get dScores(): Tensor {
+    return this.#buffers.dScores;
+  }
+
+  /** A network of the same values with other buffers; parameters and optimizer state move over. */
+  resized(capacity: Capacity): Network {
+    const next = new Network(this.spec, capacity, this.kernels);
+    next.parameters.forEach((parameter, i) => {
+      copyInto(parameter.value, this.parameters[i].value);
+      const { state } = this.parameters[i];
+      if (parameter.state && state) copyInto(parameter.state, state);
+    });
+    return next;
+  }
+
+  /** Draws the initial values from the seed. */
+  initialise(): void {
+    const { seed, initStd } = this.spec;
+    this.parameters.forEach(({ value, init, transposed }, position) => {
+      if (value === this.#buffers.embedding.value) initialiseEmbedding(value, seed, initStd);
+      else if (typeof init === "number") fill(value, init);
+      else fillNormal(value, transposed, randomKey(seed, Stream.parameter, position), init.std);
+    });
+  }
+
+  /** Computes `scores` of the batch. `step` (training only) names this step's dropout masks. */
+  forward(training: boolean, step: number = 0): void {
+    const { kernels, batch } = this;
+    const { bias, linearWeight, embedding, output, linear, sums, pooled, last, scores, stages } = this.#buffers;
+    linearForward(kernels, batch, linearWeight.value, linear);
+    biInteractionForward(kernels, batch, embedding.value, sums, pooled);
+    stages.forEach(({ layer, pass }, position) => {
+      pass.rows = batch.rows;
+      pass.training = training;
+      if (training) pass.key = randomKey(this.spec.seed, Stream.dropout, step, position);
+      layer.forward(pass);
+    });
+    kernels.scoreForward(scores, bias.value, linear, last, output.value, 0, batch.rows);
+  }
+
+  /** Computes the gradients of all trainable parameters from `dScores`. Follows `forward(true)` on the same batch. */
+  backward(): void {
+    const { kernels, batch } = this;
+    const { bias, linearWeight, embedding, output, sums, dPooled, last, dLast, dScores, stages } = this.#buffers;
+    kernels.columnSums(bias.gradient!, dScores, batch.rows, 0, 1);
+    if (output.gradient) kernels.matmulTransposed(output.gradient, dScores, last, batch.rows, 0, 1);
+    kernels.scoreBackward(dLast, dScores, output.value, 0, batch.rows);
+    for (let i = stages.length - 1; i >= 0; i--) stages[i].layer.backward(stages[i].pass);
+    biInteractionBackward(kernels, batch, embedding.value, sums, dPooled, embedding.gradient!);
+    linearBackward(kernels, batch, dScores, linearWeight.gradient!);
+  }
+}
+
+/** The parameters that a specification asks for, without memory behind them. */
+export function describeParameters(spec: NetworkSpec, kernels: Kernels): readonly Parameter[] {
+  const noMemory: Allocate = (rows, cols, stride = cols) => ({ data: new Float32Array(0), rows, cols, stride });
+  return layOut(spec, { rows: 0, entries: 0, training: null }, kernels, noMemory).parameters;
+}
+
+/** Draws N(0, std^2) in the order of the model file's matrix, whichever way it lies in memory. */
+function fillNormal(x: Tensor, transposed: boolean, key: RandomKey, std: number): void {
+  for (let i = 0; i < x.rows; i++) {
+    for (let j = 0; j < x.cols; j++) {
+      x.data[i * x.stride + j] = std * randomNormal(key, transposed ? j * x.rows + i : i * x.cols + j);
+    }
+  }
+}
+
+function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels, allocate: Allocate): Buffers {
+  const { numFeatures, embeddingDim } = spec;
+  const { rows, training } = capacity;
+  const maxTouched = Math.min(capacity.entries, numFeatures);
+  const parameters: Parameter[] = [];
+
+  const add = (name: string, parameter: ParameterSpec, kind: Pick<Parameter, "table" | "decay">): Parameter => {
+    const [outer, inner] = parameter.shape.length === 1 ? [1, parameter.shape[0]] : parameter.shape;
+    const [height, width] = parameter.transposed ? [inner, outer] : [outer, inner];
+    const trainable = parameter.trainable ?? true;
+    const stride = kind.table && width === 1 ? 1 : undefined; // w is a column; padding would make it four
+    const added: Parameter = {
+      name,
+      shape: parameter.shape,
+      value: allocate(height, width, stride),
+      transposed: parameter.transposed ?? false,
+      trainable,
+      ...kind,
+      gradient: training && trainable ? allocate(kind.table ? maxTouched : height, width, stride) : null,
+      state: training && trainable && training.initialState !== null ? allocate(height, width, stride) : null,
+      init: parameter.init,
+    };
+    parameters.push(added);
+    return added;
+  };
+  const column = (): Tensor => allocate(rows, 1, 1);
+  const gradientLike = (x: Tensor): Tensor => (training ? allocate(x.rows, x.cols) : x);
+
+  const bias = add("bias", { shape: [1], init: 0 }, { table: false, decay: null });
+  const linearWeight = add("linear.weight", { shape: [numFeatures, 1], init: 0 }, { table: true, decay: "linear" });
+  const embedding = add("embedding.weight", { shape: [numFeatures, embeddingDim], init: { std: spec.initStd } }, { table: true, decay: "embedding" });
+
+  const pooled = allocate(rows, embeddingDim);
+  const dPooled = gradientLike(pooled);
+  let [last, dLast] = [pooled, dPooled];
+  const names = parameterPrefixes(spec.layers);
+  const stages = spec.layers.map((layer, position): Stage => {
+    const shape = layer.shape(last.cols);
+    const own: Record<string, Parameter> = {};
+    for (const [name, parameter] of Object.entries(shape.parameters ?? {})) {
+      own[name] = add(`${names[position]}.${name}`, parameter, { table: false, decay: parameter.decay ? "hidden" : null });
+    }
+    const cache: Record<string, Tensor> = {};
+    for (const [name, [height, width]] of Object.entries(shape.cache ?? {})) {
+      cache[name] = allocate(height === "batch" ? rows : height, width);
+    }
+    const [x, dX] = [last, dLast];
+    last = allocate(rows, shape.outputDim);
+    dLast = gradientLike(last);
+    return {
+      layer,
+      pass: {
+        kernels, rows: 0, training: false, key: randomKey(spec.seed, Stream.dropout), x, y: last, dY: dLast, dX,
+        parameters: pick(own, "value"),
+        gradients: pick(own, "gradient"),
+        cache,
+      },
+    };
+  });
+
+  // With batch norm and dropout alone the model is a factorization machine, whose h is fixed to ones.
+  const isFM = spec.layers.every((layer) => layer.type === "batch-norm" || layer.type === "dropout");
+  const output = isFM
+    ? { value: allocate(1, last.cols), gradient: null }
+    : add("output.weight", { shape: [1, last.cols], init: { std: Math.sqrt(2 / (last.cols + 1)) } }, { table: false, decay: "hidden" });
+  return {
+    parameters, stages, bias, linearWeight, embedding, output,
+    linear: column(), sums: allocate(rows, embeddingDim), pooled, dPooled, last, dLast, scores: column(), dScores: column(),
+  };
+}
+
+/**
+ * The layers' names in the model file: `hidden.i` for the i-th dense layer, `norms.i` for batch norm after i dense
+ * layers; `layers.position` for any other layer, and where a name is taken.
+ */
+export function parameterPrefixes(layers: readonly Layer[]): string[] {
+  const taken = new Set<string>();
+  let dense = 0;
+  return layers.map((layer, position) => {
+    let name = layer.type === "dense" ? `hidden.${dense++}` : layer.type === "batch-norm" ? `norms.${dense}` : `layers.${position}`;
+    if (taken.has(name)) name = `layers.${position}`;
+    taken.add(name);
+    return name;
+  });
+}
+
+/** One tensor of each parameter that has it, by the layer's own names. */
+function pick(own: Readonly<Record<string, Parameter>>, field: "value" | "gradient"): Record<string, Tensor> {
+  const picked: Record<string, Tensor> = {};
+  for (const [name, parameter] of Object.entries(own)) if (parameter[field]) picked[name] = parameter[field];
+  return picked;
+}

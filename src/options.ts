@@ -1,0 +1,215 @@
+// The constructor's options: what they are, how they are checked, and how they are written into a model file.
+
+import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "./core/errors.ts";
+import { FeatureEncoder } from "./data/feature-encoder.ts";
+import { Activation, ACTIVATION_NAMES } from "./layers/activation.ts";
+import { BatchNorm } from "./layers/batch-norm.ts";
+import { Dense } from "./layers/dense.ts";
+import { Dropout } from "./layers/dropout.ts";
+import type { Layer } from "./layers/layer.ts";
+import { LOSS_NAMES, lossByName, type Loss, type LossName } from "./losses.ts";
+import { Adagrad, SGD, type Optimizer } from "./optimizers.ts";
+import type { L2 } from "./training/trainer.ts";
+
+/** Options of `new NFM`. */
+export interface NFMOptions {
+  /** Length k of a feature's embedding, at least 1. Default: 64. */
+  embeddingDim?: number;
+  /** Widths of the hidden layers, each at least 1; `[]` is a factorization machine. Default: [64]. */
+  hiddenUnits?: readonly number[];
+  /** Non-linearity of every hidden layer. Default: "relu". */
+  activation?: "relu" | "tanh" | "sigmoid" | "identity";
+  /** Batch normalisation of the pooled vector and of every hidden layer. Default: true; false for `hiddenUnits: []`. */
+  batchNorm?: boolean;
+  /** Dropout rates, at least 0 and below 1, of the pooled vector and of every hidden layer. Defaults: 0.5 and 0.2. */
+  dropout?: { biInteraction?: number; hidden?: number };
+  /** Instead of the four above: any stack of layers between Bi-Interaction and the score. */
+  layers?: readonly Layer[];
+  /** What training minimises: a name, or a loss of your own. Default: "squared". */
+  loss?: LossName | Loss;
+  /** Default: new Adagrad({ learningRate: 0.05, initialAccumulator: 1e-8 }). */
+  optimizer?: Optimizer;
+  /** L2 coefficients, at least 0, of what a batch touches; `hidden` applies to weight matrices and h. Defaults: 0. */
+  l2?: { embedding?: number; linear?: number; hidden?: number };
+  /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
+  initStd?: number;
+  /** Number of features, at least 1. Default: taken from the first data. */
+  numFeatures?: number;
+  /** Turns feature maps into sparse rows: a fitted encoder is used as it is, an unfitted one tells how to learn one. */
+  encoder?: FeatureEncoder;
+  /** Everything random is a function of it; an integer from 0 to 2^53 - 1. Default: 0. */
+  seed?: number;
+  /** "auto" takes the fastest that runs here. Every backend computes the same bits. Default: "auto". */
+  backend?: "auto" | "wasm" | "js";
+}
+
+/** Checked options. */
+export interface Settings {
+  readonly embeddingDim: number;
+  readonly layers: readonly Layer[];
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly l2: L2;
+  readonly initStd: number;
+  readonly numFeatures: number | null;
+  readonly encoder: FeatureEncoder | null;
+  readonly seed: number;
+  readonly backend: "auto" | "wasm" | "js";
+  /** The options that describe the stack, for the model file. */
+  readonly stack: Pick<NFMOptions, "hiddenUnits" | "activation" | "batchNorm" | "dropout"> | null;
+}
+
+const STACK_KEYS = ["hiddenUnits", "activation", "batchNorm", "dropout"] as const;
+const KEYS = [
+  "embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "l2", "initStd", "numFeatures", "encoder", "seed", "backend",
+];
+
+/** Checks options and fills in defaults. `place` stands in errors. */
+export function readOptions(options: NFMOptions, place: string): Settings {
+  checkKeys(place, options, KEYS);
+  const { numFeatures, encoder, l2 } = options;
+  if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) throw wrongType(`${place}: encoder`, "a FeatureEncoder", encoder);
+  if (numFeatures !== undefined) checkInteger(`${place}: numFeatures`, numFeatures, 1, 2 ** 32 - 1);
+  if (numFeatures !== undefined && encoder?.fitted && encoder.numFeatures > numFeatures) {
+    throw new RangeError(`${place}: numFeatures must be at least that of the encoder (${encoder.numFeatures}), got ${numFeatures}`);
+  }
+  if (l2 !== undefined) checkKeys(`${place}: l2`, l2, ["embedding", "linear", "hidden"]);
+  const coefficient = (name: keyof L2): number => checkNumber(`${place}: l2.${name}`, l2?.[name] ?? 0, "a number of at least 0", (v) => v >= 0);
+  return {
+    embeddingDim: checkInteger(`${place}: embeddingDim`, options.embeddingDim ?? 64, 1, 65536),
+    ...readLayers(options, place),
+    loss: readLoss(options.loss ?? "squared", place),
+    optimizer: readOptimizer(options.optimizer ?? new Adagrad(), place),
+    l2: { embedding: coefficient("embedding"), linear: coefficient("linear"), hidden: coefficient("hidden") },
+    initStd: checkNumber(`${place}: initStd`, options.initStd ?? 0.01, "a number of at least 0", (v) => v >= 0),
+    numFeatures: numFeatures ?? null,
+    encoder: encoder ?? null,
+    seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
+    backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
+  };
+}
+
+function readLayers(options: NFMOptions, place: string): Pick<Settings, "layers" | "stack"> {
+  const { layers } = options;
+  if (layers === undefined) {
+    const stack = readStack(options, place);
+    return { layers: standardLayers(stack), stack };
+  }
+  const other = STACK_KEYS.find((key) => options[key] !== undefined);
+  if (other !== undefined) throw new TypeError(`${place}: layers takes the place of ${other}; give one or the other`);
+  if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array of layers", layers);
+  layers.forEach((layer: Partial<Layer> | null | undefined, i) => {
+    const whole = typeof layer?.type === "string" && [layer.shape, layer.forward, layer.backward].every((method) => typeof method === "function");
+    if (!whole) throw wrongType(`${place}: layers[${i}]`, "a Layer (type, shape, forward, backward)", layer);
+  });
+  return { layers: [...layers], stack: null };
+}
+
+function readStack(options: NFMOptions, place: string): Required<NonNullable<Settings["stack"]>> {
+  const hiddenUnits = options.hiddenUnits ?? [64];
+  if (!Array.isArray(hiddenUnits)) throw wrongType(`${place}: hiddenUnits`, "an array of widths", hiddenUnits);
+  const dropout = options.dropout ?? {};
+  checkKeys(`${place}: dropout`, dropout, ["biInteraction", "hidden"]);
+  const rate = (name: "biInteraction" | "hidden", otherwise: number): number =>
+    checkNumber(`${place}: dropout.${name}`, dropout[name] ?? otherwise, "a rate of at least 0 and below 1", (r) => r >= 0 && r < 1);
+  return {
+    hiddenUnits: hiddenUnits.map((units, i) => checkInteger(`${place}: hiddenUnits[${i}]`, units, 1, 65536)),
+    activation: checkChoice(`${place}: activation`, options.activation ?? "relu", [...ACTIVATION_NAMES, "identity"]),
+    batchNorm: checkBoolean(`${place}: batchNorm`, options.batchNorm ?? hiddenUnits.length > 0),
+    dropout: { biInteraction: rate("biInteraction", 0.5), hidden: rate("hidden", 0.2) },
+  };
+}
+
+/** The paper's stack: norm and dropout of the pooled vector, then dense, norm, activation and dropout per hidden layer. */
+function standardLayers({ hiddenUnits, activation, batchNorm, dropout }: Required<NonNullable<Settings["stack"]>>): Layer[] {
+  const norm = batchNorm ? [new BatchNorm()] : [];
+  const drop = (rate = 0): Layer[] => (rate > 0 ? [new Dropout(rate)] : []);
+  const nonLinear = activation === "identity" ? [] : [new Activation(activation)];
+  const hidden = hiddenUnits.flatMap((units): Layer[] => [new Dense(units), ...norm, ...nonLinear, ...drop(dropout.hidden)]);
+  return [...norm, ...drop(dropout.biInteraction), ...hidden];
+}
+
+function readLoss(loss: LossName | Loss, place: string): Loss {
+  if (typeof loss === "string") return lossByName(checkChoice(`${place}: loss`, loss, LOSS_NAMES));
+  const { kind, name, value, gradient } = (loss ?? {}) as Partial<Loss>;
+  const whole = (kind === "pointwise" || kind === "pairwise") && typeof name === "string" && typeof value === "function" && typeof gradient === "function";
+  if (!whole) throw wrongType(`${place}: loss`, "the name of a loss, or { kind, name, value, gradient }", loss);
+  return loss;
+}
+
+/** Checks an optimizer, which may be the user's own. */
+export function readOptimizer(optimizer: Optimizer, place: string): Optimizer {
+  const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
+  const whole = typeof name === "string" && (initialState === null || typeof initialState === "number") && typeof update === "function" && typeof toJSON === "function";
+  if (!whole) throw wrongType(`${place}: optimizer`, "an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON)", optimizer);
+  return optimizer;
+}
+
+/** The options as JSON for a model file. Losses, optimizers and layers of one's own are written by name only. */
+export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
+  const { embeddingDim, stack, layers, loss, optimizer, l2, initStd, seed } = settings;
+  return {
+    numFeatures,
+    embeddingDim,
+    ...(stack ?? { layers: layers.map((layer) => ({ type: layer.type, ...layer.toJSON?.() })) }),
+    loss: loss.name,
+    ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
+    optimizer: { name: optimizer.name, ...optimizer.toJSON() },
+    l2,
+    initStd,
+    seed,
+  };
+}
+
+/** What a model file cannot hold, given again by whoever loads it. */
+export interface LoadOverrides {
+  /** Takes the place of the saved optimizer. */
+  optimizer?: Optimizer;
+  /** Which kernels to use. Default: "auto". */
+  backend?: "auto" | "wasm" | "js";
+  /** Takes the place of the saved loss; needed for a loss of your own. */
+  loss?: LossName | Loss;
+  /** Takes the place of the saved stack; needed if it has layers of your own. */
+  layers?: readonly Layer[];
+}
+
+/** The inverse of `optionsToJSON`. Trusts nothing: everything is checked as if a user had written it. */
+export function optionsFromJSON(json: unknown, overrides: LoadOverrides, encoder: FeatureEncoder | null, place: string): NFMOptions {
+  checkKeys(place, json, [...KEYS.filter((key) => key !== "encoder" && key !== "backend"), "customLoss"]);
+  const { optimizer, layers, loss, customLoss, ...rest } = json as Record<string, unknown>;
+  if (rest.numFeatures === undefined) throw wrongType(`${place}: numFeatures`, "an integer", undefined);
+  const options = { ...rest, ...(overrides.backend ? { backend: overrides.backend } : {}), ...(encoder ? { encoder } : {}) } as NFMOptions;
+  if (overrides.layers !== undefined) {
+    for (const key of STACK_KEYS) delete options[key];
+    options.layers = overrides.layers;
+  } else if (layers !== undefined) {
+    if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array", layers);
+    options.layers = layers.map((layer: unknown, i) => layerFromJSON(layer, `${place}: layers[${i}]`));
+  }
+  if (overrides.loss === undefined && (customLoss === true || (typeof loss === "string" && !(LOSS_NAMES as readonly string[]).includes(loss)))) {
+    throw new Error(`${place}: the model was trained with a loss of its own (${JSON.stringify(loss)}); pass it as load(bytes, { loss })`);
+  }
+  const givenLoss = overrides.loss ?? (loss as LossName | undefined);
+  if (givenLoss !== undefined) options.loss = givenLoss;
+  if (overrides.optimizer !== undefined) options.optimizer = overrides.optimizer;
+  else if (optimizer !== undefined) options.optimizer = optimizerFromJSON(optimizer, `${place}: optimizer`);
+  return options;
+}
+
+function optimizerFromJSON(json: unknown, place: string): Optimizer {
+  if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
+  const { name, ...options } = json as { name?: unknown };
+  if (name === "adagrad") return new Adagrad(options);
+  if (name === "sgd") return new SGD(options);
+  throw new Error(`${place}: the model was trained with an optimizer of its own (${JSON.stringify(name)}); pass one as load(bytes, { optimizer })`);
+}
+
+function layerFromJSON(json: unknown, place: string): Layer {
+  if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
+  const { type, units, activation, rate } = json as { type?: unknown; units: number; activation: "relu"; rate: number };
+  if (type === "dense") return new Dense(units);
+  if (type === "batch-norm") return new BatchNorm();
+  if (type === "activation") return new Activation(activation);
+  if (type === "dropout") return new Dropout(rate);
+  throw new Error(`${place}: the model has a layer of its own (${JSON.stringify(type)}); pass all layers as load(bytes, { layers })`);
+}

@@ -1,0 +1,120 @@
+// The options of `fit` and `fitPairs`, and what they default to.
+
+import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import { isInput, type Input } from "../data/input.ts";
+import { METRICS, type Metric } from "./metrics.ts";
+import type { EpochRecord } from "./progress.ts";
+
+/** After an epoch. */
+export interface EpochEvent extends EpochRecord {
+  /** Epochs planned. */
+  readonly epochs: number;
+  /** Whether it is the best so far by the monitored metric. */
+  readonly best: boolean;
+}
+
+/** After a batch. */
+export interface BatchEvent {
+  readonly epoch: number;
+  /** From 1. */
+  readonly batch: number;
+  readonly batches: number;
+  /** Mean loss of the batch before its step. */
+  readonly loss: number;
+}
+
+/** Held-out data: a share of the training rows, labelled rows, or pairs. */
+export type Validation = number | { readonly x: Input; readonly y: ArrayLike<number> } | { readonly positives: Input; readonly negatives: Input };
+
+export interface FitOptions {
+  /** Passes over the data, at least 1. Default: 20. */
+  epochs?: number;
+  /** Rows (or pairs) per step, at least 1. Default: 128. */
+  batchSize?: number;
+  /** Visit the rows of each epoch in a new random order. Default: true. */
+  shuffle?: boolean;
+  /** Held-out data, measured after every epoch; a number above 0 and below 1 holds out that share of the rows. */
+  validation?: Validation;
+  /** What to measure on it, beside the loss. Default: by the loss. */
+  metrics?: readonly Metric[];
+  /** What decides which epoch is best. Default: the first of `metrics` if they are given, else "loss". */
+  monitor?: Metric | "loss";
+  /** Stop after this many epochs without improvement, at least 1. Default: never. */
+  patience?: number;
+  /** End with the parameters of the best epoch. Default: true with validation. */
+  restoreBest?: boolean;
+  /** Weight of each row, finite, at least 0; (rows). */
+  sampleWeight?: ArrayLike<number>;
+  /** Go on from where the model stands instead of starting afresh; epochs are counted on. Default: false. */
+  resume?: boolean;
+  /** Called after every epoch; false (or a promise of it) stops training. */
+  onEpoch?(event: EpochEvent): void | false | Promise<void | false>;
+  /** Called after every batch. */
+  onBatch?(event: BatchEvent): void;
+  /** Report progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
+  progress?: boolean;
+  /** Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch. */
+  signal?: AbortSignal;
+}
+
+/** Checked options with defaults filled in. */
+export interface FitSettings extends FitOptions {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly patience: number;
+  readonly restoreBest: boolean;
+  readonly resume: boolean;
+  readonly progress: boolean;
+}
+
+const KEYS = [
+  "epochs", "batchSize", "shuffle", "validation", "metrics", "monitor", "patience", "restoreBest", "sampleWeight", "resume",
+  "onEpoch", "onBatch", "progress", "signal",
+];
+
+/** Checks the options of `fit` or `fitPairs` (`caller`), all of them before anything is done. */
+export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
+  checkKeys(caller, options, caller === "fit" ? KEYS : KEYS.filter((key) => key !== "sampleWeight"));
+  const { validation, metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
+  if (validation !== undefined) checkValidation(caller, validation);
+  if (metrics !== undefined) checkMetrics(caller, metrics);
+  if (monitor !== undefined) checkChoice(`${caller}: monitor`, monitor, ["loss", ...METRICS]);
+  for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
+    if (callback !== undefined && typeof callback !== "function") throw wrongType(`${caller}: ${name}`, "a function", callback);
+  }
+  if (signal !== undefined && typeof signal?.aborted !== "boolean") throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
+  for (const [name, given] of Object.entries({ metrics, monitor, patience, restoreBest: restoreBest || undefined })) {
+    if (given !== undefined && validation === undefined) throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
+  }
+  return {
+    ...options,
+    epochs: checkInteger(`${caller}: epochs`, options.epochs ?? 20, 1),
+    batchSize: checkInteger(`${caller}: batchSize`, options.batchSize ?? 128, 1, 2 ** 24),
+    shuffle: checkBoolean(`${caller}: shuffle`, options.shuffle ?? true),
+    patience: patience === undefined ? Infinity : checkInteger(`${caller}: patience`, patience, 1),
+    restoreBest: checkBoolean(`${caller}: restoreBest`, restoreBest ?? true),
+    resume: checkBoolean(`${caller}: resume`, options.resume ?? false),
+    progress: checkBoolean(`${caller}: progress`, options.progress ?? false),
+  };
+}
+
+/** Checks a list of metrics. */
+export function checkMetrics(caller: string, metrics: readonly Metric[]): readonly Metric[] {
+  if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
+  return metrics.map((metric, i) => checkChoice(`${caller}: metrics[${i}]`, metric, METRICS));
+}
+
+function checkValidation(caller: "fit" | "fitPairs", validation: Validation): void {
+  const place = `${caller}: validation`;
+  if (typeof validation === "number") {
+    checkNumber(place, validation, "a share above 0 and below 1", (share) => share > 0 && share < 1);
+    return;
+  }
+  const keys = caller === "fit" ? ["x", "y"] : ["positives", "negatives"];
+  checkKeys(place, validation, keys);
+  const given = validation as Record<string, unknown>;
+  for (const key of keys) {
+    if (key !== "y" && !isInput(given[key])) throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
+  }
+}

@@ -1,0 +1,142 @@
+// The loop over epochs: batches in a fresh order, validation, early stopping, callbacks, progress - and back to the
+// last good epoch when anything goes wrong.
+
+import { Pacer, runPaced } from "../core/cooperate.ts";
+import type { CSRMatrix } from "../core/sparse.ts";
+import { epochOrder } from "../data/batches.ts";
+import { Checkpoints } from "./checkpoint.ts";
+import { EarlyStopping } from "./early-stopping.ts";
+import type { EpochEvent, FitSettings } from "./fit-options.ts";
+import { measure, type Metric, type Scored } from "./metrics.ts";
+import { Progress, type EpochRecord } from "./progress.ts";
+import { countExamples, weightOf, type Trainer, type TrainingData } from "./trainer.ts";
+
+/** The course of one `fit`. */
+export interface History {
+  /** One record per epoch. */
+  readonly epochs: readonly EpochRecord[];
+  /** Number of the best epoch by the monitored metric; null without validation. */
+  readonly bestEpoch: number | null;
+  /** Why training ended: all epochs done, patience run out, or a callback returned false. */
+  readonly stopped: "epochs" | "patience" | "callback";
+}
+
+/** Validation data with what to measure on it. */
+export interface ValidationPlan {
+  readonly data: TrainingData;
+  readonly metrics: readonly Metric[];
+  readonly monitor: Metric | "loss";
+}
+
+/** Trains for the given number of epochs. `caller` stands in errors. When it rejects, the trainer is as after its last complete epoch. */
+export async function runEpochs(
+  caller: string, trainer: Trainer, data: TrainingData, validation: ValidationPlan | null, settings: FitSettings, pacer: Pacer,
+): Promise<History> {
+  const { epochs, patience } = settings;
+  const stopping = new EarlyStopping(validation?.monitor ?? "loss", patience);
+  const checkpoints = new Checkpoints();
+  const progress = settings.progress ? new Progress(epochs, countExamples(data)) : null;
+  const records: EpochRecord[] = [];
+  let stopped: History["stopped"] = "epochs";
+  if (settings.resume) checkpoints.capture(trainer, false);
+  try {
+    for (let i = 0; i < epochs; i++) {
+      const start = performance.now();
+      const epoch = trainer.epochs + 1;
+      const loss = await runEpoch(caller, trainer, data, epoch, settings, progress, pacer);
+      const measured = validation && (await validate(trainer, validation, pacer));
+      const record = { epoch, loss, validation: measured, seconds: (performance.now() - start) / 1000 };
+      records.push(record);
+      trainer.epochs++;
+      const best = measured !== null && stopping.observe(epoch, measured[validation!.monitor]);
+      checkpoints.capture(trainer, best && settings.restoreBest);
+      progress?.epoch(record);
+      const event: EpochEvent = { ...record, epochs, best };
+      if ((await settings.onEpoch?.(event)) === false) stopped = "callback";
+      else if (stopping.shouldStop) stopped = "patience";
+      if (stopped !== "epochs") break;
+      throwIfAborted(settings.signal);
+    }
+  } catch (error) {
+    checkpoints.restoreLast(trainer);
+    throw error;
+  }
+  checkpoints.restoreBest(trainer);
+  return { epochs: records, bestEpoch: stopping.bestEpoch, stopped };
+}
+
+/** One pass over the data, every example once; returns the mean loss. */
+async function runEpoch(
+  caller: string, trainer: Trainer, data: TrainingData, epoch: number, settings: FitSettings, progress: Progress | null, pacer: Pacer,
+): Promise<number> {
+  const { batchSize, signal, onBatch } = settings;
+  const examples = countExamples(data);
+  const weights = data.kind === "pointwise" ? data.weights : null;
+  const order = epochOrder(examples, trainer.network.spec.seed, epoch, settings.shuffle);
+  const batches = Math.ceil(examples / batchSize);
+  let total = 0;
+  let totalWeight = 0;
+  for (let start = 0, batch = 1; start < examples; start += batchSize, batch++) {
+    const end = Math.min(start + batchSize, examples);
+    const loss = trainer.step(data, order, start, end);
+    if (!Number.isFinite(loss)) {
+      throw new Error(
+        `${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ` +
+          `a lower learningRate, smaller feature values or batchNorm usually helps. The model is as after the last good epoch`,
+      );
+    }
+    const weight = weightOf(weights, order, start, end);
+    total += loss * weight;
+    totalWeight += weight;
+    onBatch?.({ epoch, batch, batches, loss });
+    progress?.batch(end, total / totalWeight);
+    throwIfAborted(signal);
+    if (pacer.due) {
+      await pacer.rest();
+      throwIfAborted(signal);
+    }
+  }
+  return total / totalWeight;
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
+}
+
+async function validate(trainer: Trainer, { data, metrics }: ValidationPlan, pacer: Pacer): Promise<Record<string, number>> {
+  const scoreAll = (x: CSRMatrix) => runPaced(trainer.score(x, new Float32Array(x.rows)), pacer);
+  const { loss } = trainer;
+  if (data.kind === "pairwise") {
+    const [positives, negatives] = [await scoreAll(data.positives), await scoreAll(data.negatives)];
+    return { loss: meanPairLoss(trainer, positives, negatives), ...measureAll(metrics, pairsAsScored(trainer, positives, negatives)) };
+  }
+  const scores = await scoreAll(data.x);
+  const scored = { scores, targets: data.targets, loss, labelRange: trainer.labelRange };
+  return { loss: meanLoss(trainer, scored), ...measureAll(metrics, scored) };
+}
+
+/** The metrics by name. */
+export function measureAll(metrics: readonly Metric[], scored: Scored): Record<string, number> {
+  return Object.fromEntries(metrics.map((metric) => [metric, measure(metric, scored)]));
+}
+
+function meanLoss({ loss }: Trainer, { scores, targets }: Scored): number {
+  if (loss.kind !== "pointwise") return NaN;
+  let sum = 0;
+  for (let i = 0; i < scores.length; i++) sum += loss.value(scores[i], targets[i]);
+  return sum / scores.length;
+}
+
+function meanPairLoss({ loss }: Trainer, positives: Float32Array, negatives: Float32Array): number {
+  if (loss.kind !== "pairwise") return NaN;
+  let sum = 0;
+  for (let i = 0; i < positives.length; i++) sum += loss.value(positives[i] - negatives[i]);
+  return sum / positives.length;
+}
+
+function pairsAsScored({ loss, labelRange }: Trainer, positives: Float32Array, negatives: Float32Array): Scored {
+  const scores = new Float32Array(positives.length + negatives.length);
+  scores.set(positives);
+  scores.set(negatives, positives.length);
+  return { scores, targets: new Float32Array(scores.length).fill(1, 0, positives.length), loss, labelRange };
+}

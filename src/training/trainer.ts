@@ -1,0 +1,178 @@
+// Training, one mini-batch at a time: gather rows, score them, let the loss say how each score should move, carry that
+// back through the network, and move every parameter once.
+
+import type { CSRMatrix } from "../core/sparse.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { Loss } from "../losses.ts";
+import { Network, type Capacity } from "../network.ts";
+import type { Optimizer } from "../optimizers.ts";
+
+/** Rows with targets, as a pointwise loss reads them. */
+export interface PointwiseData {
+  readonly kind: "pointwise";
+  readonly x: CSRMatrix;
+  /** One per row, already mapped by the loss. */
+  readonly targets: Float32Array;
+  /** One per row, at least 0; null: all ones. */
+  readonly weights: Float32Array | null;
+}
+
+/** Row i of `positives` should score above row i of `negatives`. */
+export interface PairwiseData {
+  readonly kind: "pairwise";
+  readonly positives: CSRMatrix;
+  readonly negatives: CSRMatrix;
+}
+
+export type TrainingData = PointwiseData | PairwiseData;
+
+/** Coefficients of L2 regularisation, each at least 0. */
+export interface L2 {
+  readonly embedding: number;
+  readonly linear: number;
+  readonly hidden: number;
+}
+
+/** Number of examples: rows, or pairs. */
+export function countExamples(data: TrainingData): number {
+  return data.kind === "pointwise" ? data.x.rows : data.positives.rows;
+}
+
+/** The matrices of a data set. */
+export function matricesOf(data: TrainingData): CSRMatrix[] {
+  return data.kind === "pointwise" ? [data.x] : [data.positives, data.negatives];
+}
+
+/** A network with what it takes to train it. */
+export class Trainer {
+  network: Network;
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly l2: L2;
+  /** Steps taken so far; names the dropout masks. */
+  steps = 0;
+  /** Epochs completed so far; names the order of rows. */
+  epochs = 0;
+  /** Range of the training labels, for `rmse-clamped`. */
+  labelRange: readonly [min: number, max: number] | null = null;
+
+  constructor(network: Network, loss: Loss, optimizer: Optimizer, l2: L2) {
+    this.network = network;
+    this.loss = loss;
+    this.optimizer = optimizer;
+    this.l2 = l2;
+  }
+
+  /** Makes sure that batches of this size fit, and that the buffers for training are there if asked for. */
+  reserve(rows: number, entries: number, training: boolean): void {
+    const now = this.network.capacity;
+    if (rows <= now.rows && entries <= now.entries && (!training || now.training)) return;
+    const next: Capacity = {
+      rows: Math.max(rows, now.rows),
+      entries: Math.max(entries, now.entries),
+      training: training ? { initialState: this.optimizer.initialState } : now.training,
+    };
+    this.network = this.network.resized(next);
+  }
+
+  /** Non-trainable tensors (running statistics), which a forward pass already moves. */
+  #statistics(): Tensor[] {
+    return this.network.parameters.filter((parameter) => !parameter.trainable).map((parameter) => parameter.value);
+  }
+
+  /**
+   * One step on the examples `order[start]` to `order[end - 1]` (order null: the examples themselves).
+   *
+   * @returns The mean loss before the step. If it is not finite, nothing has changed.
+   */
+  step(data: TrainingData, order: Uint32Array | null, start: number, end: number): number {
+    const { batch } = this.network;
+    batch.clear();
+    for (const x of matricesOf(data)) batch.append(x, order, start, end);
+    batch.indexFeatures();
+    const statistics = this.#statistics();
+    const before = statistics.map(({ data }) => data.slice());
+    this.network.forward(true, this.steps);
+    const mean = data.kind === "pointwise"
+      ? this.#pointwiseLoss(data, order, start, end)
+      : this.#pairwiseLoss(end - start);
+    if (!Number.isFinite(mean)) {
+      statistics.forEach(({ data }, i) => data.set(before[i]));
+      return mean;
+    }
+    this.network.backward();
+    this.#update(data.kind === "pairwise");
+    this.steps++;
+    return mean;
+  }
+
+  /** Writes dScores for weighted mean of the losses; returns that mean, 0 when all weights are 0. */
+  #pointwiseLoss({ targets, weights }: PointwiseData, order: Uint32Array | null, start: number, end: number): number {
+    const loss = this.loss as Extract<Loss, { kind: "pointwise" }>;
+    const scores = this.network.scores.data;
+    const dScores = this.network.dScores.data;
+    const totalWeight = weightOf(weights, order, start, end);
+    let total = 0;
+    for (let i = start; i < end; i++) {
+      const example = order === null ? i : order[i];
+      const weight = weights === null ? 1 : weights[example];
+      const score = scores[i - start];
+      const target = targets[example];
+      total += weight === 0 ? 0 : weight * loss.value(score, target);
+      dScores[i - start] = weight === 0 ? 0 : (weight * loss.gradient(score, target)) / totalWeight;
+    }
+    return totalWeight === 0 ? 0 : total / totalWeight;
+  }
+
+  /** The batch holds the positives of `pairs` pairs, then their negatives. */
+  #pairwiseLoss(pairs: number): number {
+    const loss = this.loss as Extract<Loss, { kind: "pairwise" }>;
+    const scores = this.network.scores.data;
+    const dScores = this.network.dScores.data;
+    let total = 0;
+    for (let i = 0; i < pairs; i++) {
+      const difference = scores[i] - scores[pairs + i];
+      total += loss.value(difference);
+      dScores[i] = loss.gradient(difference) / pairs;
+      dScores[pairs + i] = -dScores[i];
+    }
+    return total / pairs;
+  }
+
+  /** Moves every trainable parameter once. In a pairwise loss w0 cancels: it is left alone, or rounding would make it drift. */
+  #update(pairwise: boolean): void {
+    const { kernels, parameters, batch } = this.network;
+    for (const { name, value: theta, gradient, state, table, decay } of parameters) {
+      if (gradient === null || (pairwise && name === "bias")) continue;
+      const rows = table ? batch.touched : null;
+      const count = table ? batch.touchedCount : theta.rows;
+      this.optimizer.update(kernels, { theta, state, gradient, rows, count, l2: decay === null ? 0 : this.l2[decay] });
+    }
+  }
+
+  /** Raw scores of rows `0 .. x.rows - 1` into `scores`, in batches; yields after each batch. */
+  *score(x: CSRMatrix, scores: Float32Array): Generator<void, Float32Array> {
+    for (let start = 0; start < x.rows; ) {
+      const { rows, entries } = this.network.capacity;
+      let end = start + 1;
+      while (end < x.rows && end - start < rows && x.indptr[end + 1] - x.indptr[start] <= entries) end++;
+      this.reserve(1, x.indptr[start + 1] - x.indptr[start], false);
+      const { batch } = this.network;
+      batch.clear();
+      batch.append(x, null, start, end);
+      this.network.forward(false);
+      scores.set(this.network.scores.data.subarray(0, end - start), start);
+      start = end;
+      yield;
+    }
+    return scores;
+  }
+}
+
+/** Sum of the weights of the examples, or their number. */
+export function weightOf(weights: Float32Array | null, order: Uint32Array | null, start: number, end: number): number {
+  if (weights === null) return end - start;
+  let total = 0;
+  for (let i = start; i < end; i++) total += weights[order === null ? i : order[i]];
+  return total;
+}
