@@ -38,12 +38,10 @@ export const jsKernels: Kernels = {
 
   biInteractionForward(batch, v, sums, pooled, start, end) {
     const { indptr, indices, values } = batch;
-    const { data, stride, cols } = v;
-    const whole = cols - (cols % 4);
+    const { data, stride } = v;
     for (let b = start; b < end; b++) {
       const [first, last] = [indptr[b], indptr[b + 1]];
-      const row = b * sums.stride;
-      for (let j = 0; j < whole; j += 4) {
+      for (let j = 0; j < stride; j += 4) {
         let s0 = 0, s1 = 0, s2 = 0, s3 = 0, q0 = 0, q1 = 0, q2 = 0, q3 = 0;
         for (let p = first; p < last; p++) {
           const at = indices[p] * stride + j;
@@ -55,39 +53,38 @@ export const jsKernels: Kernels = {
           s0 = f(s0 + t0); s1 = f(s1 + t1); s2 = f(s2 + t2); s3 = f(s3 + t3);
           q0 = f(q0 + f(t0 * t0)); q1 = f(q1 + f(t1 * t1)); q2 = f(q2 + f(t2 * t2)); q3 = f(q3 + f(t3 * t3));
         }
-        const out = row + j;
+        const out = b * sums.stride + j;
         sums.data[out] = s0; sums.data[out + 1] = s1; sums.data[out + 2] = s2; sums.data[out + 3] = s3;
         pooled.data[out] = 0.5 * f(f(s0 * s0) - q0); pooled.data[out + 1] = 0.5 * f(f(s1 * s1) - q1);
         pooled.data[out + 2] = 0.5 * f(f(s2 * s2) - q2); pooled.data[out + 3] = 0.5 * f(f(s3 * s3) - q3);
-      }
-      for (let j = whole; j < cols; j++) {
-        let s = 0, q = 0;
-        for (let p = first; p < last; p++) {
-          const t = values === null ? data[indices[p] * stride + j] : f(values[p] * data[indices[p] * stride + j]);
-          s = f(s + t);
-          q = f(q + f(t * t));
-        }
-        sums.data[row + j] = s;
-        pooled.data[row + j] = 0.5 * f(f(s * s) - q);
       }
     }
   },
 
   biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
     const { rows, indptr, indices, slots, values, touchedCount } = batch;
-    for (let t = 0; t < touchedCount; t++) dV.data.fill(0, t * dV.stride + start, t * dV.stride + end);
+    const [vData, out] = [v.data, dV.data];
+    for (let t = 0; t < touchedCount; t++) out.fill(0, t * dV.stride + start, t * dV.stride + end);
     for (let b = 0; b < rows; b++) {
-      const row = b * sums.stride;
-      for (let p = indptr[b]; p < indptr[b + 1]; p++) {
-        const from = indices[p] * v.stride;
-        const to = slots[p] * dV.stride;
-        if (values === null) {
-          for (let j = start; j < end; j++) dV.data[to + j] += f(f(sums.data[row + j] - v.data[from + j]) * dPooled.data[row + j]);
-        } else {
-          const x = values[p];
-          for (let j = start; j < end; j++) {
-            const rest = f(sums.data[row + j] - f(x * v.data[from + j]));
-            dV.data[to + j] += f(f(rest * dPooled.data[row + j]) * x);
+      const [first, last] = [indptr[b], indptr[b + 1]];
+      for (let j = start; j < end; j += 4) {
+        const at = b * sums.stride + j;
+        const s0 = sums.data[at], s1 = sums.data[at + 1], s2 = sums.data[at + 2], s3 = sums.data[at + 3];
+        const d0 = dPooled.data[at], d1 = dPooled.data[at + 1], d2 = dPooled.data[at + 2], d3 = dPooled.data[at + 3];
+        for (let p = first; p < last; p++) {
+          const from = indices[p] * v.stride + j;
+          const to = slots[p] * dV.stride + j;
+          if (values === null) {
+            out[to] += f(f(s0 - vData[from]) * d0);
+            out[to + 1] += f(f(s1 - vData[from + 1]) * d1);
+            out[to + 2] += f(f(s2 - vData[from + 2]) * d2);
+            out[to + 3] += f(f(s3 - vData[from + 3]) * d3);
+          } else {
+            const x = values[p];
+            out[to] += f(f(f(s0 - f(x * vData[from])) * d0) * x);
+            out[to + 1] += f(f(f(s1 - f(x * vData[from + 1])) * d1) * x);
+            out[to + 2] += f(f(f(s2 - f(x * vData[from + 2])) * d2) * x);
+            out[to + 3] += f(f(f(s3 - f(x * vData[from + 3])) * d3) * x);
           }
         }
       }
@@ -109,9 +106,19 @@ export const jsKernels: Kernels = {
   },
 
   columnSums(out, x, rows, start, end) {
-    out.data.fill(0, start, end);
-    for (let i = 0; i < rows; i++) {
-      for (let j = start; j < end; j++) out.data[j] += x.data[i * x.stride + j];
+    const { data, stride } = x;
+    let j = start;
+    for (; j + 4 <= end; j += 4) {
+      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      for (let i = 0, at = j; i < rows; i++, at += stride) {
+        s0 = f(s0 + data[at]); s1 = f(s1 + data[at + 1]); s2 = f(s2 + data[at + 2]); s3 = f(s3 + data[at + 3]);
+      }
+      out.data[j] = s0; out.data[j + 1] = s1; out.data[j + 2] = s2; out.data[j + 3] = s3;
+    }
+    for (; j < end; j++) {
+      let s = 0;
+      for (let i = 0; i < rows; i++) s = f(s + data[i * stride + j]);
+      out.data[j] = s;
     }
   },
 
@@ -126,83 +133,78 @@ export const jsKernels: Kernels = {
   },
 
   batchNormForward(y, x, norm, rows, epsilon, momentum, training, start, end) {
-    const mean = norm.mean.data;
-    const inverseStd = norm.inverseStd.data;
-    const scale = norm.scale.data;
-    const shift = norm.shift.data;
+    const [mean, inverseStd, scale, shift] = [norm.mean.data, norm.inverseStd.data, norm.scale.data, norm.shift.data];
+    const [runningMean, runningVariance] = [norm.runningMean.data, norm.runningVariance.data];
+    const { data, stride } = x;
+    const out = y.data;
     if (training) {
       const count = f(rows);
       const rate = f(momentum);
-      const variance = inverseStd; // holds the sum of squares until it is inverted below
       jsKernels.columnSums(norm.mean, x, rows, start, end);
       for (let j = start; j < end; j++) mean[j] = mean[j] / count;
-      variance.fill(0, start, end);
-      for (let i = 0; i < rows; i++) {
-        const row = i * x.stride;
-        for (let j = start; j < end; j++) {
-          const d = f(x.data[row + j] - mean[j]);
-          variance[j] += f(d * d);
-        }
-      }
+      squaredDeviations(inverseStd, x, mean, rows, start, end);
       for (let j = start; j < end; j++) {
-        const v = f(variance[j] / count);
-        norm.runningMean.data[j] += f(rate * f(mean[j] - norm.runningMean.data[j]));
-        norm.runningVariance.data[j] += f(rate * f(v - norm.runningVariance.data[j]));
-        inverseStd[j] = inverseRoot(v, epsilon);
+        const variance = f(inverseStd[j] / count);
+        runningMean[j] += f(rate * f(mean[j] - runningMean[j]));
+        runningVariance[j] += f(rate * f(variance - runningVariance[j]));
+        inverseStd[j] = inverseRoot(variance, epsilon);
       }
     } else {
       for (let j = start; j < end; j++) {
-        mean[j] = norm.runningMean.data[j];
-        inverseStd[j] = inverseRoot(norm.runningVariance.data[j], epsilon);
+        mean[j] = runningMean[j];
+        inverseStd[j] = inverseRoot(runningVariance[j], epsilon);
       }
     }
     for (let i = 0; i < rows; i++) {
-      const row = i * x.stride;
-      for (let j = start; j < end; j++) {
-        y.data[row + j] = f(f(f(x.data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
-      }
+      const row = i * stride;
+      for (let j = start; j < end; j++) out[row + j] = f(f(f(data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
     }
   },
 
   batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
-    const mean = norm.mean.data;
-    const inverseStd = norm.inverseStd.data;
+    const { data, stride } = x;
+    const [gradient, out] = [dY.data, dX.data];
     const count = f(rows);
     jsKernels.columnSums(dShift, dY, rows, start, end);
-    dScale.data.fill(0, start, end);
-    for (let i = 0; i < rows; i++) {
-      const row = i * x.stride;
-      for (let j = start; j < end; j++) {
-        dScale.data[j] += f(dY.data[row + j] * f(f(x.data[row + j] - mean[j]) * inverseStd[j]));
+    for (let j = start; j < end; j++) {
+      const mean = norm.mean.data[j];
+      const inverseStd = norm.inverseStd.data[j];
+      let sum = 0;
+      for (let i = 0, at = j; i < rows; i++, at += stride) {
+        const n = f(f(data[at] - mean) * inverseStd);
+        out[at] = n;
+        sum = f(sum + f(gradient[at] * n));
       }
-    }
-    for (let i = 0; i < rows; i++) {
-      const row = i * x.stride;
-      for (let j = start; j < end; j++) {
-        const n = f(f(x.data[row + j] - mean[j]) * inverseStd[j]);
-        const centred = f(f(dY.data[row + j] - f(dShift.data[j] / count)) - f(n * f(dScale.data[j] / count)));
-        dX.data[row + j] = f(norm.scale.data[j] * inverseStd[j]) * centred;
+      dScale.data[j] = sum;
+      const factor = f(norm.scale.data[j] * inverseStd);
+      const meanShift = f(dShift.data[j] / count);
+      const meanScale = f(sum / count);
+      for (let i = 0, at = j; i < rows; i++, at += stride) {
+        out[at] = factor * f(f(gradient[at] - meanShift) - f(out[at] * meanScale));
       }
     }
   },
 
   dropoutForward(y, mask, x, key, rate, start, end) {
-    const threshold = Math.round(rate * 4294967296);
-    const keep = f(1 / (1 - rate));
+    const [xData, yData, maskData] = [x.data, y.data, mask.data];
+    const threshold = Math.round(rate * 2147483647) | 0;
+    const factors = Float32Array.of(0, 1 / (1 - rate));
     for (let i = start; i < end; i++) {
       const row = i * x.stride;
       for (let j = 0; j < x.cols; j++) {
-        const m = randomBits(key, i * x.cols + j) >= threshold ? keep : 0;
-        mask.data[row + j] = m;
-        y.data[row + j] = x.data[row + j] * m;
+        // The sign bit of (bits - threshold) picks the factor: a branch on random bits would be mispredicted.
+        const m = factors[(((randomBits(key, i * x.cols + j) >>> 1) - threshold) >> 31) + 1];
+        maskData[row + j] = m;
+        yData[row + j] = xData[row + j] * m;
       }
     }
   },
 
   multiply(out, a, b, start, end) {
+    const [outData, aData, bData] = [out.data, a.data, b.data];
     for (let i = start; i < end; i++) {
       const row = i * a.stride;
-      for (let j = 0; j < a.cols; j++) out.data[row + j] = a.data[row + j] * b.data[row + j];
+      for (let j = 0; j < a.cols; j++) outData[row + j] = aData[row + j] * bData[row + j];
     }
   },
 
@@ -223,47 +225,67 @@ export const jsKernels: Kernels = {
   },
 
   scoreBackward(dY, dScores, h, start, end) {
+    const [out, w] = [dY.data, h.data];
     for (let i = start; i < end; i++) {
       const row = i * dY.stride;
       const dScore = dScores.data[i * dScores.stride];
-      for (let j = 0; j < dY.cols; j++) dY.data[row + j] = dScore * h.data[j];
+      for (let j = 0; j < dY.cols; j++) out[row + j] = dScore * w[j];
     }
   },
 
   adagrad(update, learningRate) {
-    const { theta, gradient, rows, count, l2 } = update;
-    const state = update.state!;
+    const { rows, count, l2 } = update;
+    const { data: theta, cols, stride } = update.theta;
+    const { data: gradient, stride: gradientStride } = update.gradient;
+    const state = update.state!.data;
     const rate = f(learningRate);
     for (let t = 0; t < count; t++) {
-      const from = t * gradient.stride;
-      const to = (rows === null ? t : rows[t]) * theta.stride;
-      for (let j = 0; j < theta.cols; j++) {
-        const g = withDecay(gradient.data[from + j], theta.data[to + j], l2);
-        const total = f(state.data[to + j] + f(g * g));
-        state.data[to + j] = total;
-        theta.data[to + j] -= f(f(rate * g) / f(Math.sqrt(total)));
+      const from = t * gradientStride;
+      const to = (rows === null ? t : rows[t]) * stride;
+      for (let j = 0; j < cols; j++) {
+        const g = withDecay(gradient[from + j], theta[to + j], l2);
+        const total = f(state[to + j] + f(g * g));
+        state[to + j] = total;
+        theta[to + j] -= f(f(rate * g) / f(Math.sqrt(total)));
       }
     }
   },
 
   sgd(update, learningRate, momentum) {
-    const { theta, state, gradient, rows, count, l2 } = update;
+    const { rows, count, l2 } = update;
+    const { data: theta, cols, stride } = update.theta;
+    const { data: gradient, stride: gradientStride } = update.gradient;
+    const velocity = update.state && update.state.data;
     const rate = f(learningRate);
     const keep = f(momentum);
     for (let t = 0; t < count; t++) {
-      const from = t * gradient.stride;
-      const to = (rows === null ? t : rows[t]) * theta.stride;
-      for (let j = 0; j < theta.cols; j++) {
-        let g = withDecay(gradient.data[from + j], theta.data[to + j], l2);
-        if (state !== null) {
-          g = f(f(keep * state.data[to + j]) + g);
-          state.data[to + j] = g;
+      const from = t * gradientStride;
+      const to = (rows === null ? t : rows[t]) * stride;
+      for (let j = 0; j < cols; j++) {
+        let g = withDecay(gradient[from + j], theta[to + j], l2);
+        if (velocity !== null) {
+          g = f(f(keep * velocity[to + j]) + g);
+          velocity[to + j] = g;
         }
-        theta.data[to + j] -= f(rate * g);
+        theta[to + j] -= f(rate * g);
       }
     }
   },
 };
+
+/** out[j] = sum over rows of (x - mean)^2, ascending. */
+function squaredDeviations(out: Float32Array, x: Tensor, mean: Float32Array, rows: number, start: number, end: number): void {
+  const { data, stride } = x;
+  for (let j = start; j < end; j += 4) {
+    const m0 = mean[j], m1 = mean[j + 1], m2 = mean[j + 2], m3 = mean[j + 3];
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    for (let i = 0, at = j; i < rows; i++, at += stride) {
+      const d0 = f(data[at] - m0), d1 = f(data[at + 1] - m1), d2 = f(data[at + 2] - m2), d3 = f(data[at + 3] - m3);
+      s0 = f(s0 + f(d0 * d0)); s1 = f(s1 + f(d1 * d1)); s2 = f(s2 + f(d2 * d2)); s3 = f(s3 + f(d3 * d3));
+    }
+    out[j] = s0; out[j + 1] = s1; out[j + 2] = s2; out[j + 3] = s3;
+  }
+}
 
 function inverseRoot(variance: number, epsilon: number): number {
   return f(1 / f(Math.sqrt(f(variance + f(epsilon)))));
@@ -275,7 +297,7 @@ function withDecay(g: number, theta: number, l2: number): number {
 
 const ACTIVATIONS: Record<ActivationName, (y: Float32Array, x: Float32Array, start: number, end: number) => void> = {
   relu(y, x, start, end) {
-    for (let i = start; i < end; i++) y[i] = x[i] <= 0 ? 0 : x[i];
+    for (let i = start; i < end; i++) y[i] = Math.max(x[i], 0);
   },
   tanh(y, x, start, end) {
     for (let i = start; i < end; i++) y[i] = tanh(x[i]);
@@ -300,9 +322,9 @@ const ACTIVATION_GRADIENTS: Record<ActivationName, ActivationGradient> = {
 };
 
 // Workspace of `product`, grown to the largest operands seen.
-let wide = new Float64Array(0); // b in float64: saves a conversion per multiplication
+let wideB = new Float64Array(0); // b in float64: saves a conversion per multiplication
 let factors = new Float64Array(0); // the elements of one row of a that take part
-let rowStarts = new Uint32Array(0); // where their rows of b start in `wide`
+let starts = new Int32Array(0); // where their rows of b start in `wideB`
 
 /**
  * c[i, j] = sum over p < depth of a(i, p) * b[p, j], plus bias[0, j]; a(i, p) = a.data[i * aRow + p * aCol].
@@ -311,44 +333,73 @@ let rowStarts = new Uint32Array(0); // where their rows of b start in `wide`
  */
 function product(c: Tensor, a: Tensor, aRow: number, aCol: number, depth: number, b: Tensor, bias: Tensor | null, start: number, end: number): void {
   const n = b.cols;
-  if (wide.length < depth * n) wide = new Float64Array(depth * n);
-  if (factors.length < depth) [factors, rowStarts] = [new Float64Array(depth), new Uint32Array(depth)];
+  if (wideB.length < depth * n) wideB = new Float64Array(depth * n);
+  if (factors.length < depth) [factors, starts] = [new Float64Array(depth), new Int32Array(depth)];
+  const skipZeros = widen(wideB, b, depth);
+  const aBits = new Int32Array(a.data.buffer, a.data.byteOffset, a.data.length);
+  for (let i = start; i < end; i++) {
+    const count = collect(a.data, aBits, i * aRow, aCol, depth, n, skipZeros, factors, starts);
+    const out = i * c.stride;
+    combineRows(c.data, out, n, wideB, factors, starts, count);
+    if (bias !== null) for (let j = 0; j < n; j++) c.data[out + j] += bias.data[j];
+  }
+}
+
+/** Copies the first `depth` rows of b without padding; returns whether all of it is finite. */
+function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
+  const { data, cols, stride } = b;
   let check = 0;
   for (let p = 0; p < depth; p++) {
-    for (let j = 0; j < n; j++) {
-      const value = b.data[p * b.stride + j];
-      wide[p * n + j] = value;
+    for (let j = 0; j < cols; j++) {
+      const value = data[p * stride + j];
+      wide[p * cols + j] = value;
       check += value * 0; // NaN once a value is not finite
     }
   }
-  const skipZeros = check === 0;
-  const whole = n - (n % 4);
-  for (let i = start; i < end; i++) {
-    let used = 0;
-    for (let p = 0; p < depth; p++) {
-      const value = a.data[i * aRow + p * aCol];
-      factors[used] = value;
-      rowStarts[used] = p * n;
-      if (value !== 0 || !skipZeros) used++;
+  return check === 0;
+}
+
+/**
+ * Lists the elements of one row of a that take part: all, or those that are not zero; returns their number. Each is
+ * written and then kept or not by a bit of arithmetic: a branch on random zeros would be mispredicted.
+ */
+function collect(
+  a: Float32Array, aBits: Int32Array, at: number, step: number, depth: number, n: number, skipZeros: boolean, factor: Float64Array, start: Int32Array,
+): number {
+  let count = 0;
+  for (let p = 0; p < depth; p++) {
+    const from = at + p * step;
+    const magnitude = skipZeros ? aBits[from] << 1 : 1; // 0 for +0 and -0 alone
+    factor[count] = a[from];
+    start[count] = p * n;
+    count += (magnitude | -magnitude) >>> 31;
+  }
+  return count;
+}
+
+/** out[at + j] = sum over q of factor[q] * wide[start[q] + j], for j < n. */
+function combineRows(out: Float32Array, at: number, n: number, wide: Float64Array, factor: Float64Array, start: Int32Array, count: number): void {
+  const whole = n - (n % 8);
+  for (let j = 0; j < whole; j += 8) {
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    for (let q = 0; q < count; q++) {
+      const x = factor[q];
+      const from = start[q] + j;
+      s0 = f(s0 + f(x * wide[from]));
+      s1 = f(s1 + f(x * wide[from + 1]));
+      s2 = f(s2 + f(x * wide[from + 2]));
+      s3 = f(s3 + f(x * wide[from + 3]));
+      s4 = f(s4 + f(x * wide[from + 4]));
+      s5 = f(s5 + f(x * wide[from + 5]));
+      s6 = f(s6 + f(x * wide[from + 6]));
+      s7 = f(s7 + f(x * wide[from + 7]));
     }
-    const out = i * c.stride;
-    for (let j = 0; j < whole; j += 4) {
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-      for (let q = 0; q < used; q++) {
-        const x = factors[q];
-        const at = rowStarts[q] + j;
-        s0 = f(s0 + f(x * wide[at]));
-        s1 = f(s1 + f(x * wide[at + 1]));
-        s2 = f(s2 + f(x * wide[at + 2]));
-        s3 = f(s3 + f(x * wide[at + 3]));
-      }
-      c.data[out + j] = s0; c.data[out + j + 1] = s1; c.data[out + j + 2] = s2; c.data[out + j + 3] = s3;
-    }
-    for (let j = whole; j < n; j++) {
-      let s = 0;
-      for (let q = 0; q < used; q++) s = f(s + f(factors[q] * wide[rowStarts[q] + j]));
-      c.data[out + j] = s;
-    }
-    if (bias !== null) for (let j = 0; j < n; j++) c.data[out + j] += bias.data[j];
+    out[at + j] = s0; out[at + j + 1] = s1; out[at + j + 2] = s2; out[at + j + 3] = s3;
+    out[at + j + 4] = s4; out[at + j + 5] = s5; out[at + j + 6] = s6; out[at + j + 7] = s7;
+  }
+  for (let j = whole; j < n; j++) {
+    let s = 0;
+    for (let q = 0; q < count; q++) s = f(s + f(factor[q] * wide[start[q] + j]));
+    out[at + j] = s;
   }
 }

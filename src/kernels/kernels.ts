@@ -101,7 +101,7 @@ export interface Kernels {
    */
   batchNormBackward(dX: Tensor, dScale: Tensor, dShift: Tensor, x: Tensor, dY: Tensor, norm: NormTensors, rows: number, start: number, end: number): void;
 
-  /** mask = random bits of element i * cols + j at least rate * 2^32 ? 1 / (1 - rate) : 0, and y = x * mask. Rows [start, end). */
+  /** mask = (upper 31 random bits of element i * cols + j) < round(rate * (2^31 - 1)) ? 0 : 1 / (1 - rate); y = x * mask. Rows [start, end). */
   dropoutForward(y: Tensor, mask: Tensor, x: Tensor, key: RandomKey, rate: number, start: number, end: number): void;
   /** out = a * b, element by element. Rows [start, end). */
   multiply(out: Tensor, a: Tensor, b: Tensor, start: number, end: number): void;
