@@ -123,13 +123,11 @@ export const jsKernels: Kernels = {
   },
 
   activationForward(name, y, x, start, end) {
-    const apply = ACTIVATIONS[name];
-    for (let i = start; i < end; i++) apply(y.data, x.data, i * x.stride, i * x.stride + x.cols);
+    ACTIVATIONS[name].forward(y, x, start, end);
   },
 
   activationBackward(name, dX, y, dY, start, end) {
-    const apply = ACTIVATION_GRADIENTS[name];
-    for (let i = start; i < end; i++) apply(dX.data, y.data, dY.data, i * y.stride, i * y.stride + y.cols);
+    ACTIVATIONS[name].backward(dX, y, dY, start, end);
   },
 
   batchNormForward(y, x, norm, rows, epsilon, momentum, training, start, end) {
@@ -295,30 +293,63 @@ function withDecay(g: number, theta: number, l2: number): number {
   return l2 === 0 ? g : f(g + f(f(l2) * theta));
 }
 
-const ACTIVATIONS: Record<ActivationName, (y: Float32Array, x: Float32Array, start: number, end: number) => void> = {
-  relu(y, x, start, end) {
-    for (let i = start; i < end; i++) y[i] = Math.max(x[i], 0);
+/** The bits of a tensor's floats, for choices without a branch: one on random signs would be mispredicted half the time. */
+function bitsOf(x: Tensor): Int32Array {
+  return new Int32Array(x.data.buffer, x.data.byteOffset, x.data.length);
+}
+
+const MINUS_INFINITY = -0x800000; // as bits; negative numbers have bits up to it, negative NaNs above
+const INFINITY = 0x7f800000;
+
+/** relu(x) = x > 0 ? x : 0, and NaN for NaN. */
+const relu: Activation = {
+  forward(y, x, start, end) {
+    const [from, to] = [bitsOf(x), bitsOf(y)];
+    for (let i = start; i < end; i++) {
+      for (let at = i * x.stride, last = at + x.cols; at < last; at++) {
+        const bits = from[at];
+        const isNegative = (bits >> 31) & ~((MINUS_INFINITY - bits) >> 31); // -1 or 0
+        to[at] = bits & ~isNegative;
+      }
+    }
   },
-  tanh(y, x, start, end) {
-    for (let i = start; i < end; i++) y[i] = tanh(x[i]);
-  },
-  sigmoid(y, x, start, end) {
-    for (let i = start; i < end; i++) y[i] = sigmoid(x[i]);
+  backward(dX, y, dY, start, end) {
+    const [out, gradient, from] = [bitsOf(dX), bitsOf(dY), bitsOf(y)];
+    for (let i = start; i < end; i++) {
+      for (let at = i * y.stride, last = at + y.cols; at < last; at++) {
+        const bits = from[at];
+        const isPositive = (-bits >> 31) & ~(bits >> 31) & ~((INFINITY - bits) >> 31);
+        out[at] = gradient[at] & isPositive;
+      }
+    }
   },
 };
 
-type ActivationGradient = (dX: Float32Array, y: Float32Array, dY: Float32Array, start: number, end: number) => void;
+interface Activation {
+  forward(y: Tensor, x: Tensor, start: number, end: number): void;
+  backward(dX: Tensor, y: Tensor, dY: Tensor, start: number, end: number): void;
+}
 
-const ACTIVATION_GRADIENTS: Record<ActivationName, ActivationGradient> = {
-  relu(dX, y, dY, start, end) {
-    for (let i = start; i < end; i++) dX[i] = y[i] > 0 ? dY[i] : 0;
-  },
-  tanh(dX, y, dY, start, end) {
-    for (let i = start; i < end; i++) dX[i] = dY[i] * f(1 - f(y[i] * y[i]));
-  },
-  sigmoid(dX, y, dY, start, end) {
-    for (let i = start; i < end; i++) dX[i] = dY[i] * f(y[i] * f(1 - y[i]));
-  },
+/** An activation by its function and its derivative in terms of y. */
+function smooth(apply: (x: number) => number, derivative: (y: number) => number): Activation {
+  return {
+    forward(y, x, start, end) {
+      for (let i = start; i < end; i++) {
+        for (let at = i * x.stride, last = at + x.cols; at < last; at++) y.data[at] = apply(x.data[at]);
+      }
+    },
+    backward(dX, y, dY, start, end) {
+      for (let i = start; i < end; i++) {
+        for (let at = i * y.stride, last = at + y.cols; at < last; at++) dX.data[at] = dY.data[at] * derivative(y.data[at]);
+      }
+    },
+  };
+}
+
+const ACTIVATIONS: Record<ActivationName, Activation> = {
+  relu,
+  tanh: /* @__PURE__ */ smooth(tanh, (y) => f(1 - f(y * y))),
+  sigmoid: /* @__PURE__ */ smooth(sigmoid, (y) => f(y * f(1 - y))),
 };
 
 // Workspace of `product`, grown to the largest operands seen.
@@ -336,7 +367,7 @@ function product(c: Tensor, a: Tensor, aRow: number, aCol: number, depth: number
   if (wideB.length < depth * n) wideB = new Float64Array(depth * n);
   if (factors.length < depth) [factors, starts] = [new Float64Array(depth), new Int32Array(depth)];
   const skipZeros = widen(wideB, b, depth);
-  const aBits = new Int32Array(a.data.buffer, a.data.byteOffset, a.data.length);
+  const aBits = bitsOf(a);
   for (let i = start; i < end; i++) {
     const count = collect(a.data, aBits, i * aRow, aCol, depth, n, skipZeros, factors, starts);
     const out = i * c.stride;
