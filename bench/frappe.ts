@@ -1,4 +1,4 @@
-// The paper's Frappe benchmark. Usage: npm run bench:frappe -- FOLDER [options]
+// The paper's Frappe benchmark. Usage: npm run bench -- frappe FOLDER [options]
 // FOLDER holds train.libfm and valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout
 // 0.5 (pooled) and 0.2 (hidden), relu. Prints train loss, validation metrics and seconds per epoch.
 
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
   },
 });
 if (positionals.length !== 1) {
-  console.error("usage: npm run bench:frappe -- FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--seed 1]");
+  console.error("usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--seed 1]");
   process.exit(2);
 }
 

@@ -1,5 +1,5 @@
 // Seconds per training epoch on the Frappe setting, the library beside the straightforward version, in turn in one run.
-// Usage: npm run bench:train -- [FOLDER with train.libfm; else generated rows of the same shape] [--epochs 3]
+// Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same shape] [--epochs 3]
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,6 +3,7 @@
 //
 // Letters: B rows of the batch, N features, K columns, T touched features (the distinct features of a batch).
 // Ranges [start, end) select rows or columns of what a kernel writes: work is split over outputs, never over sums.
+// Ranges of columns start at multiples of 4. A kernel may compute the padding of rows as well: zeros give zeros.
 
 import type { RandomKey } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";

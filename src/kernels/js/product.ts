@@ -1,0 +1,88 @@
+// The matrix product in plain JavaScript: every sum in the contract's order, with eight columns in registers.
+
+import { bitsOf, type Tensor } from "../../core/tensor.ts";
+
+const f = Math.fround;
+
+// Workspace of `product`, grown to the largest operands seen.
+let wideB = new Float64Array(0); // b in float64: saves a conversion per multiplication
+let factors = new Float64Array(0); // the elements of one row of a that take part
+let starts = new Int32Array(0); // where their rows of b start in `wideB`
+
+/**
+ * c[i, j] = sum over p < depth of a(i, p) * b[p, j], plus bias[0, j]; a(i, p) = a.data[i * aRow + p * aCol].
+ * Zeros of a (half of it, after dropout or relu) are left out: from a sum that starts at +0, adding a zero changes no
+ * bit - as long as b is finite, which is why that is checked first.
+ */
+export function product(c: Tensor, a: Tensor, aRow: number, aCol: number, depth: number, b: Tensor, bias: Tensor | null, start: number, end: number): void {
+  const n = b.cols;
+  if (wideB.length < depth * n) wideB = new Float64Array(depth * n);
+  if (factors.length < depth) [factors, starts] = [new Float64Array(depth), new Int32Array(depth)];
+  const skipZeros = widen(wideB, b, depth);
+  const aBits = bitsOf(a);
+  for (let i = start; i < end; i++) {
+    const count = collect(a.data, aBits, i * aRow, aCol, depth, n, skipZeros, factors, starts);
+    const out = i * c.stride;
+    combineRows(c.data, out, n, wideB, factors, starts, count);
+    if (bias !== null) for (let j = 0; j < n; j++) c.data[out + j] += bias.data[j];
+  }
+}
+
+/** Copies the first `depth` rows of b without padding; returns whether all of it is finite. */
+function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
+  const { data, cols, stride } = b;
+  let check = 0;
+  for (let p = 0; p < depth; p++) {
+    for (let j = 0; j < cols; j++) {
+      const value = data[p * stride + j];
+      wide[p * cols + j] = value;
+      check += value * 0; // NaN once a value is not finite
+    }
+  }
+  return check === 0;
+}
+
+/**
+ * Lists the elements of one row of a that take part: all, or those that are not zero; returns their number. Each is
+ * written and then kept or not by a bit of arithmetic: a branch on random zeros would be mispredicted.
+ */
+function collect(
+  a: Float32Array, aBits: Int32Array, at: number, step: number, depth: number, n: number, skipZeros: boolean, factor: Float64Array, start: Int32Array,
+): number {
+  let count = 0;
+  for (let p = 0; p < depth; p++) {
+    const from = at + p * step;
+    const magnitude = skipZeros ? aBits[from] << 1 : 1; // 0 for +0 and -0 alone
+    factor[count] = a[from];
+    start[count] = p * n;
+    count += (magnitude | -magnitude) >>> 31;
+  }
+  return count;
+}
+
+/** out[at + j] = sum over q of factor[q] * wide[start[q] + j], for j < n. */
+function combineRows(out: Float32Array, at: number, n: number, wide: Float64Array, factor: Float64Array, start: Int32Array, count: number): void {
+  const whole = n - (n % 8);
+  for (let j = 0; j < whole; j += 8) {
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    for (let q = 0; q < count; q++) {
+      const x = factor[q];
+      const from = start[q] + j;
+      s0 = f(s0 + f(x * wide[from]));
+      s1 = f(s1 + f(x * wide[from + 1]));
+      s2 = f(s2 + f(x * wide[from + 2]));
+      s3 = f(s3 + f(x * wide[from + 3]));
+      s4 = f(s4 + f(x * wide[from + 4]));
+      s5 = f(s5 + f(x * wide[from + 5]));
+      s6 = f(s6 + f(x * wide[from + 6]));
+      s7 = f(s7 + f(x * wide[from + 7]));
+    }
+    out[at + j] = s0; out[at + j + 1] = s1; out[at + j + 2] = s2; out[at + j + 3] = s3;
+    out[at + j + 4] = s4; out[at + j + 5] = s5; out[at + j + 6] = s6; out[at + j + 7] = s7;
+  }
+  for (let j = whole; j < n; j++) {
+    let s = 0;
+    for (let q = 0; q < count; q++) s = f(s + f(factor[q] * wide[start[q] + j]));
+    out[at + j] = s;
+  }
+}
