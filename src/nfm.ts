@@ -3,20 +3,23 @@
 // users pass into sparse rows, network.ts computes scores and gradients, training/ moves the parameters.
 
 import { Pacer, runAtOnce, runPaced } from "./core/cooperate.ts";
-import { checkKeys, wrongType, wrongValue } from "./core/errors.ts";
-import { randomKey, randomPermutation, Stream } from "./core/random.ts";
-import { CSRBuilder, type CSRMatrix, type SparseVector } from "./core/sparse.ts";
+import { checkKeys, wrongValue } from "./core/errors.ts";
+import { CSRBuilder, type SparseVector } from "./core/sparse.ts";
 import { toPacked } from "./core/tensor.ts";
 import { maxEntries } from "./data/batches.ts";
-import { FeatureEncoder } from "./data/feature-encoder.ts";
+import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap } from "./data/feature-map.ts";
-import { countRows, isInput, learnEncoder, needsEncoder, readInput, readLabels, readRow, readWeights, type Input, type Reader } from "./data/input.ts";
+import { checkInput, countRows, isInput, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import { chooseKernels } from "./kernels/backend.ts";
 import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
 import { Network, type Capacity } from "./network.ts";
 import { readOptions, type LoadOverrides, type NFMOptions, type Settings } from "./options.ts";
-import { checkMetrics, readFitOptions, type FitOptions } from "./training/fit-options.ts";
-import { measureAll, runEpochs, type History, type ValidationPlan } from "./training/fit.ts";
+import {
+  exampleCount, labelledExamples, makeReader, pairedExamples, planValidation, readExamples, readTargets, splitExamples, validationExamples,
+  widenRange, widthOf, type Examples,
+} from "./training/examples.ts";
+import { checkMetrics, readFitOptions, type FitOptions, type FitSettings } from "./training/fit-options.ts";
+import { measureAll, runEpochs, type History } from "./training/fit.ts";
 import { checkMetric, defaultMetrics, type Metric } from "./training/metrics.ts";
 import { countExamples, matricesOf, Trainer, type TrainingData } from "./training/trainer.ts";
 
@@ -25,11 +28,6 @@ interface Model {
   readonly trainer: Trainer;
   readonly encoder: FeatureEncoder | null;
 }
-
-/** Training examples as the user passes them, under the names the errors use. */
-type Examples =
-  | { readonly kind: "pointwise"; readonly x: Input; readonly targets: Float32Array; readonly weights: Float32Array | null }
-  | { readonly kind: "pairwise"; readonly positives: Input; readonly negatives: Input };
 
 /**
  * A Neural Factorization Machine.
@@ -65,11 +63,7 @@ export class NFM {
   async fit(x: Input, y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
     this.#requireLoss("fit", "pointwise");
     const settings = readFitOptions("fit", options);
-    const rows = countRows(x, "fit: x");
-    const targets = this.#targets("fit: y", y, rows);
-    const { sampleWeight } = settings;
-    const weights = sampleWeight === undefined ? null : readWeights(sampleWeight, rows, "fit: sampleWeight");
-    return this.#fit("fit", { kind: "pointwise", x, targets, weights }, rows, settings);
+    return this.#fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight), settings);
   }
 
   /**
@@ -81,7 +75,7 @@ export class NFM {
   async fitPairs(positives: Input, negatives: Input, options: FitOptions = {}): Promise<History> {
     this.#requireLoss("fitPairs", "pairwise");
     const settings = readFitOptions("fitPairs", options);
-    return this.#fit("fitPairs", { kind: "pairwise", positives, negatives }, this.#countPairs("fitPairs", positives, negatives), settings);
+    return this.#fit("fitPairs", pairedExamples("fitPairs: ", positives, negatives), settings);
   }
 
   /**
@@ -94,18 +88,13 @@ export class NFM {
   partialFit(x: Input, y: ArrayLike<number>, options: { sampleWeight?: ArrayLike<number> } = {}): number {
     this.#requireLoss("partialFit", "pointwise");
     checkKeys("partialFit", options, ["sampleWeight"]);
-    const rows = countRows(x, "partialFit: x");
-    const targets = this.#targets("partialFit: y", y, rows);
-    const { sampleWeight } = options;
-    const weights = sampleWeight === undefined ? null : readWeights(sampleWeight, rows, "partialFit: sampleWeight");
-    return this.#partialFit("partialFit", { kind: "pointwise", x, targets, weights }, rows);
+    return this.#partialFit("partialFit", labelledExamples("partialFit: ", this.#settings.loss, x, y, options.sampleWeight));
   }
 
   /** `partialFit` for a pairwise loss. */
   partialFitPairs(positives: Input, negatives: Input): number {
     this.#requireLoss("partialFitPairs", "pairwise");
-    const pairs = this.#countPairs("partialFitPairs", positives, negatives);
-    return this.#partialFit("partialFitPairs", { kind: "pairwise", positives, negatives }, pairs);
+    return this.#partialFit("partialFitPairs", pairedExamples("partialFitPairs: ", positives, negatives));
   }
 
   /**
@@ -126,7 +115,7 @@ export class NFM {
       const score = this.#scoreOne(model, x, "predict: x");
       return link ? Math.fround(link(score)) : score;
     }
-    const scores = this.#scoreAll(model, x, "predict: x");
+    const scores = this.#scoreAll(model, checkInput(x, "predict: x"), "predict: x");
     return link ? scores.map(link) : scores;
   }
 
@@ -140,9 +129,10 @@ export class NFM {
     const model = this.#ready("evaluate");
     checkMetrics("evaluate", metrics);
     const { loss, labelRange } = model.trainer;
-    const targets = this.#targets("evaluate: y", y, countRows(x, "evaluate: x"));
+    const input = checkInput(x, "evaluate: x");
+    const targets = readTargets("evaluate: y", loss, y, countRows(input));
     for (const metric of metrics) checkMetric(metric, { targets, loss, labelRange }, "evaluate");
-    return measureAll(metrics, { scores: this.#scoreAll(model, x, "evaluate: x"), targets, loss, labelRange });
+    return measureAll(metrics, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, loss, labelRange });
   }
 
   /**
@@ -205,58 +195,68 @@ export class NFM {
     return { shape: found.shape, data: toPacked(found.value, found.transposed) };
   }
 
-  async #fit(caller: string, examples: Examples, count: number, options: ReturnType<typeof readFitOptions>): Promise<History> {
-    this.#begin(caller, count);
-    const previous = this.#model;
+  async #fit(caller: "fit" | "fitPairs", examples: Examples, settings: FitSettings): Promise<History> {
+    this.#begin(caller, examples);
+    const { batchSize, resume, validation } = settings;
+    const { seed, loss, encoder: givenEncoder, numFeatures: givenFeatures } = this.#settings;
+    const place = `${caller}: `;
+    let [kept, heldOut]: [Examples, Examples | null] = [examples, null];
+    if (typeof validation === "number") [kept, heldOut] = splitExamples(place, examples, validation, seed);
+    else if (validation !== undefined) heldOut = validationExamples(place, loss, validation);
+    const previous = resume ? this.#ready(caller) : this.#model;
     this.#fitting = true;
     try {
       const pacer = new Pacer();
-      const { batchSize, resume, validation } = options;
-      const share = typeof validation === "number" ? validation : 0;
-      const [kept, heldOut] = share > 0 ? this.#split(caller, examples, count, share) : [examples, null];
-      const read = <T>(work: Generator<void, T>): Promise<T> => runPaced(work, pacer);
-      const reader = resume ? readerOf(this.#ready(caller)) : await read(this.#makeReader(caller, kept));
-      const data = await read(readExamples(caller, kept, reader));
-      const encoder = reader.encoder;
-      const numFeatures = reader.numFeatures ?? Math.max(...matricesOf(data).map((x) => x.cols));
-      const labelRange = resume ? widen(previous!.trainer.labelRange, data) : widen(null, data);
-      const plan = validation === undefined ? null : await read(this.#plan(caller, heldOut, options, { encoder, numFeatures }, labelRange));
-      const batchRows = Math.min(batchSize, countExamples(data));
-      const [rows, entries] = [batchRows * matricesOf(data).length, maxEntries(matricesOf(data), batchRows)];
-      if (!resume) this.#model = { trainer: this.#newTrainer(numFeatures, { rows, entries, training: this.#training }, caller), encoder };
-      const { trainer } = this.#model!;
-      trainer.reserve(rows, entries, true);
+      const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
+      const data = await runPaced(readExamples(place, kept, reader), pacer);
+      const numFeatures = reader.numFeatures ?? widthOf(data);
+      const labelRange = widenRange(resume ? previous!.trainer.labelRange : null, data);
+      const plan = heldOut && (await runPaced(planValidation(place, heldOut, settings, { ...reader, numFeatures }, loss, labelRange), pacer));
+      const capacity = this.#capacityFor(data, batchSize);
+      const model = resume ? previous! : { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
+      const { trainer } = model;
+      trainer.reserve(capacity.rows, capacity.entries, true);
+      const before = { labelRange: trainer.labelRange, epochs: trainer.epochs };
       trainer.labelRange = labelRange;
-      const done = trainer.epochs;
+      this.#model = model;
       try {
-        this.#history = await runEpochs(caller, trainer, data, plan, options, pacer);
+        return (this.#history = await runEpochs(caller, trainer, data, plan, settings, pacer));
       } catch (error) {
-        if (trainer.epochs === done) this.#model = previous;
+        if (trainer.epochs === before.epochs) {
+          trainer.labelRange = before.labelRange;
+          this.#model = previous;
+        }
         throw error;
       }
-      return this.#history;
     } finally {
       this.#fitting = false;
     }
   }
 
-  #partialFit(caller: string, examples: Examples, count: number): number {
-    this.#begin(caller, count);
+  #partialFit(caller: string, examples: Examples): number {
+    this.#begin(caller, examples);
+    const { encoder, numFeatures: givenFeatures } = this.#settings;
     const started = this.#started();
-    const reader = started ? readerOf(started) : runAtOnce(this.#makeReader(caller, examples));
-    const data = runAtOnce(readExamples(caller, examples, reader));
-    const [rows, entries] = [matricesOf(data).length * count, maxEntries(matricesOf(data), count)];
-    const numFeatures = reader.numFeatures ?? Math.max(...matricesOf(data).map((x) => x.cols));
-    const capacity = { rows, entries, training: this.#training };
-    const model = started ?? { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
-    model.trainer.reserve(rows, entries, true);
+    const reader = started ? readerOf(started) : runAtOnce(makeReader(`${caller}: `, examples, encoder, givenFeatures));
+    const data = runAtOnce(readExamples(`${caller}: `, examples, reader));
+    const count = countExamples(data);
+    const capacity = this.#capacityFor(data, count);
+    const model = started ?? { trainer: this.#newTrainer(reader.numFeatures ?? widthOf(data), capacity, caller), encoder: reader.encoder };
+    model.trainer.reserve(capacity.rows, capacity.entries, true);
     const loss = model.trainer.step(data, null, 0, count);
     if (!Number.isFinite(loss)) {
       throw new Error(`${caller}: the loss of these rows is ${loss}; nothing has changed. Check the scale of their values, or lower learningRate`);
     }
-    model.trainer.labelRange = widen(model.trainer.labelRange, data);
+    model.trainer.labelRange = widenRange(model.trainer.labelRange, data);
     this.#model = model;
     return loss;
+  }
+
+  /** Room for any batch of these data. */
+  #capacityFor(data: TrainingData, batchSize: number): Capacity {
+    const examples = Math.min(batchSize, countExamples(data));
+    const matrices = matricesOf(data);
+    return { rows: examples * matrices.length, entries: maxEntries(matrices, examples), training: this.#training };
   }
 
   get #training(): Capacity["training"] {
@@ -287,9 +287,9 @@ export class NFM {
     return model;
   }
 
-  #begin(caller: string, count: number): void {
+  #begin(caller: string, examples: Examples): void {
     if (this.#fitting) throw new Error(`${caller}: this model is being fitted; await that first`);
-    if (count === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
+    if (exampleCount(examples) === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
   }
 
   #requireLoss(caller: string, kind: "pointwise" | "pairwise"): void {
@@ -297,62 +297,6 @@ export class NFM {
     if (loss.kind === kind) return;
     const other = kind === "pointwise" ? `${caller}Pairs` : caller.replace("Pairs", "");
     throw new Error(`${caller}: the ${loss.name} loss is ${loss.kind}; use ${other}, or another loss`);
-  }
-
-  #targets(place: string, y: ArrayLike<number>, rows: number): Float32Array {
-    const { loss } = this.#settings;
-    const map = loss.kind === "pointwise" && loss.target ? loss.target.bind(loss) : (label: number) => label;
-    return readLabels(y, rows, place, map, loss.kind === "pointwise" ? loss.labels : undefined);
-  }
-
-  #countPairs(caller: string, positives: Input, negatives: Input): number {
-    const [count, other] = [countRows(positives, `${caller}: positives`), countRows(negatives, `${caller}: negatives`)];
-    if (other !== count) throw wrongValue(`${caller}: negatives`, `as many rows as positives (${count})`, other);
-    return count;
-  }
-
-  /** Decides how rows are read: learns an encoder if the data are feature maps and none was given. */
-  *#makeReader(caller: string, examples: Examples): Generator<void, Reader> {
-    const { encoder: given, numFeatures } = this.#settings;
-    if (given?.fitted) return { encoder: given, numFeatures: numFeatures ?? given.numFeatures };
-    const [x, place] = examples.kind === "pointwise" ? [examples.x, `${caller}: x`] : [examples.positives, `${caller}: positives`];
-    if (!needsEncoder(x) || (given === null && numFeatures !== null)) {
-      if (given) throw wrongType(place, "feature maps, for the encoder to learn from", x);
-      return { encoder: null, numFeatures };
-    }
-    const encoder = new FeatureEncoder(given?.options);
-    yield* learnEncoder(encoder, examples.kind === "pointwise" ? x : [...(x as FeatureMap[]), ...(examples.negatives as FeatureMap[])], place);
-    if (numFeatures !== null && encoder.numFeatures > numFeatures) throw wrongValue("NFM: numFeatures", `at least the number of features in the data (${encoder.numFeatures})`, numFeatures);
-    return { encoder, numFeatures: numFeatures ?? encoder.numFeatures };
-  }
-
-  /** Holds out a random share of the examples, the same under the same seed. */
-  #split(caller: string, examples: Examples, count: number, share: number): [kept: Examples, heldOut: Examples] {
-    const size = Math.max(1, Math.round(count * share));
-    if (size >= count) throw wrongValue(`${caller}: validation`, `a share that leaves rows to train on (of ${count})`, share);
-    const order = randomPermutation(randomKey(this.#settings.seed, Stream.split), count);
-    return [takeExamples(examples, order.slice(size).sort()), takeExamples(examples, order.slice(0, size).sort())];
-  }
-
-  /** Reads the validation data and settles what to measure on it. */
-  *#plan(caller: string, heldOut: Examples | null, options: FitOptions, reader: Reader, labelRange: Trainer["labelRange"]): Generator<void, ValidationPlan> {
-    const { loss } = this.#settings;
-    const place = `${caller}: validation`;
-    const given = options.validation as Exclude<FitOptions["validation"], number | undefined>;
-    let examples = heldOut;
-    if (examples === null && "x" in given) {
-      examples = { kind: "pointwise", x: given.x, targets: this.#targets(`${place}.y`, given.y, countRows(given.x, `${place}.x`)), weights: null };
-    } else if (examples === null && "positives" in given) {
-      this.#countPairs(place, given.positives, given.negatives);
-      examples = { kind: "pairwise", ...given };
-    }
-    const data = yield* readExamples(caller, examples!, reader, heldOut ? "" : "validation.");
-    if (countExamples(data) === 0) throw new RangeError(`${place} needs at least one row, got 0`);
-    const monitor = options.monitor ?? options.metrics?.[0] ?? "loss";
-    const metrics = [...new Set([...(options.metrics ?? defaultMetrics(loss)), ...(monitor === "loss" ? [] : [monitor])])];
-    const targets = data.kind === "pointwise" ? data.targets : Float32Array.of(1, 0);
-    for (const metric of metrics) checkMetric(metric, { targets, loss, labelRange }, place);
-    return { data, metrics, monitor };
   }
 
   #scoreAll({ trainer, encoder }: Model, x: Input, place: string): Float32Array {
@@ -375,30 +319,4 @@ export class NFM {
 
 function readerOf({ trainer, encoder }: Model): Reader {
   return { encoder, numFeatures: trainer.network.spec.numFeatures };
-}
-
-/** Turns examples into matrices. */
-function* readExamples(caller: string, examples: Examples, reader: Reader, prefix: string = ""): Generator<void, TrainingData> {
-  if (examples.kind === "pointwise") return { ...examples, x: yield* readInput(examples.x, reader, `${caller}: ${prefix}x`) };
-  const positives = yield* readInput(examples.positives, reader, `${caller}: ${prefix}positives`);
-  const negatives = yield* readInput(examples.negatives, reader, `${caller}: ${prefix}negatives`);
-  return { kind: "pairwise", positives, negatives };
-}
-
-function takeExamples(examples: Examples, rows: Uint32Array): Examples {
-  const take = (x: Input): Input => (Array.isArray(x) ? Array.from(rows, (row) => x[row] as FeatureMap) : (x as CSRMatrix).take(rows));
-  if (examples.kind === "pairwise") return { kind: "pairwise", positives: take(examples.positives), negatives: take(examples.negatives) };
-  const { x, targets, weights } = examples;
-  return { kind: "pointwise", x: take(x), targets: Float32Array.from(rows, (row) => targets[row]), weights: weights && Float32Array.from(rows, (row) => weights[row]) };
-}
-
-/** The range of the labels seen so far. */
-function widen(range: Trainer["labelRange"], data: TrainingData): Trainer["labelRange"] {
-  if (data.kind === "pairwise") return range;
-  let [low, high] = range ?? [Infinity, -Infinity];
-  for (const target of data.targets) {
-    if (target < low) low = target;
-    if (target > high) high = target;
-  }
-  return [low, high];
 }

@@ -37,36 +37,47 @@ function isSparseRow(row: unknown): boolean {
   return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
 }
 
-/** Checks the kind of x and returns the number of rows. */
-export function countRows(x: unknown, place: string): number {
-  if (isMatrix(x)) return isArrayLike(x.indptr) ? x.indptr.length - 1 : 0;
-  if (Array.isArray(x)) return x.length;
+/** Checks the kind of x; a matrix of another copy of this library becomes one of ours. */
+export function checkInput(x: unknown, place: string): Input {
+  if (isMatrix(x)) return x instanceof CSRMatrix ? x : new CSRMatrix(x);
+  if (Array.isArray(x)) return x as Input;
   throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
 }
 
+/** Number of rows. */
+export function countRows(x: Input): number {
+  return x instanceof CSRMatrix ? x.rows : x.length;
+}
+
+/** The rows at the given positions. */
+export function takeRows(x: Input, rows: Uint32Array): Input {
+  return x instanceof CSRMatrix ? x.take(rows) : Array.from(rows, (row) => x[row] as FeatureMap);
+}
+
 /** Whether the rows are feature maps that need an encoder. */
-export function needsEncoder(x: Input): boolean {
+export function needsEncoder(x: Input): x is readonly FeatureMap[] {
   return Array.isArray(x) && x.length > 0 && !isSparseRow(x[0]);
 }
 
-/** Learns the encoder's vocabulary from feature maps. */
-export function* learnEncoder(encoder: FeatureEncoder, x: Input, place: string): Generator<void, void> {
+/** Lets a fresh encoder learn from all feature maps of the parts. */
+export function* learnEncoder(encoder: FeatureEncoder, parts: readonly (readonly [x: Input, place: string])[]): Generator<void, void> {
   const fit = encoder.beginFit();
-  const maps = x as readonly FeatureMap[];
-  for (let i = 0; i < maps.length; i++) {
-    if (isSparseRow(maps[i])) throw wrongType(`${place}[${i}]`, "a feature map with field names, as the rows before it", maps[i]);
-    fit.add(maps[i], `${place}[${i}]`);
-    if (i % ROWS_PER_STEP === 0) yield;
+  for (const [x, place] of parts) {
+    if (x instanceof CSRMatrix) throw wrongType(place, "an array of feature maps, for the encoder to learn from", x);
+    for (let i = 0; i < x.length; i++) {
+      if (isSparseRow(x[i])) throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", x[i]);
+      fit.add(x[i] as FeatureMap, `${place}[${i}]`);
+      if (i % ROWS_PER_STEP === 0) yield;
+    }
   }
   fit.finish();
 }
 
 /** Turns any input into a matrix whose indices are below `reader.numFeatures`. */
 export function* readInput(x: Input, reader: Reader, place: string): Generator<void, CSRMatrix> {
-  if (isMatrix(x)) {
-    const matrix = x instanceof CSRMatrix ? x : new CSRMatrix(x);
-    if (reader.numFeatures !== null && matrix.cols > reader.numFeatures) checkIndices(matrix.indices, reader.numFeatures, place);
-    return matrix;
+  if (x instanceof CSRMatrix) {
+    if (reader.numFeatures !== null && x.cols > reader.numFeatures) checkIndices(x.indices, reader.numFeatures, place);
+    return x;
   }
   const builder = new CSRBuilder();
   for (let i = 0; i < x.length; i++) {
