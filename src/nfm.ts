@@ -15,10 +15,10 @@ import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
 import { Network, type Capacity } from "./network.ts";
 import { readOptions, type LoadOverrides, type NFMOptions, type Settings } from "./options.ts";
 import {
-  exampleCount, labelledExamples, makeReader, pairedExamples, planValidation, readExamples, readTargets, splitExamples, validationExamples,
-  widenRange, widthOf, type Examples,
+  checkMetrics, exampleCount, labelledExamples, makeReader, pairedExamples, planValidation, readExamples, readTargets, splitExamples,
+  validationExamples, widenRange, widthOf, type Examples,
 } from "./training/examples.ts";
-import { checkMetrics, readFitOptions, type FitOptions, type FitSettings } from "./training/fit-options.ts";
+import { checkMetricNames, readFitOptions, type FitOptions, type FitSettings } from "./training/fit-options.ts";
 import { measureAll, runEpochs, type History } from "./training/fit.ts";
 import { checkMetric, defaultMetrics, type Metric } from "./training/metrics.ts";
 import { countExamples, matricesOf, Trainer, type TrainingData } from "./training/trainer.ts";
@@ -127,11 +127,11 @@ export class NFM {
    */
   evaluate(x: Input, y: ArrayLike<number>, metrics: readonly Metric[] = defaultMetrics(this.#settings.loss)): Record<string, number> {
     const model = this.#ready("evaluate");
-    checkMetrics("evaluate", metrics);
+    checkMetricNames("evaluate", metrics);
     const { loss, labelRange } = model.trainer;
     const input = checkInput(x, "evaluate: x");
     const targets = readTargets("evaluate: y", loss, y, countRows(input));
-    for (const metric of metrics) checkMetric(metric, { targets, loss, labelRange }, "evaluate");
+    for (const metric of metrics) checkMetric(metric, { targets, loss, labelRange }, "evaluate: ");
     return measureAll(metrics, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, loss, labelRange });
   }
 
@@ -200,30 +200,36 @@ export class NFM {
     const { batchSize, resume, validation } = settings;
     const { seed, loss, encoder: givenEncoder, numFeatures: givenFeatures } = this.#settings;
     const place = `${caller}: `;
-    let [kept, heldOut]: [Examples, Examples | null] = [examples, null];
-    if (typeof validation === "number") [kept, heldOut] = splitExamples(place, examples, validation, seed);
-    else if (validation !== undefined) heldOut = validationExamples(place, loss, validation);
     const previous = resume ? this.#ready(caller) : this.#model;
+    const knownRange = resume ? previous!.trainer.labelRange : null;
+    let [kept, heldOut]: [Examples, Examples | null] = [examples, null];
+    if (typeof validation === "number") {
+      checkMetrics(place, examples, settings, loss, widenRange(knownRange, examples)); // while positions are the user's
+      [kept, heldOut] = splitExamples(place, examples, validation, seed);
+    } else if (validation !== undefined) {
+      heldOut = validationExamples(place, loss, validation);
+    }
+    const labelRange = widenRange(knownRange, kept);
+    if (heldOut) checkMetrics(`${place}validation.`, heldOut, settings, loss, labelRange);
     this.#fitting = true;
     try {
       const pacer = new Pacer();
       const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
       const data = await runPaced(readExamples(place, kept, reader), pacer);
       const numFeatures = reader.numFeatures ?? widthOf(data);
-      const labelRange = widenRange(resume ? previous!.trainer.labelRange : null, data);
-      const plan = heldOut && (await runPaced(planValidation(place, heldOut, settings, { ...reader, numFeatures }, loss, labelRange), pacer));
+      const plan = heldOut && (await runPaced(planValidation(place, heldOut, settings, { ...reader, numFeatures }, loss), pacer));
       const capacity = this.#capacityFor(data, batchSize);
       const model = resume ? previous! : { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
       const { trainer } = model;
       trainer.reserve(capacity.rows, capacity.entries, true);
-      const before = { labelRange: trainer.labelRange, epochs: trainer.epochs };
+      const doneBefore = trainer.epochs;
       trainer.labelRange = labelRange;
       this.#model = model;
       try {
         return (this.#history = await runEpochs(caller, trainer, data, plan, settings, pacer));
       } catch (error) {
-        if (trainer.epochs === before.epochs) {
-          trainer.labelRange = before.labelRange;
+        if (trainer.epochs === doneBefore) {
+          trainer.labelRange = knownRange;
           this.#model = previous;
         }
         throw error;

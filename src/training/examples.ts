@@ -8,7 +8,7 @@ import type { Loss } from "../losses.ts";
 import type { ValidationPlan } from "./fit.ts";
 import type { FitSettings } from "./fit-options.ts";
 import { checkMetric, defaultMetrics } from "./metrics.ts";
-import { countExamples, matricesOf, type TrainingData } from "./trainer.ts";
+import { matricesOf, type TrainingData } from "./trainer.ts";
 
 /** Examples as users pass them, with labels already mapped to targets. */
 export type Examples =
@@ -93,7 +93,7 @@ export function widthOf(data: TrainingData): number {
 }
 
 /** The range of the labels seen so far. */
-export function widenRange(range: readonly [number, number] | null, data: TrainingData): readonly [number, number] | null {
+export function widenRange(range: readonly [number, number] | null, data: Examples | TrainingData): readonly [number, number] | null {
   if (data.kind === "pairwise") return range;
   let [low, high] = range ?? [Infinity, -Infinity];
   for (const target of data.targets) {
@@ -112,15 +112,22 @@ export function validationExamples(place: string, loss: Loss, validation: Exclud
   return examples;
 }
 
-/** Reads validation data and settles what to measure on it. */
-export function* planValidation(
-  place: string, heldOut: Examples, { metrics, monitor }: FitSettings, reader: Reader, loss: Loss, labelRange: readonly [number, number] | null,
-): Generator<void, ValidationPlan> {
-  const data = yield* readExamples(`${place}validation.`, heldOut, reader);
+/** What to measure on validation data, and which of it decides. */
+function chooseMetrics({ metrics, monitor }: FitSettings, loss: Loss): Pick<ValidationPlan, "metrics" | "monitor"> {
   const watched = monitor ?? metrics?.[0] ?? "loss";
   const measured = new Set(metrics ?? defaultMetrics(loss));
   if (watched !== "loss") measured.add(watched);
-  const targets = data.kind === "pointwise" ? data.targets : new Float32Array(2 * countExamples(data)).fill(1, countExamples(data));
-  for (const metric of measured) checkMetric(metric, { targets, loss, labelRange }, `${place}validation`);
-  return { data, metrics: [...measured], monitor: watched };
+  return { metrics: [...measured], monitor: watched };
+}
+
+/** Refuses metrics that these examples cannot give. `place` is what errors start with, such as "fit: ". */
+export function checkMetrics(place: string, examples: Examples, settings: FitSettings, loss: Loss, labelRange: readonly [number, number] | null): void {
+  const count = exampleCount(examples);
+  const targets = examples.kind === "pointwise" ? examples.targets : new Float32Array(2 * count).fill(1, 0, count);
+  for (const metric of chooseMetrics(settings, loss).metrics) checkMetric(metric, { targets, loss, labelRange }, place);
+}
+
+/** Reads validation data and settles what to measure on it. */
+export function* planValidation(place: string, heldOut: Examples, settings: FitSettings, reader: Reader, loss: Loss): Generator<void, ValidationPlan> {
+  return { data: yield* readExamples(`${place}validation.`, heldOut, reader), ...chooseMetrics(settings, loss) };
 }

@@ -78,7 +78,7 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
   checkKeys(caller, options, caller === "fit" ? KEYS : KEYS.filter((key) => key !== "sampleWeight"));
   const { validation, metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
   if (validation !== undefined) checkValidation(caller, validation);
-  if (metrics !== undefined) checkMetrics(caller, metrics);
+  if (metrics !== undefined) checkMetricNames(caller, metrics);
   if (monitor !== undefined) checkChoice(`${caller}: monitor`, monitor, ["loss", ...METRICS]);
   for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
     if (callback !== undefined && typeof callback !== "function") throw wrongType(`${caller}: ${name}`, "a function", callback);
@@ -100,7 +100,7 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
 }
 
 /** Checks a list of metrics. */
-export function checkMetrics(caller: string, metrics: readonly Metric[]): readonly Metric[] {
+export function checkMetricNames(caller: string, metrics: readonly Metric[]): readonly Metric[] {
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
   return metrics.map((metric, i) => checkChoice(`${caller}: metrics[${i}]`, metric, METRICS));
 }

@@ -39,16 +39,16 @@ export interface Scored {
 }
 
 /**
- * Refuses a metric that these targets or this loss cannot give.
+ * Refuses a metric that these targets or this loss cannot give. `place` is what errors start with, such as "fit: ".
  *
  * @throws Error or RangeError that says what the metric needs.
  */
 export function checkMetric(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "scores">, place: string): void {
   if (metric === "rmse-clamped" && labelRange === null) {
-    throw new Error(`${place}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
+    throw new Error(`${place}"rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
   }
   if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
-    throw new Error(`${place}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
+    throw new Error(`${place}"logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
   }
   if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return;
   let positives = 0;
@@ -56,10 +56,10 @@ export function checkMetric(metric: Metric, { targets, loss, labelRange }: Omit<
   for (let i = 0; i < targets.length; i++) {
     if (targets[i] === 1) positives++;
     else if ((targets[i] === 0 || targets[i] === -1) && (lower ?? targets[i]) === targets[i]) lower = targets[i];
-    else throw wrongValue(`${place}: y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
+    else throw wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
   }
   if (metric === "auc" && (positives === 0 || positives === targets.length)) {
-    throw new RangeError(`${place}: "auc" needs both classes in y, got ${positives} positives among ${targets.length} rows`);
+    throw new RangeError(`${place}"auc" needs both classes in y, got ${positives} positives among ${targets.length} rows`);
   }
 }
 

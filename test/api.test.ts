@@ -1,0 +1,326 @@
+// The class as users meet it: inputs of every kind, predictions, evaluation, encoders - and every error on its text.
+
+import { describe, expect, it } from "vitest";
+import {
+  Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, SGD, type FeatureMap, type FitOptions, type Input, type NFMOptions,
+} from "../src/index.ts";
+
+const maps: FeatureMap[] = Array.from({ length: 60 }, (_, i) => ({ user: `u${i % 6}`, item: `i${i % 10}`, hour: (i % 24) / 24, tags: [`t${i % 3}`] }));
+const labels = maps.map((_, i) => ((i * 7) % 5) - 2);
+const small = { embeddingDim: 4, hiddenUnits: [3] } as const;
+
+async function fitted(options: NFMOptions = small, fit: FitOptions = { epochs: 2, batchSize: 16 }): Promise<NFM> {
+  const model = new NFM(options);
+  await model.fit(maps, labels, fit);
+  return model;
+}
+
+describe("inputs", () => {
+  it("are the same model as feature maps, as the encoder's matrix, as sparse vectors and as maps of indices", async () => {
+    const byMaps = await fitted();
+    const x = byMaps.encoder!.transform(maps);
+    const vectors = maps.map((map) => byMaps.encoder!.encode(map));
+    const records = vectors.map(({ indices, values }) => Object.fromEntries(Array.from(indices, (index, p) => [index, values ? values[p] : 1])));
+    const mapsOfIndices = vectors.map(({ indices, values }) => new Map(Array.from(indices, (index, p) => [index, values ? values[p] : 1] as const)));
+    for (const rows of [x, vectors, mapsOfIndices] as Input[]) {
+      const model = new NFM({ ...small });
+      await model.fit(rows, labels, { epochs: 2, batchSize: 16 });
+      expect(model.numFeatures).toBe(byMaps.numFeatures);
+      expect(model.predict(rows)).toEqual(byMaps.predict(maps));
+      expect(model.predict(records[5])).toBeCloseTo(byMaps.predict(maps[5]), 5);
+    }
+    // The keys of a record come in ascending order, so its sums may round differently.
+    const byNumber = new NFM({ ...small, numFeatures: x.cols });
+    await byNumber.fit(records, labels, { epochs: 2, batchSize: 16 });
+    const scores = byMaps.predict(maps);
+    byNumber.predict(records).forEach((score, i) => expect(score).toBeCloseTo(scores[i], 3));
+  });
+
+  it("may be a matrix of another copy of the library", async () => {
+    const x = (await fitted()).encoder!.transform(maps);
+    const foreign = { rows: x.rows, cols: x.cols, nnz: x.nnz, indptr: x.indptr, indices: x.indices, values: x.values } as unknown as CSRMatrix;
+    const [ours, theirs] = [new NFM(small), new NFM(small)];
+    await ours.fit(x, labels, { epochs: 1, validation: 0.25 });
+    await theirs.fit(foreign, labels, { epochs: 1, validation: 0.25 });
+    expect(theirs.save()).toEqual(ours.save());
+  });
+
+  it("keep features apart that a field name like 'indices' could confuse", async () => {
+    const model = new NFM(small);
+    await model.fit([{ indices: ["a", "b"] }, { indices: ["b"] }], [1, 0], { epochs: 1 });
+    expect(model.encoder!.numFeatures).toBe(2);
+  });
+
+  it("do not pass ids through float32", async () => {
+    const model = new NFM({ embeddingDim: 1, hiddenUnits: [], numFeatures: 16777219 });
+    model.partialFit([{ indices: [16777217] }], [3]);
+    const { data } = model.tensor("linear.weight");
+    expect([data[16777216], data[16777217] !== 0, data[16777218]]).toEqual([0, true, 0]);
+  });
+});
+
+describe("predict", () => {
+  it("gives the same number for a row alone and among others, whatever the batch", async () => {
+    const model = await fitted({ ...small, loss: "squared" });
+    const all = model.predict(maps);
+    maps.forEach((map, i) => expect(model.predict(map)).toBe(all[i]));
+    expect(model.predict([])).toEqual(new Float32Array(0));
+    const many = Array.from({ length: 500 }, (_, i) => maps[i % 60]);
+    expect(model.predict(many)).toEqual(Float32Array.from(many, (_, i) => all[i % 60]));
+  });
+
+  it("copes with a row longer than any before", async () => {
+    const model = new NFM({ embeddingDim: 2, hiddenUnits: [], numFeatures: 20000 });
+    model.partialFit([{ indices: [1, 2] }], [1]);
+    const long = { indices: Uint32Array.from({ length: 10000 }, (_, i) => i * 2) };
+    const score = model.predict(long);
+    expect(Number.isFinite(score)).toBe(true);
+    expect(model.predict([{ indices: [1] }, long, { indices: [2] }])[1]).toBe(score);
+  });
+
+  it("gives probabilities for the log loss, and scores when asked or for other losses", async () => {
+    const model = new NFM({ ...small, loss: "log" });
+    await model.fit(maps, labels.map((label) => (label > 0 ? 1 : -1)), { epochs: 3, batchSize: 8 });
+    const [scores, probabilities] = [model.predict(maps, { raw: true }), model.predict(maps)];
+    scores.forEach((score, i) => expect(probabilities[i]).toBeCloseTo(1 / (1 + Math.exp(-score)), 6));
+    expect(model.predict(maps[0])).toBe(probabilities[0]);
+    expect(model.predict(maps[0], { raw: true })).toBe(scores[0]);
+    const hinge = new NFM({ ...small, loss: "hinge" });
+    await hinge.fit(maps, labels.map((label) => (label > 0 ? 1 : 0)), { epochs: 1 });
+    expect(hinge.predict(maps)).toEqual(hinge.predict(maps, { raw: true }));
+  });
+
+  it("lets features never seen in training contribute nothing, and the encoder can count them", async () => {
+    const model = await fitted();
+    expect(model.predict({ ...maps[0], colour: "red", user2: 3, tags: ["t0", "never"] })).toBe(model.predict(maps[0]));
+    expect(model.encoder!.unseen({ ...maps[0], colour: "red", tags: ["t0", "never"] })).toEqual(["tags=never", "colour=red"]);
+    expect(model.predict({ nothing: "known" })).toBe(model.predict({}));
+  });
+
+  it("treats zeros as absent", async () => {
+    const model = new NFM({ ...small, numFeatures: 9 });
+    model.partialFit([{ indices: [1, 2] }, { indices: [3, 4] }], [1, 0]);
+    expect(model.predict({ 1: 1, 2: 1, 5: 0 })).toBe(model.predict({ 1: 1, 2: 1 }));
+    expect(model.predict({ indices: [1, 2, 2], values: [1, 0.25, 0.75] })).toBe(model.predict({ 1: 1, 2: 1 }));
+  });
+
+  it("works during a fit, from its callbacks", async () => {
+    const model = new NFM(small);
+    const seen: number[] = [];
+    await model.fit(maps, labels, { epochs: 3, onEpoch: () => void seen.push(model.predict(maps[0])) });
+    expect(new Set(seen).size).toBe(3);
+    expect(seen[2]).toBe(model.predict(maps[0]));
+  });
+});
+
+describe("vocabulary and validation", () => {
+  it("learns the vocabulary from training rows alone, also when a share is held out", async () => {
+    const rows = maps.map((map, i) => ({ ...map, row: `r${i}` }));
+    const model = new NFM(small);
+    await model.fit(rows, labels, { epochs: 1, validation: 0.5 });
+    const known = rows.filter((_, i) => model.encoder!.index(`row=r${i}`) !== undefined);
+    expect(known).toHaveLength(30);
+    const other = new NFM(small);
+    await other.fit(maps, labels, { epochs: 1, validation: { x: [{ user: "new" }], y: [0] } });
+    expect(other.encoder!.index("user=new")).toBeUndefined();
+  });
+
+  it("uses a fitted encoder as it is, and an unfitted one as a template that stays unfitted", async () => {
+    const given = new FeatureEncoder().fit([{ user: "u0" }, { user: "u1" }]);
+    const model = await fitted({ ...small, encoder: given });
+    expect(model.encoder).toBe(given);
+    expect(model.numFeatures).toBe(2);
+    const template = new FeatureEncoder({ scale: "standard" });
+    const scaled = await fitted({ ...small, encoder: template });
+    expect(template.fitted).toBe(false);
+    expect(scaled.encoder!.options.scale).toBe("standard");
+  });
+
+  it("measures the paper's clamped rmse against the training labels' range, the plain one without", async () => {
+    const model = new NFM({ embeddingDim: 1, hiddenUnits: [], optimizer: new Adagrad({ learningRate: 3 }) });
+    await model.fit([{ a: 1 }, { a: -1 }], [1, -1], { epochs: 1, batchSize: 1 });
+    const score = model.predict({ a: 50 });
+    expect(score).toBeGreaterThan(2);
+    expect(model.evaluate([{ a: 50 }], [5], ["rmse-clamped", "rmse"])).toEqual({ "rmse-clamped": 4, rmse: Math.abs(score - 5) });
+  });
+
+  it("says what is measured by default", async () => {
+    const model = await fitted();
+    expect(Object.keys(model.evaluate(maps, labels))).toEqual(["rmse", "mae"]);
+    const log = new NFM({ ...small, loss: "log" });
+    const history = await log.fit(maps, labels.map((label) => (label > 0 ? 1 : 0)), { epochs: 2, validation: 0.3 });
+    expect(Object.keys(history.epochs[1].validation!)).toEqual(["loss", "logloss", "auc", "accuracy"]);
+    expect(log.history).toBe(history);
+    const bpr = new NFM({ ...small, loss: "bpr" });
+    const pairs = await bpr.fitPairs(maps.slice(0, 30), maps.slice(30), { epochs: 2, validation: 0.3 });
+    expect(Object.keys(pairs.epochs[0].validation!)).toEqual(["loss", "auc"]);
+    await bpr.fitPairs(maps.slice(0, 30), maps.slice(30), { epochs: 1, validation: { positives: maps.slice(0, 5), negatives: maps.slice(5, 10) } });
+    expect(bpr.partialFitPairs([maps[0]], [maps[1]])).toBeGreaterThan(0);
+  });
+});
+
+describe("errors of the constructor", () => {
+  const cases: [options: unknown, message: string][] = [
+    [{ hiddenUnit: [3] }, 'NFM has no option "hiddenUnit"; it has embeddingDim'],
+    [5, "NFM must be an object, got 5"],
+    [{ embeddingDim: 0 }, "NFM: embeddingDim must be an integer from 1 to 65536, got 0"],
+    [{ embeddingDim: "8" }, 'NFM: embeddingDim must be an integer, got "8"'],
+    [{ hiddenUnits: 64 }, "NFM: hiddenUnits must be an array of widths, got 64"],
+    [{ hiddenUnits: [8, 1.5] }, "NFM: hiddenUnits[1] must be an integer from 1 to 65536, got 1.5"],
+    [{ activation: "gelu" }, 'NFM: activation must be one of "relu", "tanh", "sigmoid", "identity", got "gelu"'],
+    [{ batchNorm: 1 }, "NFM: batchNorm must be a boolean, got 1"],
+    [{ dropout: { hidden: 1 } }, "NFM: dropout.hidden must be a rate of at least 0 and below 1, got 1"],
+    [{ dropout: { pooling: 0.1 } }, 'NFM: dropout has no option "pooling"; it has biInteraction, hidden'],
+    [{ layers: [new Dense(3)], hiddenUnits: [3] }, "NFM: layers takes the place of hiddenUnits; give one or the other"],
+    [{ layers: [{ type: "x" }] }, "NFM: layers[0] must be a Layer (type, shape, forward, backward)"],
+    [{ layers: new Dense(3) }, "NFM: layers must be an array of layers, got Dense"],
+    [{ loss: "logistic" }, 'NFM: loss must be one of "squared", "log", "hinge", "bpr", "max-margin", got "logistic"'],
+    [{ loss: {} }, "NFM: loss must be the name of a loss, or { kind, name, value, gradient }"],
+    [{ optimizer: "adagrad" }, 'NFM: optimizer must be an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON), got "adagrad"'],
+    [{ l2: { embedding: -1 } }, "NFM: l2.embedding must be a number of at least 0, got -1"],
+    [{ l2: { w: 1 } }, 'NFM: l2 has no option "w"'],
+    [{ initStd: NaN }, "NFM: initStd must be a number of at least 0, got NaN"],
+    [{ numFeatures: 0 }, "NFM: numFeatures must be an integer from 1 to 4294967295, got 0"],
+    [{ numFeatures: 1, encoder: new FeatureEncoder().fit([{ a: 1, b: 1 }]) }, "NFM: numFeatures must be at least that of the encoder (2), got 1"],
+    [{ encoder: {} }, "NFM: encoder must be a FeatureEncoder, got object with keys (none)"],
+    [{ seed: -1 }, "NFM: seed must be an integer of at least 0, got -1"],
+    [{ seed: 0.5 }, "NFM: seed must be an integer of at least 0, got 0.5"],
+    [{ backend: "gpu" }, 'NFM: backend must be one of "auto", "wasm", "js", got "gpu"'],
+  ];
+
+  it.each(cases)("%j", (options, message) => {
+    expect(() => new NFM(options as NFMOptions)).toThrow(message);
+  });
+
+  it("name the part that refuses", () => {
+    expect(() => new Dense(0)).toThrow("Dense: units must be an integer of at least 1, got 0");
+    expect(() => new Dropout(1)).toThrow("Dropout: rate must be a rate of at least 0 and below 1, got 1");
+    expect(() => new Adagrad({ initialAccumulator: 0 })).toThrow("Adagrad: initialAccumulator must be a number from 1e-37 to 1e37, got 0");
+    expect(() => new Adagrad({ lr: 1 } as object)).toThrow('Adagrad has no option "lr"; it has learningRate, initialAccumulator');
+    expect(() => new SGD({ momentum: 1 })).toThrow("SGD: momentum must be a number of at least 0 and below 1, got 1");
+    expect(() => maxMargin(0)).toThrow("maxMargin: margin must be a number above 0, got 0");
+  });
+});
+
+describe("errors of fit", () => {
+  const cases: [x: unknown, y: unknown, options: unknown, message: string, model?: NFMOptions][] = [
+    ["rows", [1], {}, 'fit: x must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "rows"'],
+    [[], [], {}, "fit: needs at least one row, got 0"],
+    [maps, labels.slice(1), {}, "fit: y.length must be the number of rows of x (60), got 59"],
+    [maps, "labels", {}, 'fit: y must be an array of numbers, got "labels"'],
+    [[{ a: 1 }], ["1"], {}, 'fit: y[0] must be a number, got "1"'],
+    [[{ a: 1 }, { a: 2 }], [1, NaN], {}, "fit: y[1] must be finite (in 32 bits), got NaN"],
+    [[{ a: 1 }, { a: 2 }], [1, 2], {}, "fit: y[1] must be 0 or 1, or -1 or 1, got 2", { loss: "log" }],
+    [[{ a: 1 }, { a: 0.5 }], [1, 0.5], {}, "fit: y[1] must be 0 or 1, or -1 or 1, got 0.5", { loss: "hinge" }],
+    [[{ a: Infinity }], [1], {}, "fit: x[0].a must be finite (in 32 bits), got Infinity"],
+    [[{ a: 1 }, { b: NaN }], [1, 2], {}, "fit: x[1].b must be finite (in 32 bits), got NaN"],
+    [[{ a: 1 }, 7], [1, 2], {}, "fit: x[1] must be a plain object or a Map from field names to values, got 7"],
+    [[{ a: 1 }, { indices: [1] }], [1, 2], {}, "fit: x[1] must be a feature map with field names, as the first row"],
+    [[{}, {}], [1, 2], {}, "fit: x must have at least one feature, got only empty rows"],
+    [[{ indices: [1000] }], [1], {}, "fit: x[0].indices[0] must be below numFeatures (1000), got 1000", { numFeatures: 1000 }],
+    [new CSRMatrix({ cols: 2000, indptr: [0, 2], indices: [5, 1000] }), [1], {}, "fit: x.indices[1] must be below numFeatures (1000), got 1000", { numFeatures: 1000 }],
+    [[{ indices: [1, 2], values: [1] }], [1], {}, "fit: x[0].values.length must be indices.length (2), got 1"],
+    [[{ indices: [1.5] }], [1], {}, "fit: x[0].indices[0] must be an integer from 0 to 4294967294, got 1.5"],
+    [[{ indices: [1], values: [NaN] }], [1], {}, "fit: x[0].values[0] must be finite (in 32 bits), got NaN"],
+    [[{ user: "ana" }], [1], {}, 'fit: x[0]: keys must be feature indices (this model has no encoder', { numFeatures: 10 }],
+    [[{ 3: "ana" }], [1], {}, 'fit: x[0][3] must be a number (this model has no encoder for other values), got "ana"', { numFeatures: 10 }],
+    [[{ 30: 1 }], [1], {}, "fit: x[0]: key 30 must be below numFeatures (10), got 30", { numFeatures: 10 }],
+    [maps, labels, { epoch: 3 }, 'fit has no option "epoch"; it has epochs, batchSize'],
+    [maps, labels, { epochs: 0 }, "fit: epochs must be an integer of at least 1, got 0"],
+    [maps, labels, { batchSize: 0.5 }, "fit: batchSize must be an integer from 1 to 16777216, got 0.5"],
+    [maps, labels, { shuffle: 1 }, "fit: shuffle must be a boolean, got 1"],
+    [maps, labels, { validation: 1 }, "fit: validation must be a share above 0 and below 1, got 1"],
+    [maps, labels, { validation: { x: maps } }, "fit: validation.y must be an array of numbers, got undefined"],
+    [maps, labels, { validation: { x: 3, y: [] } }, "fit: validation.x must be a CSRMatrix or an array of rows, got 3"],
+    [maps, labels, { validation: { x: [], y: [] } }, "fit: validation needs at least one row, got 0"],
+    [maps, labels, { validation: { x: maps, y: [1] } }, "fit: validation.y.length must be the number of rows of x (60), got 1"],
+    [maps, labels, { validation: { x: [{ hour: NaN }], y: [1] } }, "fit: validation.x[0].hour must be finite (in 32 bits), got NaN"],
+    [maps, labels, { validation: 0.2, metrics: ["f1"] }, 'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", got "f1"'],
+    [maps, labels, { validation: 0.2, metrics: ["auc"] }, 'fit: y[0] must be a binary label (0 or 1, or -1 or 1) for "auc"'],
+    [maps, labels, { validation: { x: maps, y: labels }, metrics: ["accuracy"] }, 'fit: validation.y[0] must be a binary label (0 or 1, or -1 or 1) for "accuracy", got -2'],
+    [maps, labels, { validation: 0.2, metrics: ["logloss"] }, 'fit: "logloss" needs probabilities, and the squared loss has none; train with loss: "log"'],
+    [maps, labels, { validation: 0.2, monitor: "best" }, 'fit: monitor must be one of "loss", "rmse"'],
+    [maps, labels, { patience: 3 }, "fit: patience needs validation data; pass validation as well"],
+    [maps, labels, { validation: 0.2, patience: 0 }, "fit: patience must be an integer of at least 1, got 0"],
+    [[{ a: 1 }], [1], { validation: 0.5 }, "fit: validation must be a share that leaves rows to train on (of 1), got 0.5"],
+    [maps, labels, { sampleWeight: [1] }, "fit: sampleWeight.length must be the number of rows of x (60), got 1"],
+    [[{ a: 1 }, { a: 1 }], [1, 2], { sampleWeight: [1, -1] }, "fit: sampleWeight[1] must be at least 0, got -1"],
+    [[{ a: 1 }, { a: 1 }], [1, 2], { sampleWeight: [0, 0] }, 'fit: sampleWeight must be above 0 somewhere, got "only zeros"'],
+    [maps, labels, { onEpoch: 3 }, "fit: onEpoch must be a function, got 3"],
+    [maps, labels, { signal: {} }, "fit: signal must be an AbortSignal"],
+    [maps, labels, { resume: true }, "fit: the model has no parameters yet; fit it, load one, or construct it with numFeatures"],
+    [maps, labels, {}, "fit: the bpr loss is pairwise; use fitPairs, or another loss", { loss: "bpr" }],
+    [new CSRMatrix({ cols: 1, indptr: [0, 1], indices: [0] }), [1], {}, "fit: x must be an array of feature maps, for the encoder to learn from, got CSRMatrix", { encoder: new FeatureEncoder() }],
+  ];
+
+  it.each(cases.map(([x, y, options, message, model]) => ({ x, y, options, message, model })))("$message", async ({ x, y, options, message, model = {} }) => {
+    const untouched = new NFM({ ...small, ...model });
+    await expect(untouched.fit(x as Input, y as number[], options as FitOptions)).rejects.toThrow(message);
+    if (model.numFeatures) expect(untouched.save()).toEqual(new NFM({ ...small, ...model }).save());
+    else expect(() => untouched.save(), "the model must stay as it was").toThrow("save: the model has no parameters yet");
+  });
+
+  it("change nothing in a model that was fitted before", async () => {
+    const model = await fitted({ ...small, loss: "log" }, {}).catch(() => new NFM({ ...small, loss: "log" }));
+    await model.fit(maps, labels.map((label) => (label > 0 ? 1 : 0)), { epochs: 1 });
+    const before = model.save({ optimizer: true });
+    const bad: [unknown, unknown, unknown][] = [[maps, [1], {}], [[{ a: NaN }], [1], {}], [maps, maps.map(() => 3), {}], [maps, maps.map(() => 1), { validation: 2 }]];
+    for (const [x, y, options] of bad) {
+      await expect(model.fit(x as Input, y as number[], options as FitOptions)).rejects.toThrow();
+      expect(() => model.partialFit(x as Input, y as number[], options as object)).toThrow();
+    }
+    expect(model.save({ optimizer: true })).toEqual(before);
+  });
+});
+
+describe("errors of the other methods", () => {
+  it("say that a model without parameters needs some", () => {
+    const model = new NFM();
+    for (const [name, call] of Object.entries({
+      predict: () => model.predict({ a: 1 }), evaluate: () => model.evaluate([{ a: 1 }], [1]), save: () => model.save(), tensor: () => model.tensor("bias"),
+    })) {
+      expect(call).toThrow(`${name}: the model has no parameters yet; fit it, load one, or construct it with numFeatures`);
+    }
+    expect([model.numFeatures, model.numParameters, model.encoder, model.history]).toEqual([0, 0, null, null]);
+  });
+
+  it("name what predict and evaluate cannot read", async () => {
+    const model = await fitted();
+    expect(() => model.predict({ hour: NaN })).toThrow("predict: x.hour must be finite (in 32 bits), got NaN");
+    expect(() => model.predict([{ hour: 1 }, { hour: "x", "": Infinity }])).toThrow('predict: x[1][""] must be finite');
+    expect(() => model.predict(7 as unknown as FeatureMap)).toThrow("predict: x must be a plain object or a Map from field names to values, got 7");
+    expect(() => model.predict(null as unknown as FeatureMap)).toThrow("predict: x must be");
+    expect(() => model.predict(maps, { prob: true } as object)).toThrow('predict has no option "prob"; it has raw');
+    expect(() => model.predict({ indices: [model.numFeatures] })).toThrow(`predict: x.indices[0] must be below numFeatures (${model.numFeatures}), got ${model.numFeatures}`);
+    expect(() => model.evaluate(maps, labels, ["auc"])).toThrow('evaluate: y[0] must be a binary label (0 or 1, or -1 or 1) for "auc", got -2');
+    expect(() => model.evaluate([{ a: 1 }], [1], ["auc"])).toThrow('evaluate: "auc" needs both classes in y, got 1 positives among 1 rows');
+    expect(() => model.evaluate(maps, [1])).toThrow("evaluate: y.length must be the number of rows of x (60), got 1");
+    expect(() => model.tensor("V")).toThrow('tensor: name must be one of bias, linear.weight, embedding.weight');
+    expect(() => model.save({ optimiser: true } as object)).toThrow('save has no option "optimiser"; it has optimizer');
+    expect(() => NFM.load(model.save(), { seed: 1 } as object)).toThrow('load has no option "seed"; it has optimizer, backend, loss, layers');
+  });
+
+  it("tell pairs from labelled rows", async () => {
+    const model = new NFM({ ...small, loss: "bpr" });
+    expect(() => model.partialFit(maps, labels)).toThrow("partialFit: the bpr loss is pairwise; use partialFitPairs, or another loss");
+    expect(() => new NFM().partialFitPairs(maps, maps)).toThrow("partialFitPairs: the squared loss is pointwise; use partialFit, or another loss");
+    await expect(new NFM().fitPairs(maps, maps)).rejects.toThrow("fitPairs: the squared loss is pointwise; use fit, or another loss");
+    await expect(model.fitPairs(maps, maps.slice(1))).rejects.toThrow("fitPairs: negatives must be as many rows as positives (60), got 59");
+    await expect(model.fitPairs(maps, maps, { sampleWeight: [1] })).rejects.toThrow('fitPairs has no option "sampleWeight"');
+    await expect(model.fitPairs([{ a: 1 }], [{ a: NaN }])).rejects.toThrow("fitPairs: negatives[0].a must be finite");
+  });
+
+  it("leave a model untouched when the loss of a partialFit is not finite", () => {
+    const model = new NFM({ ...small, layers: [new BatchNorm(), new Dense(2)], hiddenUnits: undefined, numFeatures: 3 } as NFMOptions);
+    model.partialFit([{ 1: 1, 2: 1 }], [1]);
+    const before = model.save({ optimizer: true });
+    expect(() => model.partialFit([{ 1: 3e38, 2: 3e38 }], [1])).toThrow("partialFit: the loss of these rows is");
+    expect(model.save({ optimizer: true })).toEqual(before);
+  });
+
+  it('say that backend "wasm" cannot run', () => {
+    expect(() => new NFM({ backend: "wasm" })).toThrow('backend: "wasm" is not available');
+    expect(new NFM({ backend: "js" }).backend).toBe("js");
+    expect(new NFM().backend).toBe("js");
+  });
+});

@@ -1,0 +1,506 @@
+// Every kernel against two oracles: naive formulas in float64 (is it the right quantity?) and the contract's operations
+// one by one, each rounded to float32, in the stated order (is it the same to the last bit?). And: a range writes only
+// what it names, work in two ranges gives the bits of one, padding stays zero.
+
+import { describe, expect, it } from "vitest";
+import { sigmoid, tanh } from "../src/core/math.ts";
+import { randomBits, randomKey } from "../src/core/random.ts";
+import { jsKernels } from "../src/kernels/js.ts";
+import type { ActivationName, Kernels, NormTensors, SparseBatch, Update } from "../src/kernels/kernels.ts";
+import type { Tensor } from "../src/core/tensor.ts";
+import { biInteraction, linearTerm, numbers, statistics, type Row } from "./reference.ts";
+
+const f = Math.fround;
+const BACKENDS: readonly Kernels[] = [jsKernels];
+const WIDTHS = Array.from({ length: 33 }, (_, i) => i + 1);
+const SENTINEL = 777;
+
+/** A (rows, cols) tensor with zero padding. */
+function tensor(rows: number, cols: number, value: (i: number, j: number) => number = () => 0, stride: number = Math.ceil(cols / 4) * 4): Tensor {
+  const data = new Float32Array(rows * stride);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) data[i * stride + j] = value(i, j);
+  return { data, rows, cols, stride };
+}
+
+const column = (rows: number, value?: (i: number) => number): Tensor => tensor(rows, 1, value, 1);
+const at = (x: Tensor, i: number, j: number): number => x.data[i * x.stride + j];
+const copy = (x: Tensor): Tensor => ({ ...x, data: x.data.slice() });
+
+/** Equal to the last bit, but for the payload of NaN; padding must be zero. */
+function expectBits(x: Tensor, expected: (i: number, j: number) => number, what: string): void {
+  for (let i = 0; i < x.rows; i++) {
+    for (let j = 0; j < x.stride; j++) {
+      const [got, wanted] = [at(x, i, j), j < x.cols ? f(expected(i, j)) : 0];
+      if (!Object.is(got, wanted)) expect.fail(`${what}[${i}, ${j}] is ${got}, not ${wanted}`);
+    }
+  }
+}
+
+/** Within `tolerance(i, j)` of the float64 value. */
+function expectNear(x: Tensor, expected: (i: number, j: number) => number, tolerance: (i: number, j: number) => number, what: string): void {
+  for (let i = 0; i < x.rows; i++) {
+    for (let j = 0; j < x.cols; j++) {
+      const error = Math.abs(at(x, i, j) - expected(i, j));
+      if (!(error <= tolerance(i, j))) expect.fail(`${what}[${i}, ${j}] is ${at(x, i, j)}, not ${expected(i, j)}`);
+    }
+  }
+}
+
+/** Sums of n rounded terms: n + 3 roundings of 2^-24 each, relative to the sum of magnitudes. */
+const rounding = (n: number, magnitude: number): number => (n + 3) * 2 ** -23 * magnitude + 1e-38;
+
+function sparseBatch(rows: readonly Row[], binary: boolean): SparseBatch {
+  const indices = rows.flatMap((row) => row.indices);
+  const touched = [...new Set(indices)];
+  const indptr = [0];
+  for (const row of rows) indptr.push(indptr[indptr.length - 1] + row.indices.length);
+  return {
+    rows: rows.length,
+    indptr: Uint32Array.from(indptr),
+    indices: Uint32Array.from(indices),
+    values: binary ? null : Float32Array.from(rows.flatMap((row) => row.values)),
+    slots: Uint32Array.from(indices, (index) => touched.indexOf(index)),
+    touched: Uint32Array.from(touched),
+    touchedCount: touched.length,
+  };
+}
+
+const N = 12;
+
+/** Ragged rows: empty, one feature, many; features shared among rows; values negative, tiny and large. */
+function raggedRows(binary: boolean): Row[] {
+  const lists = [[3, 0, 7], [], [5], [7, 3, 1, 2, 11, 4, 9], [], [0, 1], [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [3]];
+  const values = [1, -0.7, 2.5, 1e-3, -13, 0.1, 600, 1, -1, 0.3];
+  return lists.map((indices, i) => ({ indices, values: indices.map((_, p) => (binary ? 1 : f(values[(i * 3 + p) % 10]))) }));
+}
+
+/** The entries of each row with their position: what the literal loops below walk over. */
+const entriesOf = (rows: readonly Row[]) => rows.flatMap(({ indices, values }, b) => indices.map((index, p) => ({ b, index, x: values[p] })));
+
+const random = (seed: number, low = -1, high = 1): ((i: number, j?: number) => number) => {
+  const next = numbers(seed);
+  return () => next(low, high);
+};
+
+/** About half zeros of either sign among numbers. */
+const withZeros = (seed: number): (() => number) => {
+  const next = numbers(seed);
+  return () => { const u = next(); return u < 0.25 ? 0 : u < 0.5 ? -0 : next(-1, 1); };
+};
+
+function normTensors(k: number, seed: number): NormTensors {
+  return {
+    scale: tensor(1, k, random(seed, 0.5, 1.5)), shift: tensor(1, k, random(seed + 1)),
+    runningMean: tensor(1, k, random(seed + 2)), runningVariance: tensor(1, k, random(seed + 3, 0.1, 2)),
+    mean: tensor(1, k, () => SENTINEL), inverseStd: tensor(1, k, () => SENTINEL),
+  };
+}
+
+const sum = (n: number, term: (i: number) => number): number => { let s = 0; for (let i = 0; i < n; i++) s = f(s + f(term(i))); return s; };
+
+describe.each(BACKENDS)("kernels $name", (kernels) => {
+  describe.each([true, false])("on ragged rows, all ones: %s", (binary) => {
+    const rows = raggedRows(binary);
+    const batch = sparseBatch(rows, binary);
+    const entries = entriesOf(rows);
+    const dScores = column(rows.length, random(2));
+
+    it("linearForward sums w x over the entries in order", () => {
+      const w = column(N, random(1));
+      const out = column(rows.length, () => SENTINEL);
+      kernels.linearForward(batch, w, out, 0, rows.length);
+      expectBits(out, (b) => sum(rows[b].indices.length, (p) => w.data[rows[b].indices[p]] * rows[b].values[p]), "linear");
+      expectNear(out, (b) => linearTerm(rows[b], 0, w.data), (b) => rounding(12, linearTerm({ ...rows[b], values: rows[b].values.map(Math.abs) }, 0, w.data.map(Math.abs))), "linear");
+    });
+
+    it("linearBackward sums per touched feature in batch order, whatever stood there before", () => {
+      const dw = column(batch.touchedCount + 2, () => SENTINEL);
+      kernels.linearBackward(batch, dScores, dw);
+      expectBits(dw, (t) => {
+        const own = entries.filter((entry) => entry.index === batch.touched[t]);
+        return t < batch.touchedCount ? sum(own.length, (i) => dScores.data[own[i].b] * own[i].x) : SENTINEL;
+      }, "dw");
+    });
+
+    it.each(WIDTHS)("biInteractionForward pools pairs, K = %i", (k) => {
+      const v = tensor(N, k, random(k));
+      const [sums, pooled] = [tensor(rows.length, k, () => SENTINEL), tensor(rows.length, k, () => SENTINEL)];
+      kernels.biInteractionForward(batch, v, sums, pooled, 0, rows.length);
+      const terms = (b: number, j: number): number[] => rows[b].indices.map((index, p) => f(rows[b].values[p] * at(v, index, j)));
+      const total = (b: number, j: number): number => { const t = terms(b, j); return sum(t.length, (i) => t[i]); };
+      expectBits(sums, total, "sums");
+      expectBits(pooled, (b, j) => {
+        const t = terms(b, j);
+        return 0.5 * f(f(total(b, j) * total(b, j)) - sum(t.length, (i) => t[i] * t[i]));
+      }, "pooled");
+      const packed = Float64Array.from({ length: N * k }, (_, i) => at(v, Math.floor(i / k), i % k));
+      const naive = rows.map((row) => biInteraction(row, packed, k));
+      const magnitude = (b: number, j: number): number => terms(b, j).reduce((s, t) => s + Math.abs(t), 0) ** 2;
+      expectNear(pooled, (b, j) => naive[b][j], (b, j) => rounding(2 * 12, magnitude(b, j)), "pooled");
+    });
+
+    it.each(WIDTHS)("biInteractionBackward sums per touched feature in batch order, K = %i", (k) => {
+      const v = tensor(N, k, random(k));
+      const [sums, pooled] = [tensor(rows.length, k), tensor(rows.length, k)];
+      const dPooled = tensor(rows.length, k, random(k + 100));
+      const dV = tensor(batch.touchedCount + 1, k, () => SENTINEL);
+      kernels.biInteractionForward(batch, v, sums, pooled, 0, rows.length);
+      kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, k);
+      const own = (t: number) => entries.filter((entry) => entry.index === batch.touched[t]);
+      expectBits(dV, (t, j) => {
+        if (t >= batch.touchedCount) return SENTINEL;
+        return sum(own(t).length, (i) => {
+          const { b, index, x } = own(t)[i];
+          return f(f(at(sums, b, j) - f(x * at(v, index, j))) * at(dPooled, b, j)) * x;
+        });
+      }, "dV");
+      const others = ({ b, index }: { b: number; index: number }, j: number, size: (x: number) => number): number =>
+        rows[b].indices.reduce((s, other, p) => s + (other === index ? 0 : size(rows[b].values[p] * at(v, other, j))), 0);
+      const gradient = (t: number, j: number, size: (x: number) => number): number =>
+        t < batch.touchedCount ? own(t).reduce((s, entry) => s + size(others(entry, j, size) * at(dPooled, entry.b, j) * entry.x), 0) : SENTINEL;
+      const magnitude = (t: number, j: number): number =>
+        t < batch.touchedCount ? own(t).reduce((s, { b, x }) => s + rows[b].values.reduce((m, value) => m + Math.abs(value), 0) * Math.abs(x), 0) : 1;
+      expectNear(dV, (t, j) => gradient(t, j, (x) => x), (t, j) => rounding(24, magnitude(t, j)), "dV");
+    });
+  });
+
+  it("biInteraction keeps the stated order where sums overflow", () => {
+    const rows: Row[] = [{ indices: [0, 1, 2], values: [1e20, -1e20, 3e19] }, { indices: [2, 0], values: [3e38, 1] }];
+    const v = tensor(N, 5, (i, j) => 1 + i + j);
+    const [sums, pooled] = [tensor(2, 5), tensor(2, 5)];
+    kernels.biInteractionForward(sparseBatch(rows, false), v, sums, pooled, 0, 2);
+    expectBits(pooled, (b, j) => {
+      const t = rows[b].indices.map((index, p) => f(f(rows[b].values[p]) * at(v, index, j)));
+      const s = sum(t.length, (i) => t[i]);
+      return 0.5 * f(f(s * s) - sum(t.length, (i) => t[i] * t[i]));
+    }, "pooled");
+    expect(pooled.data.some((value) => Number.isNaN(value))).toBe(true);
+  });
+
+  const product = (a: (p: number) => number, b: (p: number) => number, depth: number, bias: number | null): number => {
+    const s = sum(depth, (p) => a(p) * b(p));
+    return bias === null ? s : s + bias;
+  };
+
+  it.each(WIDTHS)("matmul sums over ascending p, then adds the bias; zeros of a change nothing; %i columns", (n) => {
+    for (const depth of [1, 3, 8, 17]) {
+      const a = tensor(5, depth, withZeros(n));
+      const b = tensor(depth, n, random(n + depth));
+      const bias = tensor(1, n, random(3));
+      for (const added of [null, bias]) {
+        const c = tensor(5, n, () => SENTINEL);
+        kernels.matmul(c, a, b, added, 0, 5);
+        expectBits(c, (i, j) => product((p) => at(a, i, p), (p) => at(b, p, j), depth, added && bias.data[j]), `c, depth ${depth}`);
+        const exact = (i: number, j: number, size: (x: number) => number): number =>
+          Array.from({ length: depth }).reduce((s: number, _, p) => s + size(at(a, i, p) * at(b, p, j)), added ? size(bias.data[j]) : 0);
+        expectNear(c, (i, j) => exact(i, j, (x) => x), (i, j) => rounding(depth, exact(i, j, Math.abs)), "c");
+      }
+    }
+  });
+
+  it("matmul multiplies zeros with infinities and NaN as IEEE 754 does, and forgets them afterwards", () => {
+    const special = [Infinity, -Infinity, NaN, 1, -2, 0, -0];
+    for (const odd of special) {
+      const a = tensor(4, 6, (i, p) => [0, -0, 1, Infinity, -3, 2][(i + p) % 6]);
+      const b = tensor(6, 11, (p, j) => ((p * 11 + j) % 7 === 3 ? odd : p - j));
+      const c = tensor(4, 11, () => SENTINEL);
+      kernels.matmul(c, a, b, null, 0, 4);
+      expectBits(c, (i, j) => product((p) => at(a, i, p), (p) => at(b, p, j), 6, null), `c with ${odd}`);
+    }
+    const a = tensor(2, 3, withZeros(9));
+    const b = tensor(3, 9, random(8));
+    const c = tensor(2, 9);
+    kernels.matmul(c, a, b, null, 0, 2);
+    expectBits(c, (i, j) => product((p) => at(a, i, p), (p) => at(b, p, j), 3, null), "c afterwards");
+  });
+
+  it("matmul gives +0 where every product is a zero of either sign, and -0 plus a bias of -0 too", () => {
+    const c = tensor(1, 9, () => SENTINEL);
+    kernels.matmul(c, tensor(1, 2, () => -0), tensor(2, 9, () => 5), tensor(1, 9, () => -0), 0, 1);
+    expectBits(c, () => 0, "c");
+  });
+
+  it.each(WIDTHS)("matmulTransposed sums over the first `depth` rows alone, %i columns", (n) => {
+    for (const [depth, m] of [[1, 1], [4, 3], [9, 6]]) {
+      const a = tensor(depth + 2, m, withZeros(n));
+      const b = tensor(depth + 2, n, random(n));
+      for (let i = depth; i < depth + 2; i++) { a.data[i * a.stride] = 1; b.data.fill(NaN, i * b.stride, i * b.stride + n); }
+      const c = tensor(m, n, () => SENTINEL);
+      kernels.matmulTransposed(c, a, b, depth, 0, m);
+      expectBits(c, (i, j) => product((p) => at(a, p, i), (p) => at(b, p, j), depth, null), `c, depth ${depth}`);
+    }
+  });
+
+  it("matmulTransposed takes a column of scores, whose rows are one float apart", () => {
+    const [dScores, y] = [column(7, random(1)), tensor(7, 6, random(2))];
+    const c = tensor(1, 6, () => SENTINEL);
+    kernels.matmulTransposed(c, dScores, y, 7, 0, 1);
+    expectBits(c, (_, j) => product((p) => dScores.data[p], (p) => at(y, p, j), 7, null), "c");
+  });
+
+  it.each(WIDTHS)("transpose moves (i, j) to (j, i), %i columns", (n) => {
+    const x = tensor(5, n, random(n));
+    const out = tensor(n, 5, () => SENTINEL);
+    kernels.transpose(out, x);
+    expectBits(out, (i, j) => at(x, j, i), "out");
+  });
+
+  it.each(WIDTHS)("columnSums sums the first rows in order, %i columns", (n) => {
+    const x = tensor(9, n, (i) => (i > 6 ? NaN : [1e8, 1, -1e8, 0.1, 3, -0.7, 1e-9][i] * (i + 1)));
+    const out = tensor(1, n, () => SENTINEL);
+    kernels.columnSums(out, x, 7, 0, n);
+    expectBits(out, (_, j) => sum(7, (i) => at(x, i, j)), "out");
+  });
+
+  const ACTIVATIONS: readonly ActivationName[] = ["relu", "tanh", "sigmoid"];
+  const derivative = (name: ActivationName, y: number): number => (name === "tanh" ? f(1 - f(y * y)) : f(y * f(1 - y)));
+  const SPECIAL = [0, -0, 1e-45, -1e-45, 1e-38, -1e-38, 1, -1, 0.2, -0.3, 20, -20, 3e38, -3e38, Infinity, -Infinity, NaN];
+
+  it("relu is x > 0 ? x : 0, and NaN for NaN of either sign", () => {
+    const x = tensor(1, SPECIAL.length + 2, (_, j) => SPECIAL[j]);
+    new Uint32Array(x.data.buffer).set([0xffc00000, 0xff800001], SPECIAL.length);
+    const y = tensor(1, x.cols, () => SENTINEL);
+    kernels.activationForward("relu", y, x, 0, 1);
+    expectBits(y, (_, j) => (j >= SPECIAL.length || Number.isNaN(SPECIAL[j]) ? NaN : SPECIAL[j] > 0 ? f(SPECIAL[j]) : 0), "y");
+  });
+
+  it("relu passes the gradient where y > 0 and blocks it elsewhere, NaN included", () => {
+    const y = tensor(SPECIAL.length, SPECIAL.length + 1, (i) => SPECIAL[i]);
+    new Uint32Array(y.data.buffer)[SPECIAL.length] = 0xffc00000;
+    const dY = tensor(SPECIAL.length, SPECIAL.length + 1, (_, j) => SPECIAL[j] ?? 3);
+    const dX = tensor(SPECIAL.length, SPECIAL.length + 1, () => SENTINEL);
+    kernels.activationBackward("relu", dX, y, dY, 0, y.rows);
+    expectBits(dX, (i, j) => (at(y, i, j) > 0 ? at(dY, i, j) : 0), "dX");
+  });
+
+  it.each(["tanh", "sigmoid"] as const)("%s is rounded once from float64, its derivative comes from y", (name) => {
+    const x = tensor(7, SPECIAL.length, (i, j) => SPECIAL[j] * [1, 0.1, 0.5, 2, 3.3, 7, -1][i]);
+    const [y, dX] = [tensor(7, x.cols, () => SENTINEL), tensor(7, x.cols, () => SENTINEL)];
+    const dY = tensor(7, x.cols, random(4));
+    kernels.activationForward(name, y, x, 0, 7);
+    kernels.activationBackward(name, dX, y, dY, 0, 7);
+    expectBits(y, (i, j) => (name === "tanh" ? tanh : sigmoid)(at(x, i, j)), "y");
+    expectBits(dX, (i, j) => at(dY, i, j) * derivative(name, at(y, i, j)), "dX");
+    // Half an ulp of float32, and sigmoid's underflow to 0 where e^x has no float32.
+    const exact = (v: number): number => (name === "tanh" ? Math.tanh(v) : 1 / (1 + Math.exp(-v)));
+    for (let p = 0; p < x.data.length; p++) if (!Number.isNaN(x.data[p])) expect(Math.abs(y.data[p] - (p % x.stride < x.cols ? exact(x.data[p]) : 0))).toBeLessThanOrEqual(2 ** -24);
+  });
+
+  it.each(WIDTHS)("batchNormForward normalises by the batch in training, by running averages otherwise, K = %i", (k) => {
+    for (const rows of [1, 2, 7]) {
+      const x = tensor(rows + 1, k, (i) => (i === rows ? NaN : 0));
+      const next = numbers(k * rows);
+      for (let i = 0; i < rows; i++) for (let j = 0; j < k; j++) x.data[i * x.stride + j] = next(-2, 3);
+      const norm = normTensors(k, k);
+      const [runningMean, runningVariance] = [copy(norm.runningMean), copy(norm.runningVariance)];
+      const y = tensor(rows, k, () => SENTINEL);
+      const mean = (j: number): number => f(sum(rows, (i) => at(x, i, j)) / rows);
+      const variance = (j: number): number => f(sum(rows, (i) => f(at(x, i, j) - mean(j)) ** 2) / rows);
+      const inverse = (v: number): number => f(1 / f(Math.sqrt(f(v + f(1e-3)))));
+      const normalised = (m: number, s: number, i: number, j: number): number => f(f(f(f(at(x, i, j) - m) * s) * norm.scale.data[j]) + norm.shift.data[j]);
+
+      kernels.batchNormForward(y, x, norm, rows, 1e-3, 0.1, true, 0, k);
+      expectBits(norm.mean, (_, j) => mean(j), "mean");
+      expectBits(norm.inverseStd, (_, j) => inverse(variance(j)), "inverseStd");
+      expectBits(norm.runningMean, (_, j) => runningMean.data[j] + f(f(0.1) * f(mean(j) - runningMean.data[j])), "runningMean");
+      expectBits(norm.runningVariance, (_, j) => runningVariance.data[j] + f(f(0.1) * f(variance(j) - runningVariance.data[j])), "runningVariance");
+      expectBits(y, (i, j) => normalised(mean(j), inverse(variance(j)), i, j), "y in training");
+      const exact = statistics(Array.from({ length: rows }, (_, i) => Array.from({ length: k }, (_, j) => at(x, i, j))));
+      // Numbers of order 1, about ten roundings, divided by a deviation of at least sqrt(1e-3).
+      const naive = (i: number, j: number): number => ((at(x, i, j) - exact.mean[j]) / Math.sqrt(exact.variance[j] + 1e-3)) * norm.scale.data[j] + norm.shift.data[j];
+      expectNear(y, naive, () => 1e-4, "y in training");
+
+      kernels.batchNormForward(y, x, norm, rows, 1e-3, 0.1, false, 0, k);
+      expectBits(norm.inverseStd, (_, j) => inverse(norm.runningVariance.data[j]), "inverseStd in prediction");
+      expectBits(y, (i, j) => normalised(norm.runningMean.data[j], inverse(norm.runningVariance.data[j]), i, j), "y in prediction");
+    }
+  });
+
+  it.each(WIDTHS)("batchNormBackward follows the contract's formula, K = %i", (k) => {
+    const rows = 6;
+    const [x, dY] = [tensor(rows + 1, k, random(k)), tensor(rows + 1, k, random(k + 1))];
+    x.data.fill(NaN, rows * x.stride, rows * x.stride + k);
+    dY.data.fill(NaN, rows * x.stride, rows * x.stride + k);
+    const norm = normTensors(k, 5);
+    kernels.batchNormForward(tensor(rows, k), x, norm, rows, 1e-3, 0.1, true, 0, k);
+    const [dX, dScale, dShift] = [tensor(rows, k, () => SENTINEL), tensor(1, k, () => SENTINEL), tensor(1, k, () => SENTINEL)];
+    kernels.batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, 0, k);
+    const n = (i: number, j: number): number => f(f(at(x, i, j) - norm.mean.data[j]) * norm.inverseStd.data[j]);
+    const shift = (j: number): number => sum(rows, (i) => at(dY, i, j));
+    const scale = (j: number): number => sum(rows, (i) => at(dY, i, j) * n(i, j));
+    expectBits(dShift, (_, j) => shift(j), "dShift");
+    expectBits(dScale, (_, j) => scale(j), "dScale");
+    expectBits(dX, (i, j) => {
+      const factor = f(norm.scale.data[j] * norm.inverseStd.data[j]);
+      return factor * f(f(at(dY, i, j) - f(shift(j) / rows)) - f(n(i, j) * f(scale(j) / rows)));
+    }, "dX");
+  });
+
+  it.each([0, 0.2, 0.5, 0.97])("dropoutForward drops by the bits of (key, element) and scales the rest, rate %d", (rate) => {
+    for (const k of [1, 5, 16, 33]) {
+      const key = randomKey(7, 3, 11, 2);
+      const x = tensor(40, k, withZeros(k));
+      const [y, mask] = [tensor(40, k, () => SENTINEL), tensor(40, k, () => SENTINEL)];
+      kernels.dropoutForward(y, mask, x, key, rate, 0, 40);
+      const threshold = Math.round(rate * (2 ** 31 - 1));
+      const factor = (i: number, j: number): number => (Math.floor(randomBits(key, i * k + j) / 2) < threshold ? 0 : f(1 / (1 - rate)));
+      expectBits(mask, factor, "mask");
+      expectBits(y, (i, j) => at(x, i, j) * factor(i, j), "y");
+    }
+  });
+
+  it("dropoutForward drops the share it was asked for", () => {
+    const x = tensor(400, 64, () => 1);
+    const y = tensor(400, 64);
+    for (const rate of [0.1, 0.5, 0.9]) {
+      kernels.dropoutForward(y, tensor(400, 64), x, randomKey(1, 3), rate, 0, 400);
+      const dropped = y.data.filter((value) => value === 0).length / y.data.length;
+      expect(Math.abs(dropped - rate)).toBeLessThan(4 * Math.sqrt((rate * (1 - rate)) / y.data.length)); // four standard deviations
+    }
+  });
+
+  it.each(WIDTHS)("multiply, scoreForward and scoreBackward, K = %i", (k) => {
+    const rows = 5;
+    const [a, b, h] = [tensor(rows, k, withZeros(k)), tensor(rows, k, random(k)), tensor(1, k, random(k + 7))];
+    const [out, dY] = [tensor(rows, k, () => SENTINEL), tensor(rows, k, () => SENTINEL)];
+    const [linear, scores, dScores] = [column(rows, random(5)), column(rows, () => SENTINEL), column(rows, random(6))];
+    const bias = tensor(1, 1, () => 0.3);
+    kernels.multiply(out, a, b, 0, rows);
+    expectBits(out, (i, j) => at(a, i, j) * at(b, i, j), "out");
+    kernels.scoreForward(scores, bias, linear, b, h, 0, rows);
+    const part = (i: number, m: number): number => sum(Math.max(0, Math.ceil((k - m) / 4)), (q) => at(b, i, 4 * q + m) * h.data[4 * q + m]);
+    expectBits(scores, (i) => f(f(0.3) + linear.data[i]) + f(f(part(i, 0) + part(i, 2)) + f(part(i, 1) + part(i, 3))), "scores");
+    const exact = (i: number, size: (x: number) => number): number =>
+      Array.from({ length: k }).reduce((s: number, _, j) => s + size(at(b, i, j) * h.data[j]), size(f(0.3)) + size(linear.data[i]));
+    expectNear(scores, (i) => exact(i, (x) => x), (i) => rounding(k, exact(i, Math.abs)), "scores");
+    kernels.scoreBackward(dY, dScores, h, 0, rows);
+    expectBits(dY, (i, j) => dScores.data[i] * h.data[j], "dY");
+  });
+
+  describe.each([0, 0.01])("optimizers, l2 = %d", (l2) => {
+    const decayed = (g: number, theta: number): number => (l2 === 0 ? g : f(g + f(f(l2) * theta)));
+
+    function update(k: number, table: boolean, state: number | null): { given: Update; before: Update; rowOf: (i: number) => number } {
+      const rows = table ? Uint32Array.of(4, 0, 3, 2) : null; // count says that the last one is not in use
+      const stride = table && k === 1 ? 1 : undefined;
+      const given: Update = {
+        theta: tensor(6, k, random(k), stride),
+        state: state === null ? null : tensor(6, k, random(k + 1, state, state + 2), stride),
+        gradient: tensor(4, k, withZeros(k + 2), stride), rows, count: 3, l2,
+      };
+      const before = { ...given, theta: copy(given.theta), state: given.state && copy(given.state) };
+      return { given, before, rowOf: (i) => (rows === null ? (i < 3 ? i : -1) : rows.subarray(0, 3).indexOf(i)) };
+    }
+
+    it.each(WIDTHS)("adagrad moves each named row once, and no other, K = %i", (k) => {
+      for (const table of [true, false]) {
+        const { given, before, rowOf } = update(k, table, 1e-8);
+        kernels.adagrad(given, 0.05);
+        const g = (i: number, j: number): number => decayed(at(given.gradient, rowOf(i), j), at(before.theta, i, j));
+        const total = (i: number, j: number): number => f(at(before.state!, i, j) + f(g(i, j) * g(i, j)));
+        expectBits(given.state!, (i, j) => (rowOf(i) < 0 ? at(before.state!, i, j) : total(i, j)), "state");
+        expectBits(given.theta, (i, j) => {
+          const theta = at(before.theta, i, j);
+          return rowOf(i) < 0 ? theta : theta - f(f(f(0.05) * g(i, j)) / f(Math.sqrt(total(i, j))));
+        }, "theta");
+      }
+    });
+
+    it.each(WIDTHS)("sgd moves each named row once, with and without momentum, K = %i", (k) => {
+      for (const table of [true, false]) {
+        for (const momentum of [0, 0.9]) {
+          const { given, before, rowOf } = update(k, table, momentum > 0 ? -1 : null);
+          kernels.sgd(given, 0.05, momentum);
+          const velocity = (i: number, j: number): number => {
+            const g = decayed(at(given.gradient, rowOf(i), j), at(before.theta, i, j));
+            return before.state === null ? g : f(f(f(momentum) * at(before.state, i, j)) + g);
+          };
+          if (given.state) expectBits(given.state, (i, j) => (rowOf(i) < 0 ? at(before.state!, i, j) : velocity(i, j)), "state");
+          expectBits(given.theta, (i, j) => at(before.theta, i, j) - (rowOf(i) < 0 ? 0 : f(f(0.05) * velocity(i, j))), "theta");
+        }
+      }
+    });
+  });
+
+  // Every kernel that takes a range: `build` makes the same operands each time, outputs full of sentinels.
+  interface Ranged {
+    readonly name: string;
+    readonly axis: "rows" | "columns";
+    readonly size: number;
+    build(): { readonly outputs: readonly Tensor[]; run(start: number, end: number): void };
+  }
+
+  function rangedKernels(k: number): Ranged[] {
+    const rows = raggedRows(false);
+    const batch = sparseBatch(rows, false);
+    const B = rows.length;
+    const v = tensor(N, k, random(1));
+    const [x, y, h] = [tensor(B, k, random(2)), tensor(B, k, random(3)), tensor(1, k, random(4))];
+    const [square, bias] = [tensor(k, k, random(5)), tensor(1, k, random(6))];
+    const [w, linear, one] = [column(N, random(7)), column(B, random(8)), tensor(1, 1, () => 0.5)];
+    const out = (count = B, width = k): Tensor => tensor(count, width, () => SENTINEL);
+    const scores = (): Tensor => column(B, () => SENTINEL);
+    const one1 = (name: string, axis: Ranged["axis"], size: number, make: () => Tensor, run: (o: Tensor, start: number, end: number) => void): Ranged => ({
+      name, axis, size, build: () => { const o = make(); return { outputs: [o], run: (start, end) => run(o, start, end) }; },
+    });
+    const norms = (training: boolean): Ranged => ({
+      name: `batchNormForward, training ${training}`, axis: "columns", size: k,
+      build: () => {
+        const [norm, o] = [normTensors(k, 9), out()];
+        return { outputs: [o, norm.mean, norm.inverseStd, norm.runningMean, norm.runningVariance], run: (s, e) => kernels.batchNormForward(o, x, norm, B, 1e-3, 0.1, training, s, e) };
+      },
+    });
+    return [
+      one1("linearForward", "rows", B, scores, (o, s, e) => kernels.linearForward(batch, w, o, s, e)),
+      {
+        name: "biInteractionForward", axis: "rows", size: B,
+        build: () => { const [sums, pooled] = [out(), out()]; return { outputs: [sums, pooled], run: (s, e) => kernels.biInteractionForward(batch, v, sums, pooled, s, e) }; },
+      },
+      one1("biInteractionBackward", "columns", k, () => out(batch.touchedCount + 1), (o, s, e) => kernels.biInteractionBackward(batch, v, x, y, o, s, e)),
+      one1("matmul", "rows", B, out, (o, s, e) => kernels.matmul(o, x, square, bias, s, e)),
+      one1("matmulTransposed", "rows", k, () => out(k), (o, s, e) => kernels.matmulTransposed(o, x, y, B, s, e)),
+      one1("columnSums", "columns", k, () => out(1), (o, s, e) => kernels.columnSums(o, x, B, s, e)),
+      ...ACTIVATIONS.flatMap((name) => [
+        one1(`${name} forward`, "rows", B, out, (o, s, e) => kernels.activationForward(name, o, x, s, e)),
+        one1(`${name} backward`, "rows", B, out, (o, s, e) => kernels.activationBackward(name, o, x, y, s, e)),
+      ]),
+      norms(true),
+      norms(false),
+      {
+        name: "batchNormBackward", axis: "columns", size: k,
+        build: () => {
+          const norm = { ...normTensors(k, 9), mean: tensor(1, k, random(10)), inverseStd: tensor(1, k, random(11, 1, 2)) };
+          const [dX, dScale, dShift] = [out(), out(1), out(1)];
+          return { outputs: [dX, dScale, dShift], run: (s, e) => kernels.batchNormBackward(dX, dScale, dShift, x, y, norm, B, s, e) };
+        },
+      },
+      {
+        name: "dropoutForward", axis: "rows", size: B,
+        build: () => { const [o, mask] = [out(), out()]; return { outputs: [o, mask], run: (s, e) => kernels.dropoutForward(o, mask, x, randomKey(3, 3), 0.5, s, e) }; },
+      },
+      one1("multiply", "rows", B, out, (o, s, e) => kernels.multiply(o, x, y, s, e)),
+      one1("scoreForward", "rows", B, scores, (o, s, e) => kernels.scoreForward(o, one, linear, x, h, s, e)),
+      one1("scoreBackward", "rows", B, out, (o, s, e) => kernels.scoreBackward(o, linear, h, s, e)),
+    ];
+  }
+
+  it.each([1, 4, 7, 13, 33])("a range writes what it names and nothing else, and two ranges give the bits of one; K = %i", (k) => {
+    for (const { name, axis, size, build } of rangedKernels(k)) {
+      const whole = build();
+      whole.run(0, size);
+      const cuts = axis === "rows" ? [0, 1, 3, size].filter((cut) => cut <= size) : [0, 4, 8, 32, size].filter((cut) => cut <= size);
+      const parts = build();
+      for (let c = cuts.length - 2; c >= 0; c--) parts.run(cuts[c], cuts[c + 1]);
+      whole.outputs.forEach((output, o) => expectBits(parts.outputs[o], (i, j) => at(output, i, j), `${name}, in parts, output ${o}`));
+      for (let c = 0; c + 1 < cuts.length; c++) {
+        const [start, end] = [cuts[c], cuts[c + 1]];
+        const [part, before] = [build(), build()];
+        part.run(start, end);
+        whole.outputs.forEach((output, o) => expectBits(part.outputs[o], (i, j) => {
+          const position = axis === "rows" ? i : j;
+          return at(position >= start && position < end ? output : before.outputs[o], i, j);
+        }, `${name}, [${start}, ${end}), output ${o}`));
+      }
+    }
+  });
+});

@@ -1,0 +1,72 @@
+// What the public types promise, checked by the compiler.
+
+import { describe, expectTypeOf, it } from "vitest";
+import { Adagrad, CSRMatrix, Dense, FeatureEncoder, NFM, parseLibSVM, SGD, type FeatureMap, type History, type Layer, type PointwiseLoss, type SparseVector } from "../src/index.ts";
+
+const model = new NFM();
+declare const maps: readonly FeatureMap[];
+declare const vectors: readonly SparseVector[];
+declare const matrix: CSRMatrix;
+
+describe("predict", () => {
+  it("gives a number for one row", () => {
+    expectTypeOf(model.predict({ user: "ana", hour: 18, tags: ["a"], weights: { a: 0.5 }, member: true, city: null })).toEqualTypeOf<number>();
+    expectTypeOf(model.predict({ indices: [1, 2] })).toEqualTypeOf<number>();
+    expectTypeOf(model.predict({ indices: new Uint32Array(2), values: new Float32Array(2) })).toEqualTypeOf<number>();
+    expectTypeOf(model.predict(new Map([["user", "ana"]]))).toEqualTypeOf<number>();
+    expectTypeOf(model.predict(new Map([[17, 1]]))).toEqualTypeOf<number>();
+    expectTypeOf(model.predict({ 17: 1, 90: 0.5 }, { raw: true })).toEqualTypeOf<number>();
+  });
+
+  it("gives a Float32Array for rows", () => {
+    expectTypeOf(model.predict(matrix)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict(maps)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict(vectors)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict([{ user: "ana" }, { user: "bo" }])).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict([{ indices: [1] }])).toEqualTypeOf<Float32Array>();
+  });
+
+  it("refuses what is no row", () => {
+    // @ts-expect-error a string is no row
+    model.predict("ana");
+    // @ts-expect-error a date is no feature value
+    model.predict({ when: new Date() });
+    // @ts-expect-error an unknown option
+    model.predict(matrix, { probability: true });
+  });
+});
+
+describe("the rest of the class", () => {
+  it("has the types of its contract", () => {
+    expectTypeOf(model.fit(maps, [1, 0])).toEqualTypeOf<Promise<History>>();
+    expectTypeOf(model.partialFit(vectors, new Float32Array(2))).toEqualTypeOf<number>();
+    expectTypeOf(model.evaluate(matrix, [1, 0], ["auc"])).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.save()).toEqualTypeOf<Uint8Array>();
+    expectTypeOf(NFM.load(new Uint8Array())).toEqualTypeOf<NFM>();
+    expectTypeOf(model.backend).toEqualTypeOf<"wasm" | "js">();
+    expectTypeOf(model.encoder).toEqualTypeOf<FeatureEncoder | null>();
+    expectTypeOf(model.history).toEqualTypeOf<History | null>();
+    expectTypeOf(model.tensor("bias")).toEqualTypeOf<{ shape: readonly number[]; data: Float32Array }>();
+    expectTypeOf(parseLibSVM("1 1:1").y).toEqualTypeOf<Float32Array>();
+  });
+
+  it("refuses unknown options and wrong values", () => {
+    // @ts-expect-error misspelt
+    new NFM({ hiddenUnit: [64] });
+    // @ts-expect-error no such loss
+    new NFM({ loss: "logistic" });
+    // @ts-expect-error no such activation
+    new NFM({ activation: "gelu" });
+    // @ts-expect-error no such metric
+    void model.fit(maps, [1], { validation: 0.1, metrics: ["f1"] });
+    // @ts-expect-error the backend cannot be assigned
+    model.backend = "js";
+  });
+
+  it("takes losses, layers and optimizers of one's own", () => {
+    const huber: PointwiseLoss = { kind: "pointwise", name: "huber", value: () => 0, gradient: () => 0 };
+    const layer: Layer = { type: "own", shape: (inputDim) => ({ outputDim: inputDim }), forward: () => undefined, backward: () => undefined };
+    expectTypeOf(new NFM({ loss: huber, layers: [new Dense(3), layer], optimizer: new SGD({ momentum: 0.9 }) })).toEqualTypeOf<NFM>();
+    expectTypeOf(NFM.load(new Uint8Array(), { loss: huber, layers: [layer], optimizer: new Adagrad() })).toEqualTypeOf<NFM>();
+  });
+});
