@@ -4,7 +4,7 @@
 import { describe } from "./core/errors.ts";
 import { fromPacked, toPacked } from "./core/tensor.ts";
 import { FeatureEncoder } from "./data/feature-encoder.ts";
-import { chooseKernels } from "./kernels/backend.ts";
+import { chooseBackend } from "./kernels/backend.ts";
 import { describeParameters, Network, type Parameter } from "./network.ts";
 import { optionsFromJSON, optionsToJSON, readOptions, type LoadOverrides, type Settings } from "./options.ts";
 import { readSafetensors, writeSafetensors, type FileTensor } from "./safetensors.ts";
@@ -56,16 +56,15 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
   const record = readRecord(parse(metadata, "training"));
 
   const { embeddingDim, layers, initStd, seed, loss, optimizer, l2, backend } = settings;
-  const kernels = chooseKernels(backend);
   const spec = { numFeatures: settings.numFeatures!, embeddingDim, layers, initStd, seed };
-  const expected = describeParameters(spec, kernels);
+  const expected = describeParameters(spec);
   const hasState = [...tensors.keys()].some((name) => name.startsWith("optimizer."));
   checkTensors(expected, tensors, hasState);
 
   const { name: savedOptimizer } = ((config as { optimizer?: { name?: unknown } }).optimizer ?? { name: "adagrad" });
   const keepState = hasState && optimizer.initialState !== null && optimizer.name === savedOptimizer;
   const capacity = keepState ? { ...PREDICTION_CAPACITY, training: { initialState: optimizer.initialState } } : PREDICTION_CAPACITY;
-  const network = new Network(spec, capacity, kernels);
+  const network = new Network(spec, capacity, chooseBackend(backend));
   for (const { name, value, state, transposed } of network.parameters) {
     fromPacked(value, tensors.get(name)!.data, transposed);
     if (state) fromPacked(state, tensors.get(`optimizer.${name}`)!.data, transposed);

@@ -6,7 +6,7 @@
 import { randomKey, randomNormal, Stream, type RandomKey } from "./core/random.ts";
 import { allocateTogether, copyInto, fill, type Allocate, type Tensor } from "./core/tensor.ts";
 import { Batch } from "./data/batches.ts";
-import type { Kernels } from "./kernels/kernels.ts";
+import type { Backend, Kernels } from "./kernels/kernels.ts";
 import { biInteractionBackward, biInteractionForward } from "./layers/bi-interaction.ts";
 import { initialiseEmbedding, linearBackward, linearForward } from "./layers/embedding.ts";
 import type { Layer, LayerPass, ParameterSpec } from "./layers/layer.ts";
@@ -60,8 +60,9 @@ interface Stage {
   readonly pass: { -readonly [Field in keyof LayerPass]: LayerPass[Field] };
 }
 
-/** The buffers of a network; everything but the integer arrays lies in one piece of memory. */
+/** The buffers of a network, in one piece of memory. */
 interface Buffers {
+  readonly batch: Batch;
   readonly parameters: readonly Parameter[];
   readonly stages: readonly Stage[];
   readonly bias: Parameter;
@@ -86,20 +87,34 @@ interface Buffers {
 export class Network {
   readonly spec: NetworkSpec;
   readonly capacity: Capacity;
-  readonly kernels: Kernels;
-  /** The mini-batch to work on; whoever calls `forward` fills it. */
-  readonly batch: Batch;
+  readonly #backend: Backend;
+  readonly #kernels: Kernels;
   readonly #buffers: Buffers;
 
   /** All parameters are zero until `initialise`, or until they are copied from elsewhere. */
-  constructor(spec: NetworkSpec, capacity: Capacity, kernels: Kernels) {
+  constructor(spec: NetworkSpec, capacity: Capacity, backend: Backend) {
     this.spec = spec;
     this.capacity = capacity;
-    this.kernels = kernels;
-    this.batch = new Batch(capacity.rows, capacity.entries, capacity.training ? spec.numFeatures : 0);
-    this.#buffers = allocateTogether((allocate) => layOut(spec, capacity, kernels, allocate));
+    this.#backend = backend;
+    let kernels: Kernels | null = null;
+    this.#buffers = allocateTogether((allocate) => layOut(spec, capacity, kernels, allocate), (bytes) => {
+      const created = backend.create(bytes);
+      kernels = created.kernels;
+      return created;
+    });
+    this.#kernels = kernels!;
     fill(this.#buffers.output.value, 1);
     for (const { state } of this.parameters) if (state) fill(state, capacity.training!.initialState!);
+  }
+
+  /** The kernels that work on this network's tensors. */
+  get kernels(): Kernels {
+    return this.#kernels;
+  }
+
+  /** The mini-batch to work on; whoever calls `forward` fills it. */
+  get batch(): Batch {
+    return this.#buffers.batch;
   }
 
   /** All named tensors, in the order of the model file. */
@@ -119,7 +134,7 @@ export class Network {
 
   /** A network of the same values with other buffers; parameters and optimizer state move over. */
   resized(capacity: Capacity): Network {
-    const next = new Network(this.spec, capacity, this.kernels);
+    const next = new Network(this.spec, capacity, this.#backend);
     next.parameters.forEach((parameter, i) => {
       copyInto(parameter.value, this.parameters[i].value);
       const { state } = this.parameters[i];
@@ -167,9 +182,9 @@ export class Network {
 }
 
 /** The parameters that a specification asks for, without memory behind them. */
-export function describeParameters(spec: NetworkSpec, kernels: Kernels): readonly Parameter[] {
+export function describeParameters(spec: NetworkSpec): readonly Parameter[] {
   const noMemory: Allocate = (rows, cols, stride = cols) => ({ data: new Float32Array(0), rows, cols, stride });
-  return layOut(spec, { rows: 0, entries: 0, training: null }, kernels, noMemory).parameters;
+  return layOut(spec, { rows: 0, entries: 0, training: null }, null, noMemory).parameters;
 }
 
 /** Draws N(0, std^2) in the order of the model file's matrix, whichever way it lies in memory. */
@@ -181,7 +196,8 @@ function fillNormal(x: Tensor, transposed: boolean, key: RandomKey, std: number)
   }
 }
 
-function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels, allocate: Allocate): Buffers {
+/** `kernels` is null while the memory is only being measured. */
+function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, allocate: Allocate): Buffers {
   const { numFeatures, embeddingDim } = spec;
   const { rows, training } = capacity;
   const maxTouched = Math.min(capacity.entries, numFeatures);
@@ -233,7 +249,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels, allocat
     return {
       layer,
       pass: {
-        kernels, rows: 0, training: false, key: randomKey(spec.seed, Stream.dropout), x, y: last, dY: dLast, dX,
+        kernels: kernels!, rows: 0, training: false, key: randomKey(spec.seed, Stream.dropout), x, y: last, dY: dLast, dX,
         parameters: pick(own, "value"),
         gradients: pick(own, "gradient"),
         cache,
@@ -247,6 +263,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels, allocat
     ? { value: allocate(1, last.cols), gradient: null }
     : add("output.weight", { shape: [1, last.cols], init: { std: Math.sqrt(2 / (last.cols + 1)) } }, { table: false, decay: "hidden" });
   return {
+    batch: new Batch(rows, capacity.entries, training ? numFeatures : 0, allocate),
     parameters, stages, bias, linearWeight, embedding, output,
     linear: column(), sums: allocate(rows, embeddingDim), pooled, dPooled, last, dLast, scores: column(), dScores: column(),
   };

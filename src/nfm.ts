@@ -10,7 +10,7 @@ import { maxEntries } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap } from "./data/feature-map.ts";
 import { checkInput, countRows, isInput, readInput, readRow, type Input, type Reader } from "./data/input.ts";
-import { chooseKernels } from "./kernels/backend.ts";
+import { chooseBackend } from "./kernels/backend.ts";
 import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
 import { Network, type Capacity } from "./network.ts";
 import { readOptions, type LoadOverrides, type NFMOptions, type Settings } from "./options.ts";
@@ -47,7 +47,7 @@ export class NFM {
   /** @throws TypeError or RangeError that names the option. */
   constructor(options: NFMOptions = {}) {
     this.#settings = readOptions(options, "NFM");
-    chooseKernels(this.#settings.backend); // refuses a backend that cannot run here
+    chooseBackend(this.#settings.backend); // refuses a backend that cannot run here
   }
 
   /**
@@ -163,7 +163,7 @@ export class NFM {
 
   /** Which kernels run. */
   get backend(): "wasm" | "js" {
-    return chooseKernels(this.#settings.backend).name;
+    return this.#model?.trainer.network.kernels.name ?? chooseBackend(this.#settings.backend).name;
   }
 
   /** Number of features; 0 while it is not known. */
@@ -272,7 +272,7 @@ export class NFM {
   #newTrainer(numFeatures: number, capacity: Capacity, caller: string): Trainer {
     const { embeddingDim, layers, initStd, seed, loss, optimizer, l2, backend } = this.#settings;
     if (numFeatures === 0) throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const network = new Network({ numFeatures, embeddingDim, layers, initStd, seed }, capacity, chooseKernels(backend));
+    const network = new Network({ numFeatures, embeddingDim, layers, initStd, seed }, capacity, chooseBackend(backend));
     network.initialise();
     return new Trainer(network, loss, optimizer, l2);
   }

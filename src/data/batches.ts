@@ -3,6 +3,7 @@
 
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import type { CSRMatrix } from "../core/sparse.ts";
+import { asIntegers, type Allocate } from "../core/tensor.ts";
 import type { SparseBatch } from "../kernels/kernels.ts";
 
 /** Gathers rows for the kernels. Fill it with `clear`, then `append` once or more, then `indexFeatures` before a backward pass. */
@@ -21,14 +22,16 @@ export class Batch implements SparseBatch {
    * @param rowCapacity Rows it can hold.
    * @param entryCapacity Entries it can hold.
    * @param numFeatures N; 0 for batches that only go forward.
+   * @param allocate Where its arrays lie.
    */
-  constructor(rowCapacity: number, entryCapacity: number, numFeatures: number) {
-    this.indptr = new Uint32Array(rowCapacity + 1);
-    this.indices = new Uint32Array(entryCapacity);
-    this.#values = new Float32Array(entryCapacity);
-    this.slots = new Uint32Array(numFeatures > 0 ? entryCapacity : 0);
-    this.touched = new Uint32Array(Math.min(entryCapacity, numFeatures));
-    this.#slotOf = new Uint32Array(numFeatures);
+  constructor(rowCapacity: number, entryCapacity: number, numFeatures: number, allocate: Allocate) {
+    const integers = (length: number): Uint32Array => asIntegers(allocate(1, length));
+    this.indptr = integers(rowCapacity + 1);
+    this.indices = integers(entryCapacity);
+    this.#values = allocate(1, entryCapacity).data;
+    this.slots = integers(numFeatures > 0 ? entryCapacity : 0);
+    this.touched = integers(Math.min(entryCapacity, numFeatures));
+    this.#slotOf = integers(numFeatures);
   }
 
   get values(): Float32Array | null {
@@ -44,21 +47,19 @@ export class Batch implements SparseBatch {
   /** Appends the rows `order[start]` up to `order[end - 1]` of a matrix; `order` null: the rows `start` to `end - 1` themselves. */
   append(x: Pick<CSRMatrix, "indptr" | "indices" | "values">, order: Uint32Array | null, start: number, end: number): void {
     const { indptr, indices } = this;
-    if (x.values !== null && this.#binary) {
-      this.#values.fill(1, 0, indptr[this.rows]);
+    const { indptr: fromIndptr, indices: fromIndices, values: fromValues } = x;
+    const values = this.#values;
+    let at = indptr[this.rows];
+    if (fromValues !== null && this.#binary) {
+      values.fill(1, 0, at);
       this.#binary = false;
     }
-    let at = indptr[this.rows];
     for (let i = start; i < end; i++) {
       const row = order === null ? i : order[i];
-      const last = x.indptr[row + 1];
-      let to = at;
-      for (let p = x.indptr[row]; p < last; p++) indices[to++] = x.indices[p];
-      if (!this.#binary) {
-        if (x.values === null) this.#values.fill(1, at, to);
-        else for (let p = x.indptr[row]; at < to; p++) this.#values[at++] = x.values[p];
-      }
-      at = to;
+      const [first, last] = [fromIndptr[row], fromIndptr[row + 1]];
+      for (let p = first, to = at; p < last; p++, to++) indices[to] = fromIndices[p];
+      if (!this.#binary) for (let p = first, to = at; p < last; p++, to++) values[to] = fromValues === null ? 1 : fromValues[p];
+      at += last - first;
       indptr[++this.rows] = at;
     }
   }

@@ -6,7 +6,7 @@ import { randomBits } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { ACTIVATIONS } from "./js/activations.ts";
 import { product } from "./js/product.ts";
-import type { Kernels } from "./kernels.ts";
+import type { Backend, Kernels } from "./kernels.ts";
 
 const f = Math.fround;
 
@@ -285,6 +285,12 @@ function squaredDeviations(out: Float32Array, x: Tensor, mean: Float32Array, row
     out[j] = s0; out[j + 1] = s1; out[j + 2] = s2; out[j + 3] = s3;
   }
 }
+
+/** The backend of the plain kernels. */
+export const jsBackend: Backend = {
+  name: "js",
+  create: (bytes) => ({ kernels: jsKernels, memory: new ArrayBuffer(bytes), offset: 0 }),
+};
 
 function inverseRoot(variance: number, epsilon: number): number {
   return f(1 / f(Math.sqrt(f(variance + f(epsilon)))));

@@ -120,3 +120,10 @@ export interface Kernels {
   /** g += l2 * theta; with a state v: v = momentum * v + g and theta -= learningRate * v, else theta -= learningRate * g. */
   sgd(update: Update, learningRate: number, momentum: number): void;
 }
+
+/** Makes the memory of a network, and kernels that work on it. */
+export interface Backend {
+  readonly name: "js" | "wasm";
+  /** At least `bytes` bytes of zeros from `offset` on, and the kernels for tensors that lie there. */
+  create(bytes: number): { readonly kernels: Kernels; readonly memory: ArrayBuffer; readonly offset: number };
+}

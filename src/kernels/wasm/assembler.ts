@@ -1,0 +1,296 @@
+// A small WebAssembly assembler that knows nothing of what is computed. Expressions are trees that name their operation
+// and operands; writing one out keeps a stack of types and throws at the first operand of a wrong type. Statements
+// (assignments, stores, loops) end with an empty stack. One imported memory, exported functions, nothing else.
+
+/** Types of WebAssembly values. */
+export type ValueType = "i32" | "f32" | "v128";
+
+const TYPE_CODES: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+/** One operation: its opcode (prefix 0xfd for SIMD), operand types and result. */
+export interface Operation {
+  readonly code: readonly number[];
+  readonly operands: readonly ValueType[];
+  readonly result: ValueType | null;
+  /** log2 of the access's size, for operations on memory. */
+  readonly align?: number;
+}
+
+const simd = (n: number): readonly number[] => [0xfd, ...unsigned(n)];
+const operation = (code: number | readonly number[], operands: readonly ValueType[], result: ValueType | null, align?: number): Operation =>
+  ({ code: typeof code === "number" ? [code] : code, operands, result, ...(align === undefined ? {} : { align }) });
+const [I, F, V] = ["i32", "f32", "v128"] as const;
+
+/** Every operation the assembler offers, by its name in the WebAssembly specification. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  "i32.load": operation(0x28, [I], I, 2), "f32.load": operation(0x2a, [I], F, 2),
+  "i32.store": operation(0x36, [I, I], null, 2), "f32.store": operation(0x38, [I, F], null, 2),
+  "i32.eqz": operation(0x45, [I], I), "i32.lt_u": operation(0x49, [I, I], I), "i32.ge_u": operation(0x4f, [I, I], I),
+  "i32.add": operation(0x6a, [I, I], I), "i32.sub": operation(0x6b, [I, I], I), "i32.mul": operation(0x6c, [I, I], I),
+  "i32.and": operation(0x71, [I, I], I), "i32.shl": operation(0x74, [I, I], I), "i32.shr_u": operation(0x76, [I, I], I),
+  "f32.ne": operation(0x5c, [F, F], I), "f32.sqrt": operation(0x91, [F], F), "f32.add": operation(0x92, [F, F], F), "f32.sub": operation(0x93, [F, F], F),
+  "f32.mul": operation(0x94, [F, F], F), "f32.div": operation(0x95, [F, F], F),
+  "v128.load": operation(simd(0), [I], V, 4), "v128.load32_splat": operation(simd(9), [I], V, 2), "v128.store": operation(simd(11), [I, V], null, 4),
+  "i32x4.splat": operation(simd(17), [I], V), "f32x4.splat": operation(simd(19), [F], V),
+  "f32x4.gt": operation(simd(68), [V, V], V), "i32x4.lt_s": operation(simd(57), [V, V], V),
+  "v128.and": operation(simd(78), [V, V], V), "v128.andnot": operation(simd(79), [V, V], V), "v128.xor": operation(simd(81), [V, V], V),
+  "i32x4.shr_u": operation(simd(173), [V, I], V), "i32x4.add": operation(simd(174), [V, V], V), "i32x4.mul": operation(simd(181), [V, V], V),
+  "f32x4.sqrt": operation(simd(227), [V], V), "f32x4.add": operation(simd(228), [V, V], V), "f32x4.sub": operation(simd(229), [V, V], V),
+  "f32x4.mul": operation(simd(230), [V, V], V), "f32x4.div": operation(simd(231), [V, V], V), "f32x4.max": operation(simd(233), [V, V], V),
+};
+
+/** A value to be computed; `emit` writes the instructions that leave it on the stack. */
+export interface Expression {
+  emit(code: Code): void;
+}
+
+/** What may stand as an operand: an expression, or a number as an i32 constant. */
+export type Operand = Expression | number;
+
+/** The instructions of one function, with the types on the stack as they are written. */
+export class Code {
+  readonly bytes: number[] = [];
+  readonly #stack: ValueType[] = [];
+
+  push(type: ValueType): void {
+    this.#stack.push(type);
+  }
+
+  /** Takes a value of this type from the stack. @throws TypeError that names the instruction if it is of another. */
+  pop(type: ValueType, instruction: string): void {
+    const found = this.#stack.pop();
+    if (found !== type) throw new TypeError(`${instruction} needs ${type} on the stack, found ${found ?? "nothing"}`);
+  }
+
+  /** Throws unless the stack is empty, as it must be between statements. */
+  expectEmpty(where: string): void {
+    if (this.#stack.length > 0) throw new TypeError(`${where} leaves ${this.#stack.join(", ")} on the stack`);
+  }
+
+  /** Writes operands in order, then the operation; checks types. */
+  operate(name: string, operands: readonly Operand[], offset: number = 0): void {
+    if (!Object.hasOwn(OPERATIONS, name)) throw new TypeError(`unknown operation ${name}`);
+    const { code, operands: types, result, align } = OPERATIONS[name];
+    if (operands.length !== types.length) throw new TypeError(`${name} takes ${types.length} operands, got ${operands.length}`);
+    for (const operand of operands) this.value(operand);
+    for (let i = types.length - 1; i >= 0; i--) this.pop(types[i], name);
+    this.bytes.push(...code);
+    if (align !== undefined) this.bytes.push(...unsigned(align), ...unsigned(offset));
+    if (result !== null) this.push(result);
+  }
+
+  value(operand: Operand): void {
+    if (typeof operand === "number") {
+      this.bytes.push(0x41, ...signed(operand | 0));
+      this.push("i32");
+    } else {
+      operand.emit(this);
+    }
+  }
+}
+
+/** An operation on values, as an expression. */
+export function op(name: string, ...operands: Operand[]): Expression {
+  return { emit: (code) => code.operate(name, operands) };
+}
+
+/** A load from `address + offset`. */
+export function load(name: "i32.load" | "f32.load" | "v128.load" | "v128.load32_splat", address: Operand, offset: number = 0): Expression {
+  return { emit: (code) => code.operate(name, [address], offset) };
+}
+
+/** A float constant. */
+export function f32(value: number): Expression {
+  return {
+    emit: (code) => {
+      code.bytes.push(0x43, ...new Uint8Array(Float32Array.of(value).buffer));
+      code.push("f32");
+    },
+  };
+}
+
+/** Four i32 constants. */
+export function i32x4(...lanes: readonly [number, number, number, number]): Expression {
+  return {
+    emit: (code) => {
+      code.bytes.push(...simd(12), ...new Uint8Array(Int32Array.of(...lanes).buffer));
+      code.push("v128");
+    },
+  };
+}
+
+/** Four lanes picked from two vectors: lanes 0 to 3 are those of `a`, 4 to 7 those of `b`. */
+export function shuffle(a: Operand, b: Operand, ...lanes: readonly [number, number, number, number]): Expression {
+  return {
+    emit: (code) => {
+      code.value(a);
+      code.value(b);
+      code.pop("v128", "i8x16.shuffle");
+      code.pop("v128", "i8x16.shuffle");
+      code.bytes.push(...simd(13), ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
+      code.push("v128");
+    },
+  };
+}
+
+/** Lane `lane` of a vector of floats. */
+export function lane(a: Operand, lane: number): Expression {
+  return {
+    emit: (code) => {
+      code.value(a);
+      code.pop("v128", "f32x4.extract_lane");
+      code.bytes.push(...simd(31), lane);
+      code.push("f32");
+    },
+  };
+}
+
+/** A parameter or local variable of a function: an expression that can be assigned. */
+export interface Variable extends Expression {
+  readonly type: ValueType;
+  readonly index: number;
+}
+
+/** Writes the body of one function, statement by statement. */
+export class FunctionBuilder {
+  readonly params: readonly Variable[];
+  readonly locals: ValueType[] = [];
+  readonly code: Code = new Code();
+
+  constructor(params: readonly ValueType[]) {
+    this.params = params.map((type, index) => variable(type, index));
+  }
+
+  /** A new local variable, 0 at first; with `value`, assigned here. */
+  local(type: ValueType, value?: Operand): Variable {
+    const created = variable(type, this.params.length + this.locals.length);
+    this.locals.push(type);
+    if (value !== undefined) this.set(created, value);
+    return created;
+  }
+
+  /** target = value */
+  set(target: Variable, value: Operand): void {
+    this.code.value(value);
+    this.code.pop(target.type, `assignment to local ${target.index}`);
+    this.code.bytes.push(0x21, ...unsigned(target.index));
+    this.code.expectEmpty("an assignment");
+  }
+
+  /** target += value, for integers. */
+  increase(target: Variable, value: Operand): void {
+    this.set(target, op("i32.add", target, value));
+  }
+
+  /** memory[address + offset] = value */
+  store(name: "i32.store" | "f32.store" | "v128.store", address: Operand, value: Operand, offset: number = 0): void {
+    this.code.operate(name, [address, value], offset);
+    this.code.expectEmpty(name);
+  }
+
+  /** Runs `body` if `condition` is not 0, else `otherwise`. */
+  if(condition: Operand, body: () => void, otherwise?: () => void): void {
+    this.code.value(condition);
+    this.code.pop("i32", "if");
+    this.code.bytes.push(0x04, 0x40);
+    body();
+    if (otherwise) {
+      this.code.bytes.push(0x05);
+      otherwise();
+    }
+    this.code.bytes.push(0x0b);
+    this.code.expectEmpty("if");
+  }
+
+  /** for (counter as it is; counter < end; counter += step) body(), unsigned. */
+  while(counter: Variable, end: Operand, step: Operand, body: () => void): void {
+    this.if(op("i32.lt_u", counter, end), () => {
+      this.code.bytes.push(0x03, 0x40);
+      body();
+      this.increase(counter, step);
+      this.code.value(op("i32.lt_u", counter, end));
+      this.code.pop("i32", "br_if");
+      this.code.bytes.push(0x0d, 0x00, 0x0b);
+    });
+  }
+
+  /** for (let counter = start; counter < end; counter += step) body(counter), unsigned. */
+  for(start: Operand, end: Operand, step: Operand, body: (counter: Variable) => void): void {
+    const counter = this.local("i32", start);
+    this.while(counter, end, step, () => body(counter));
+  }
+}
+
+function variable(type: ValueType, index: number): Variable {
+  return {
+    type,
+    index,
+    emit: (code) => {
+      code.bytes.push(0x20, ...unsigned(index));
+      code.push(type);
+    },
+  };
+}
+
+/** Collects functions without results and writes the module; its memory is imported as `env.memory`. */
+export class ModuleBuilder {
+  readonly #functions: { readonly name: string; readonly params: readonly ValueType[]; readonly builder: FunctionBuilder }[] = [];
+
+  /** Adds an exported function; `build` writes its body. */
+  function(name: string, params: readonly ValueType[], build: (f: FunctionBuilder, ...params: Variable[]) => void): void {
+    const builder = new FunctionBuilder(params);
+    build(builder, ...builder.params);
+    builder.code.expectEmpty(`function ${name}`);
+    this.#functions.push({ name, params, builder });
+  }
+
+  /** The module in binary form. */
+  toBytes(): Uint8Array<ArrayBuffer> {
+    const functions = this.#functions;
+    const types = functions.map(({ params }) => [0x60, ...vector(params.map((type) => [TYPE_CODES[type]])), 0]);
+    const memory = [...text("env"), ...text("memory"), 0x02, 0x00, ...unsigned(0)];
+    const bodies = functions.map(({ builder: { locals, code } }) => {
+      const body = [...vector(locals.map((type) => [1, TYPE_CODES[type]])), ...code.bytes, 0x0b];
+      return [...unsigned(body.length), ...body];
+    });
+    return Uint8Array.from([
+      0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+      ...section(1, vector(types)),
+      ...section(2, vector([memory])),
+      ...section(3, vector(functions.map((_, i) => unsigned(i)))),
+      ...section(7, vector(functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)]))),
+      ...section(10, vector(bodies)),
+    ]);
+  }
+}
+
+function section(id: number, content: readonly number[]): number[] {
+  return [id, ...unsigned(content.length), ...content];
+}
+
+function vector(items: readonly (readonly number[])[]): number[] {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function text(value: string): number[] {
+  return [...unsigned(value.length), ...new TextEncoder().encode(value)];
+}
+
+/** LEB128 of an integer from 0 to 2^32 - 1. */
+function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value >>> 0; ; rest >>>= 7) {
+    if (rest < 0x80) return [...bytes, rest];
+    bytes.push((rest & 0x7f) | 0x80);
+  }
+}
+
+/** LEB128 of a signed 32-bit integer. */
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value | 0; ; rest >>= 7) {
+    const last = (rest >> 6) === 0 || (rest >> 6) === -1;
+    if (last) return [...bytes, rest & 0x7f];
+    bytes.push((rest & 0x7f) | 0x80);
+  }
+}
