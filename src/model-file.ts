@@ -60,9 +60,9 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
   const expected = describeParameters(spec);
   const hasState = [...tensors.keys()].some((name) => name.startsWith("optimizer."));
   checkTensors(expected, tensors, hasState);
+  if (savedOptimizerOf(config) === "adagrad") checkSumsOfSquares(tensors);
 
-  const { name: savedOptimizer } = ((config as { optimizer?: { name?: unknown } }).optimizer ?? { name: "adagrad" });
-  const keepState = hasState && optimizer.initialState !== null && optimizer.name === savedOptimizer;
+  const keepState = hasState && optimizer.initialState !== null && optimizer.name === savedOptimizerOf(config);
   const capacity = keepState ? { ...PREDICTION_CAPACITY, training: { initialState: optimizer.initialState } } : PREDICTION_CAPACITY;
   const network = new Network(spec, capacity, chooseBackend(backend));
   for (const { name, value, state, transposed } of network.parameters) {
@@ -72,6 +72,18 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
   const trainer = new Trainer(network, loss, optimizer, l2);
   Object.assign(trainer, { labelRange: record.labelRange, steps: record.steps ?? 0, epochs: record.epochs ?? 0 });
   return { settings, trainer, encoder };
+}
+
+function savedOptimizerOf(config: unknown): unknown {
+  return ((config as { optimizer?: { name?: unknown } }).optimizer ?? { name: "adagrad" }).name;
+}
+
+/** Adagrad divides by the root of its state. */
+function checkSumsOfSquares(tensors: ReadonlyMap<string, FileTensor>): void {
+  for (const [name, { data }] of tensors) {
+    const bad = name.startsWith("optimizer.") ? data.findIndex((sum) => !(sum > 0)) : -1;
+    if (bad >= 0) throw new Error(`load: tensor "${name}"[${bad}] must be a sum of squares above 0, got ${data[bad]}`);
+  }
 }
 
 function parse(metadata: ReadonlyMap<string, string>, key: string): unknown {

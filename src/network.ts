@@ -153,6 +153,15 @@ export class Network {
     });
   }
 
+  /** Whether all parameters are finite. */
+  isFinite(): boolean {
+    return this.parameters.every(({ value: { data } }) => {
+      let check = 0;
+      for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN once one is not finite
+      return check === 0;
+    });
+  }
+
   /** Computes `scores` of the batch. `step` (training only) names this step's dropout masks. */
   forward(training: boolean, step: number = 0): void {
     const { kernels, batch } = this;
@@ -207,7 +216,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
     const [outer, inner] = parameter.shape.length === 1 ? [1, parameter.shape[0]] : parameter.shape;
     const [height, width] = parameter.transposed ? [inner, outer] : [outer, inner];
     const trainable = parameter.trainable ?? true;
-    const stride = kind.table && width === 1 ? 1 : undefined; // w is a column; padding would make it four
+    const stride = kind.decay === "linear" ? 1 : undefined; // w is a column; padding would make it four
     const added: Parameter = {
       name,
       shape: parameter.shape,

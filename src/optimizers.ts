@@ -25,8 +25,8 @@ export interface Optimizer {
  */
 export class Adagrad implements Optimizer {
   readonly name: string = "adagrad";
-  /** Step size. */
-  readonly learningRate: number;
+  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  learningRate: number;
   /** What the sum of squared gradients starts at. */
   readonly initialState: number;
 
@@ -61,8 +61,8 @@ export class Adagrad implements Optimizer {
  */
 export class SGD implements Optimizer {
   readonly name: string = "sgd";
-  /** Step size. */
-  readonly learningRate: number;
+  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  learningRate: number;
   /** Share of the velocity that is kept from step to step. */
   readonly momentum: number;
 

@@ -182,6 +182,7 @@ describe("a file that is not sound is refused, with its own message:", () => {
     ["a tensor too many", broken(good, config((c) => { c.batchNorm = false; })), 'does not belong to the model that its config describes'],
     ["a value that is not finite", broken(good, (h, data) => { new DataView(data.buffer).setFloat32(h["linear.weight"].data_offsets[0] + 8, NaN, true); }), 'load: tensor "linear.weight"[2] must be finite, got NaN'],
     ["a negative variance", broken(good, (h, data) => { new DataView(data.buffer).setFloat32(h["norms.1.running_var"].data_offsets[0] + 4, -1, true); }), 'load: tensor "norms.1.running_var"[1] must be a variance of at least 0, got -1'],
+    ["a sum of squares that is not positive", broken(good, (h, data) => { new DataView(data.buffer).setFloat32(h["optimizer.linear.weight"].data_offsets[0], 0, true); }), 'load: tensor "optimizer.linear.weight"[0] must be a sum of squares above 0, got 0'],
     ["an optimizer's tensor missing", broken(good, (h) => { h["optimizer.bogus"] = h["optimizer.bias"]; delete (h as Partial<Header>)["optimizer.bias"]; }), 'load: tensor "optimizer.bias" is missing'],
   ];
 

@@ -88,7 +88,7 @@ export interface Kernels {
 
   /** y = activation(x); tanh and sigmoid by core/math.ts in float64, rounded once. relu passes NaN on. Rows [start, end). */
   activationForward(name: ActivationName, y: Tensor, x: Tensor, start: number, end: number): void;
-  /** dX = dY * derivative, from y: relu (y > 0), tanh 1 - y * y, sigmoid y * (1 - y). Rows [start, end). */
+  /** From y: relu dX = y > 0 ? dY : 0, tanh dX = dY * (1 - y * y), sigmoid dX = dY * (y * (1 - y)). Rows [start, end). */
   activationBackward(name: ActivationName, dX: Tensor, y: Tensor, dY: Tensor, start: number, end: number): void;
 
   /**

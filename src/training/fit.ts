@@ -28,6 +28,8 @@ export interface ValidationPlan {
   readonly monitor: Metric | "loss";
 }
 
+const REMEDY = "a lower learningRate, smaller feature values or batchNorm usually helps. The model is as after the last good epoch";
+
 /** Trains for the given number of epochs. `caller` stands in errors. When it rejects, the trainer is as after its last complete epoch. */
 export async function runEpochs(
   caller: string, trainer: Trainer, data: TrainingData, validation: ValidationPlan | null, settings: FitSettings, pacer: Pacer,
@@ -44,6 +46,9 @@ export async function runEpochs(
       const start = performance.now();
       const epoch = trainer.epochs + 1;
       const loss = await runEpoch(caller, trainer, data, epoch, settings, progress, pacer);
+      if (!trainer.network.isFinite()) {
+        throw new Error(`${caller}: parameters became infinite in epoch ${epoch}; ${REMEDY}`);
+      }
       const measured = validation && (await validate(trainer, validation, pacer));
       const record = { epoch, loss, validation: measured, seconds: (performance.now() - start) / 1000 };
       records.push(record);
@@ -80,10 +85,7 @@ async function runEpoch(
     const end = Math.min(start + batchSize, examples);
     const loss = trainer.step(data, order, start, end);
     if (!Number.isFinite(loss)) {
-      throw new Error(
-        `${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ` +
-          `a lower learningRate, smaller feature values or batchNorm usually helps. The model is as after the last good epoch`,
-      );
+      throw new Error(`${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ${REMEDY}`);
     }
     const weight = weightOf(weights, order, start, end);
     total += loss * weight;
@@ -96,7 +98,7 @@ async function runEpoch(
       throwIfAborted(signal);
     }
   }
-  return total / totalWeight;
+  return totalWeight === 0 ? 0 : total / totalWeight;
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

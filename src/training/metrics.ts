@@ -44,11 +44,12 @@ export interface Scored {
  * @throws Error or RangeError that says what the metric needs.
  */
 export function checkMetric(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "scores">, place: string): void {
+  const [caller, prefix] = place.split(": ");
   if (metric === "rmse-clamped" && labelRange === null) {
-    throw new Error(`${place}"rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
+    throw new Error(`${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
   }
   if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
-    throw new Error(`${place}"logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
+    throw new Error(`${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
   }
   if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return;
   let positives = 0;
@@ -59,7 +60,7 @@ export function checkMetric(metric: Metric, { targets, loss, labelRange }: Omit<
     else throw wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
   }
   if (metric === "auc" && (positives === 0 || positives === targets.length)) {
-    throw new RangeError(`${place}"auc" needs both classes in y, got ${positives} positives among ${targets.length} rows`);
+    throw new RangeError(`${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`);
   }
 }
 

@@ -92,18 +92,19 @@ export class Trainer {
     batch.indexFeatures();
     const statistics = this.#statistics();
     const before = statistics.map(({ data }) => data.slice());
-    this.network.forward(true, this.steps);
-    const mean = data.kind === "pointwise"
-      ? this.#pointwiseLoss(data, order, start, end)
-      : this.#pairwiseLoss(end - start);
-    if (!Number.isFinite(mean)) {
-      statistics.forEach(({ data }, i) => data.set(before[i]));
+    let complete = false;
+    try {
+      this.network.forward(true, this.steps);
+      const mean = data.kind === "pointwise" ? this.#pointwiseLoss(data, order, start, end) : this.#pairwiseLoss(end - start);
+      if (!Number.isFinite(mean)) return mean;
+      this.network.backward();
+      complete = true;
+      this.#update(data.kind === "pairwise");
+      this.steps++;
       return mean;
+    } finally {
+      if (!complete) statistics.forEach(({ data }, i) => data.set(before[i]));
     }
-    this.network.backward();
-    this.#update(data.kind === "pairwise");
-    this.steps++;
-    return mean;
   }
 
   /** Writes dScores for weighted mean of the losses; returns that mean, 0 when all weights are 0. */
@@ -120,6 +121,7 @@ export class Trainer {
       const target = targets[example];
       total += weight === 0 ? 0 : weight * loss.value(score, target);
       dScores[i - start] = weight === 0 ? 0 : (weight * loss.gradient(score, target)) / totalWeight;
+      total += dScores[i - start] * 0; // NaN once a gradient is not finite
     }
     return totalWeight === 0 ? 0 : total / totalWeight;
   }
@@ -135,6 +137,7 @@ export class Trainer {
       total += loss.value(difference);
       dScores[i] = loss.gradient(difference) / pairs;
       dScores[pairs + i] = -dScores[i];
+      total += dScores[i] * 0;
     }
     return total / pairs;
   }

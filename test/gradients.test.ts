@@ -1,0 +1,263 @@
+// Analytic gradients against central differences of the float64 reference, for every tensor of many networks. A step of
+// learning rate 0 leaves the gradients where backward wrote them. Tolerance: 1e-3 relative, as float32 against float64
+// through batch norm allows; 1e-5 of the tensor's largest gradient and 2e-6 where terms of order 1 cancel.
+
+import { describe, expect, it } from "vitest";
+import { randomBits, randomKey, Stream } from "../src/core/random.ts";
+import { CSRMatrix } from "../src/core/sparse.ts";
+import { fromPacked, toPacked } from "../src/core/tensor.ts";
+import { jsBackend } from "../src/kernels/js.ts";
+import { Activation } from "../src/layers/activation.ts";
+import { BatchNorm } from "../src/layers/batch-norm.ts";
+import { Dense } from "../src/layers/dense.ts";
+import { Dropout } from "../src/layers/dropout.ts";
+import type { Layer } from "../src/layers/layer.ts";
+import { bpr, hinge, log, lossByName, maxMargin, squared, type LossName } from "../src/losses.ts";
+import { Network } from "../src/network.ts";
+import { SGD } from "../src/optimizers.ts";
+import { Trainer, type TrainingData } from "../src/training/trainer.ts";
+import { batchLoss, differences, numbers, scores, type Row, type Step, type Tensors } from "./reference.ts";
+
+const N = 9;
+const SEED = 5;
+
+interface Case {
+  readonly layers: readonly Layer[];
+  readonly loss: LossName;
+  readonly k?: number;
+  readonly rows?: number;
+  readonly binary?: boolean;
+  readonly weights?: readonly number[];
+  /** Steps taken before: names the dropout masks. */
+  readonly step?: number;
+}
+
+/** Ragged rows of 0 to 4 features; feature N - 1 in none of them. */
+function randomRows(count: number, seed: number, binary: boolean): Row[] {
+  const next = numbers(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const length = count === 1 ? 3 : [3, 2, 4, 1, 0, 3, 4][i % 7];
+    const start = Math.floor(next(0, N - 1));
+    const indices = Array.from({ length }, (_, p) => (start + p * 3) % (N - 1));
+    return { indices, values: indices.map(() => (binary ? 1 : Math.fround(next(0.4, 1.6) * (next() < 0.3 ? -1 : 1)))) };
+  });
+}
+
+const isPairwise = (loss: LossName): boolean => loss === "bpr" || loss === "max-margin";
+
+/** The layers as the reference knows them, names by the model file's rule; dropout masks from their definition. */
+function referenceSteps(layers: readonly Layer[], k: number, rows: number, step: number): Step[] {
+  let [hidden, width] = [0, k];
+  return layers.map((layer, position): Step => {
+    if (layer instanceof Dense) {
+      width = layer.units;
+      return { kind: "dense", name: `hidden.${hidden++}` };
+    }
+    if (layer instanceof BatchNorm) return { kind: "norm", name: `norms.${hidden}` };
+    if (layer instanceof Activation) return { kind: "activation", activation: layer.activation };
+    const { rate } = layer as Dropout;
+    const key = randomKey(SEED, Stream.dropout, step, position);
+    const columns = Array.from({ length: width }, (_, j) => j);
+    const dropped = (i: number, j: number): boolean => randomBits(key, i * columns.length + j) >>> 1 < Math.round(rate * (2 ** 31 - 1));
+    return { kind: "dropout", mask: Array.from({ length: rows }, (_, i) => columns.map((j) => (dropped(i, j) ? 0 : 1 / (1 - rate)))) };
+  });
+}
+
+/** The gradients of one training step by tensor name in the file's layout, those of tables spread over all rows. */
+function analytic(network: Network): Map<string, Float64Array> {
+  const { touched, touchedCount } = network.batch;
+  return new Map(network.parameters.filter(({ trainable }) => trainable).map(({ name, gradient, table, transposed, value }) => {
+    const packed = toPacked(gradient!, transposed);
+    if (!table) return [name, Float64Array.from(packed)];
+    const spread = new Float64Array(value.rows * value.cols);
+    for (let t = 0; t < touchedCount; t++) spread.set(packed.subarray(t * value.cols, (t + 1) * value.cols), touched[t] * value.cols);
+    return [name, spread];
+  }));
+}
+
+function setUp({ layers, loss, k = 5, rows: count = 7, binary = false, weights, step = 0 }: Case) {
+  const capacity = { rows: 16, entries: 64, training: { initialState: null } };
+  const network = new Network({ numFeatures: N, embeddingDim: k, layers, initStd: 0.5, seed: SEED }, capacity, jsBackend);
+  const next = numbers(layers.length * 31 + k);
+  const tensors: Tensors = new Map();
+  for (const { name, value, transposed } of network.parameters) {
+    const positive = /running|(norms|layers).*weight/.test(name);
+    const [low, high] = positive ? [0.5, 1.5] : name === "embedding.weight" ? [-1, 1] : [-0.7, 0.7];
+    const packed = Float32Array.from({ length: value.rows * value.cols }, () => next(low, high));
+    fromPacked(value, packed, transposed);
+    tensors.set(name, Float64Array.from(packed));
+  }
+  const pairwise = isPairwise(loss);
+  const rows = randomRows(pairwise ? 2 * count : count, 3, binary);
+  const matrix = (part: readonly Row[]): CSRMatrix => CSRMatrix.fromRows(part, N);
+  const y = rows.map((_, i) => (loss === "squared" ? Math.fround(next(-1, 1)) : i % 3 === 0 ? 1 : loss === "hinge" ? -1 : 0));
+  const data: TrainingData = pairwise
+    ? { kind: "pairwise", positives: matrix(rows.slice(0, count)), negatives: matrix(rows.slice(count)) }
+    : { kind: "pointwise", x: matrix(rows), targets: Float32Array.from(y), weights: weights ? Float32Array.from(weights) : null };
+  const trainer = new Trainer(network, lossByName(loss), new SGD({ learningRate: 0 }), { embedding: 0, linear: 0, hidden: 0 });
+  trainer.steps = step;
+  const steps = referenceSteps(layers, k, rows.length, step);
+  const reference = (): number => batchLoss(loss, scores(tensors, k, steps, rows, true), y, weights ?? null);
+  return { network, tensors, rows, trainer, data, count, reference };
+}
+
+function expectGradients(given: Case): Map<string, Float64Array> {
+  const { network, tensors, rows, trainer, data, count, reference } = setUp(given);
+  const loss = trainer.step(data, null, 0, count);
+  expect(Math.abs(loss - reference())).toBeLessThan(1e-5 * Math.max(1, loss));
+  const { touched, touchedCount } = network.batch;
+  expect(Array.from(touched.subarray(0, touchedCount)).sort()).toEqual([...new Set(rows.flatMap((row) => row.indices))].sort());
+  const gradients = analytic(network);
+  for (const [name, got] of gradients) {
+    const expected = differences(tensors.get(name)!, reference);
+    const largest = Math.max(...expected.map(Math.abs));
+    expect(got.length, name).toBe(expected.length);
+    got.forEach((value, i) => {
+      const error = Math.abs(value - expected[i]);
+      const tolerance = 1e-3 * Math.abs(expected[i]) + 1e-5 * largest + 2e-6;
+      if (!(error <= tolerance)) expect.fail(`gradient of ${name}[${i}] is ${value}, not ${expected[i]}`);
+    });
+  }
+  return gradients;
+}
+
+const LOSSES: readonly LossName[] = ["squared", "log", "hinge", "bpr", "max-margin"];
+const dense = (): Dense => new Dense(6);
+const relu = (): Activation => new Activation("relu");
+
+describe("each layer alone, and the factorization machine", () => {
+  const stacks: Record<string, readonly Layer[]> = {
+    "no layer": [],
+    "batch norm": [new BatchNorm()],
+    "dropout": [new Dropout(0.4)],
+    "dense": [new Dense(3)],
+    "a wider dense": [new Dense(17)],
+    "relu": [relu()],
+    "tanh": [new Activation("tanh")],
+    "sigmoid": [new Activation("sigmoid")],
+  };
+  it.each(Object.entries(stacks))("%s", (_, layers) => {
+    for (const k of [1, 4, 5]) for (const binary of [true, false]) expectGradients({ layers, loss: "squared", k, binary });
+  });
+});
+
+describe("whole networks", () => {
+  const stack = (activation: "relu" | "tanh" | "sigmoid" | null, norm: boolean, dropout: boolean): Layer[] => {
+    const norms = norm ? [new BatchNorm()] : [];
+    const act = activation === null ? [] : [new Activation(activation)];
+    const drop = (rate: number): Layer[] => (dropout ? [new Dropout(rate)] : []);
+    return [...norms, ...drop(0.3), new Dense(6), ...norms, ...act, ...drop(0.2), new Dense(4), ...norms, ...act, ...drop(0.2)];
+  };
+  for (const activation of ["relu", "tanh", "sigmoid", null] as const) {
+    for (const norm of [true, false]) {
+      for (const dropout of [true, false]) {
+        it(`two hidden layers, activation ${activation}, batch norm ${norm}, dropout ${dropout}: every loss`, () => {
+          for (const loss of LOSSES) expectGradients({ layers: stack(activation, norm, dropout), loss });
+        });
+      }
+    }
+  }
+
+  it("dropout masks are those of the step", () => {
+    const first = expectGradients({ layers: stack("tanh", false, true), loss: "squared", step: 0 });
+    const later = expectGradients({ layers: stack("tanh", false, true), loss: "squared", step: 41 });
+    expect(first.get("hidden.0.weight")).not.toEqual(later.get("hidden.0.weight"));
+  });
+
+  it("pairwise losses take batch-norm statistics over positives and negatives together, and their w0 cancels", () => {
+    for (const loss of ["bpr", "max-margin"] as const) {
+      const gradients = expectGradients({ layers: [new BatchNorm(), dense(), new BatchNorm(), relu()], loss, rows: 5 });
+      expect(Math.abs(gradients.get("bias")![0])).toBeLessThan(1e-7);
+    }
+  });
+
+  it("sample weights weigh rows, a weight of 0 leaves a row out", () => {
+    for (const loss of ["squared", "log", "hinge"] as const) {
+      expectGradients({ layers: stack("relu", true, true), loss, weights: [1, 0.25, 3, 0, 2, 0.5, 1] });
+    }
+  });
+
+  it("one row with batch norm: the norm's shift takes the gradient, nothing below it moves", () => {
+    const gradients = expectGradients({ layers: [new BatchNorm(), dense(), new BatchNorm(), new Activation("tanh")], loss: "squared", rows: 1 });
+    for (const name of ["embedding.weight", "hidden.0.weight", "hidden.0.bias", "norms.0.weight", "norms.0.bias", "norms.1.weight"]) {
+      expect(gradients.get(name)!.every((value) => value === 0), name).toBe(true);
+    }
+    expect(gradients.get("norms.1.bias")!.every((value) => value !== 0)).toBe(true);
+  });
+
+  it("one pair", () => {
+    expectGradients({ layers: stack("sigmoid", true, false), loss: "bpr", rows: 1 });
+  });
+
+  it("an odd order of layers, with names by position where a name is taken", () => {
+    const { network } = setUp({ layers: [new BatchNorm(), relu(), new BatchNorm()], loss: "squared" });
+    expect(network.parameters.map(({ name }) => name)).toContain("layers.2.weight");
+    expectGradients({ layers: [relu(), new Dropout(0.1), dense(), new Dropout(0.5), new BatchNorm(), new Dense(2)], loss: "log" });
+  });
+});
+
+describe("losses by themselves", () => {
+  // Central differences in float64 of values of size |s| carry an error of about 1e-16 |s| / step; squared is a parabola, without another.
+  const SCORES = [-1000, -100, -30, -3, -0.7, -1e-3, 0, 1e-3, 0.4, 2.5, 30, 100, 1000];
+  const slope = (value: (s: number) => number, s: number): number => (value(s + 1e-4) - value(s - 1e-4)) / 2e-4;
+
+  const pointwise = [[squared, [-2, 0.25, 5]], [log, [0, 1]], [hinge, [-1, 1]]] as const;
+  for (const [loss, targets] of pointwise) {
+    it(`the gradient of ${loss.name} is the slope of its value, at any score`, () => {
+      for (const s of SCORES) {
+        for (const y of targets) {
+          expect(Number.isFinite(loss.value(s, y))).toBe(true);
+          const expected = slope((score) => loss.value(score, y), s);
+          expect(Math.abs(loss.gradient(s, y) - expected)).toBeLessThan(1e-6 * Math.max(1, Math.abs(expected)));
+        }
+      }
+    });
+  }
+  for (const loss of [bpr, maxMargin(), maxMargin(2)]) {
+    it(`the gradient of ${loss.name} is the slope of its value, at any difference`, () => {
+      for (const d of SCORES) {
+        expect(Number.isFinite(loss.value(d))).toBe(true);
+        expect(Math.abs(loss.gradient(d) - slope((x) => loss.value(x), d))).toBeLessThan(1e-6);
+      }
+    });
+  }
+
+  it("values are the textbook ones", () => {
+    expect(squared.value(3, 5)).toBe(4);
+    expect(squared.gradient(3, 5)).toBe(-4);
+    expect([hinge.value(0.25, 1), hinge.value(0.25, -1), hinge.value(2, 1)]).toEqual([0.75, 1.25, 0]);
+    expect([maxMargin().value(0.25), maxMargin(2).value(-1), maxMargin().value(1)]).toEqual([0.75, 3, 0]);
+    for (const s of [-30, -3, -0.5, 0, 0.5, 3, 30]) {
+      // math.ts is accurate to about 1e-14 relative.
+      const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+      for (const [got, expected] of [[log.value(s, 1), softplus(-s)], [log.value(s, 0), softplus(s)], [bpr.value(s), softplus(-s)]]) {
+        expect(Math.abs(got - expected) / expected).toBeLessThan(1e-12);
+      }
+    }
+  });
+
+  it("log and BPR keep their full slope where a naive formula loses it", () => {
+    for (const s of [-30, -100, -1000]) {
+      // sigmoid(30) differs from 1 by 9.4e-14.
+      expect(Math.abs(bpr.gradient(s) + 1)).toBeLessThan(1e-13);
+      expect(Math.abs(log.gradient(s, 1) + 1)).toBeLessThan(1e-13);
+      expect(Math.abs(log.gradient(-s, 0) - 1)).toBeLessThan(1e-13);
+      expect(Math.abs(bpr.value(s) + s)).toBeLessThan(1e-12);
+      expect(Math.abs(log.value(s, 1) + s)).toBeLessThan(1e-12);
+    }
+    expect(bpr.value(30) / Math.exp(-30)).toBeCloseTo(1, 10);
+    expect(log.gradient(30, 1) / -Math.exp(-30)).toBeCloseTo(1, 10);
+    expect([bpr.value(1000), log.value(1000, 1), bpr.gradient(1000), log.gradient(1000, 1)].every((value) => value === 0)).toBe(true);
+  });
+
+  it("labels come in either convention, and nothing else", () => {
+    expect([0, -1, 1].map((label) => log.target!(label))).toEqual([0, 0, 1]);
+    expect([0, -1, 1].map((label) => hinge.target!(label))).toEqual([-1, -1, 1]);
+    for (const label of [2, 0.5, -2]) expect([log.target!(label), hinge.target!(label)]).toEqual([NaN, NaN]);
+  });
+
+  it("a loss of NaN stays NaN", () => {
+    for (const { value } of [squared, log, hinge]) expect(value(NaN, 1)).toBeNaN();
+    for (const { value } of [bpr, maxMargin()]) expect(value(NaN)).toBeNaN();
+  });
+});
