@@ -23,15 +23,17 @@ export interface WorldSize {
   readonly cities: number;
 }
 
-const TASTES = 2; // hidden traits of a user, an item and an hour
+const TASTES = 2; // hidden traits of every user, item, city, weekday and hour
 const HOURS = 12; // every second one
 const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const TAGS = ["cold", "fresh", "hot", "local", "new", "organic", "salty", "sale", "small", "sour", "spicy", "sweet", "vegan", "white"];
 const TAGS_PER_ITEM = 3;
+
+/** Sizes of the planted effects, in units of the score (log odds). */
 const BIAS = -1.6;
-const LINEAR = { user: 0.5, item: 0.5, city: 0.3, weekday: 0.2, hour: 0.3, tag: 0.3, price: -0.4 } as const;
-const PAIRWISE = { taste: 0.9, cityTag: 0.3 } as const;
-const HIGHER = 2;
+const LINEAR = { fields: [0.5, 0.5, 0.3, 0.2, 0.3], tag: 0.3, price: -0.4 } as const; // user, item, city, weekday, hour
+const PAIRWISE = { match: 0.5, cityTag: 0.3 } as const;
+const HIGHER = { strength: 2.5, center: 0.7 } as const;
 
 /** Separate sequences of random numbers, by what they decide. */
 const Use = { effect: 1, taste: 2, cityTag: 3, itemTag: 4, itemPrice: 5, event: 6, price: 7, click: 8 } as const;
@@ -41,22 +43,22 @@ export class World {
   readonly #seed: number;
   readonly #size: WorldSize;
 
-  constructor(seed: number, size: WorldSize = { users: 300, items: 200, cities: 12 }) {
+  constructor(seed: number, size: WorldSize = { users: 200, items: 120, cities: 12 }) {
     this.#seed = seed;
     this.#size = size;
   }
 
   /** Draws the events number `start` to `end` - 1 of this world; any two calls agree on the events they share. */
   events(start: number, end: number): Events {
+    const { users, items, cities } = this.#size;
     const maps: FeatureMap[] = [];
     const probabilities = new Float64Array(end - start);
     const clicks = new Float32Array(end - start);
     for (let i = start; i < end; i++) {
-      const draw = (field: number, below: number): number => randomBelow(this.#key(Use.event, field), i, below);
-      const { users, items, cities } = this.#size;
-      const [user, item, city, weekday, hour] = [draw(0, users), draw(1, items), draw(2, cities), draw(3, WEEKDAYS.length), draw(4, HOURS)];
+      const ids = [users, items, cities, WEEKDAYS.length, HOURS].map((count, field) => randomBelow(this.#key(Use.event, field), i, count));
+      const [user, item, city, weekday, hour] = ids;
       const tags = this.#tagsOf(item);
-      const priceLevel = 0.8 * this.#normal(Use.itemPrice, 0, item) + 0.6 * this.#normal(Use.price, 0, i); // standard normal
+      const price = 5 + 0.8 * this.#normal(Use.itemPrice, 0, item) + 0.6 * this.#normal(Use.price, 0, i);
       maps.push({
         user: `u${user}`,
         item: `i${item}`,
@@ -64,36 +66,43 @@ export class World {
         weekday: WEEKDAYS[weekday],
         hour: `${2 * hour}`,
         tags: tags.map((tag) => TAGS[tag]),
-        price: Math.round(100 * (5 + priceLevel)) / 100,
+        price: Math.round(100 * price) / 100,
       });
-      probabilities[i - start] = sigmoid(this.#score(user, item, city, weekday, hour, tags, priceLevel));
+      probabilities[i - start] = sigmoid(this.#score(ids, tags, price));
       clicks[i - start] = randomUniform(this.#key(Use.click), i) < probabilities[i - start] ? 1 : 0;
     }
     return { maps, probabilities, clicks };
   }
 
-  #score(user: number, item: number, city: number, weekday: number, hour: number, tags: readonly number[], price: number): number {
-    const effect = (field: number, value: number): number => this.#normal(Use.effect, field, value);
-    let linear = LINEAR.user * effect(0, user) + LINEAR.item * effect(1, item) + LINEAR.city * effect(2, city);
-    linear += LINEAR.weekday * effect(3, weekday) + LINEAR.hour * effect(4, hour) + LINEAR.price * price;
-    for (const tag of tags) linear += LINEAR.tag * effect(5, tag);
+  /** The true score of an event. `ids`: user, item, city, weekday, hour. */
+  #score(ids: readonly number[], tags: readonly number[], price: number): number {
+    let linear = LINEAR.price * (price - 5);
+    ids.forEach((id, field) => (linear += LINEAR.fields[field] * this.#normal(Use.effect, field, id)));
+    for (const tag of tags) linear += LINEAR.tag * this.#normal(Use.effect, ids.length, tag);
 
-    const match = this.#match(user, item, hour);
-    let pairwise = PAIRWISE.taste * match;
-    for (const tag of tags) pairwise += PAIRWISE.cityTag * this.#normal(Use.cityTag, city, tag);
+    const match = this.#match(ids);
+    let pairwise = PAIRWISE.match * match;
+    for (const tag of tags) pairwise += PAIRWISE.cityTag * this.#normal(Use.cityTag, ids[2], tag);
 
-    const higher = HIGHER * curve(match);
+    // The bend of the absolute value is what no sum over pairs can express: a strong misfit is interesting again.
+    const higher = HIGHER.strength * (Math.abs(match) - HIGHER.center);
     return BIAS + linear + pairwise + higher;
   }
 
-  /** How well a user, an item and an hour suit one another: a sum over their three pairs, of variance 1. */
-  #match(user: number, item: number, hour: number): number {
-    let sum = 0;
+  /** How well user, item, city, weekday and hour suit one another: a sum over their pairs, of variance 1. */
+  #match(ids: readonly number[]): number {
+    const pairs = (ids.length * (ids.length - 1)) / 2;
+    let match = 0;
     for (let t = 0; t < TASTES; t++) {
-      const [u, i, h] = [user, item, hour].map((value, field) => this.#normal(Use.taste, 10 * field + t, value));
-      sum += u * i + u * h + i * h;
+      let [sum, squares] = [0, 0];
+      ids.forEach((id, field) => {
+        const taste = this.#normal(Use.taste, TASTES * field + t, id);
+        sum += taste;
+        squares += taste * taste;
+      });
+      match += (sum * sum - squares) / 2;
     }
-    return sum / Math.sqrt(3 * TASTES);
+    return match / Math.sqrt(TASTES * pairs);
   }
 
   #tagsOf(item: number): number[] {
@@ -109,11 +118,6 @@ export class World {
   #key(use: number, field: number = 0): ReturnType<typeof randomKey> {
     return randomKey(this.#seed, Stream.demo, use, field);
   }
-}
-
-/** What makes the effect of a match one of higher order: a misfit repels, but a strong misfit attracts. */
-function curve(match: number): number {
-  return Math.abs(match) - 0.7;
 }
 
 /** Log loss of the true probabilities: what no model can beat but by luck. */

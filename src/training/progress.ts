@@ -1,4 +1,5 @@
-// How far training is: a bar on a terminal (examples per second, time left, loss, validation), a line per epoch elsewhere.
+// How far training is: a bar on a terminal (examples per second, time left, loss, validation), a line per epoch
+// elsewhere; on stderr where there is one, so that it never mixes with what a program prints.
 
 /** What an epoch ended with. */
 export interface EpochRecord {
@@ -25,7 +26,7 @@ const REDRAW_MS = 100;
 export class Progress {
   readonly #epochs: number;
   readonly #examples: number;
-  readonly #terminal: Terminal | null;
+  readonly #stderr: Terminal | null;
   readonly #started = performance.now();
   #done = 0;
   #drawn = 0;
@@ -36,12 +37,13 @@ export class Progress {
     this.#epochs = epochs;
     this.#examples = examples;
     const { process } = globalThis as { process?: { stderr?: Terminal } };
-    this.#terminal = process?.stderr?.isTTY ? process.stderr : null;
+    this.#stderr = process?.stderr ?? null;
   }
 
   /** After a batch: `seen` examples of the running epoch are done, at this mean loss so far. */
   batch(seen: number, loss: number): void {
-    if (this.#terminal === null || performance.now() - this.#drawn < REDRAW_MS) return;
+    const terminal = this.#stderr;
+    if (!terminal?.isTTY || performance.now() - this.#drawn < REDRAW_MS) return;
     this.#drawn = performance.now();
     const seconds = (this.#drawn - this.#started) / 1000;
     const finished = this.#done * this.#examples + seen;
@@ -50,7 +52,7 @@ export class Progress {
     const filled = Math.round((seen / this.#examples) * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
     const line = `epoch ${this.#done + 1}/${this.#epochs} ${bar} ${formatCount(rate)} rows/s, ${formatTime(left)} left, loss ${format(loss)}${this.#validation()}`;
-    this.#terminal.write(`\r${line.slice(0, (this.#terminal.columns ?? 120) - 1)}\x1b[K`);
+    terminal.write(`\r${line.slice(0, (terminal.columns ?? 120) - 1)}\x1b[K`);
   }
 
   /** After an epoch. */
@@ -58,8 +60,8 @@ export class Progress {
     this.#done++;
     this.#last = record;
     const line = `epoch ${this.#done}/${this.#epochs}  loss ${format(record.loss)}${this.#validation()}  ${record.seconds.toFixed(2)} s`;
-    if (this.#terminal === null) console.log(line);
-    else this.#terminal.write(`\r${line}\x1b[K\n`);
+    if (this.#stderr === null) console.log(line);
+    else this.#stderr.write(this.#stderr.isTTY ? `\r${line}\x1b[K\n` : `${line}\n`);
   }
 
   #validation(): string {

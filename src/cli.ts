@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// The command `neural-fm`. Everything it does is in cli-main.ts, where tests reach it.
+
+import { main } from "./cli-main.ts";
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0); // the reader, such as `head`, has enough
+});
+process.exitCode = await main(process.argv.slice(2), process);
