@@ -100,7 +100,7 @@ describe.each(SIZES)("with %i columns", (k) => {
   });
 
   it("matrix products", () => {
-    for (const [m, depth] of [[1, 1], [2, 7], [3, 64], [4, 5], [7, 33], [13, 16]]) {
+    for (const [m, depth] of [[1, 1], [2, 7], [3, 64], [4, 5], [7, 33], [13, 16], [150, 3], [257, 2]]) {
       compare(
         (allocate) => ({ c: allocate(m, k), d: allocate(m, k), a: allocate(m, depth), b: allocate(depth, k), bias: allocate(1, k), e: allocate(depth, k), g: allocate(m, k), t: allocate(k, depth) }),
         (kernels, t) => {

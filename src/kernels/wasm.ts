@@ -13,6 +13,8 @@ import { emitRows } from "./wasm/rows.ts";
 import { emitSparse } from "./wasm/sparse.ts";
 
 const PAGE = 65536;
+/** Rows of a and b that `matmulTransposed` takes at a time. */
+const BLOCK = 128;
 /** Kept free at the start, so that address 0 can stand for "none". */
 const RESERVED = 16;
 
@@ -93,10 +95,14 @@ function bind(wasm: Exports): Kernels {
     },
 
     matmul(c, a, b, bias, start, end) {
-      wasm.matmul(row(c, start), bytesOf(c), row(a, start), bytesOf(a), 4, a.cols, address(b), bytesOf(b), bias ? address(bias) : 0, end - start, bytesOf(b));
+      wasm.matmul(row(c, start), bytesOf(c), row(a, start), bytesOf(a), 4, a.cols, address(b), bytesOf(b), bias ? address(bias) : 0, 0, end - start, bytesOf(b));
     },
     matmulTransposed(c, a, b, depth, start, end) {
-      wasm.matmul(row(c, start), bytesOf(c), address(a) + start * 4, 4, bytesOf(a), depth, address(b), bytesOf(b), 0, end - start, bytesOf(b));
+      // In blocks of rows that stay in the cache; each sum goes on from where the block before left it.
+      for (let first = 0; first < depth || first === 0; first += BLOCK) {
+        const rows = Math.min(BLOCK, depth - first);
+        wasm.matmul(row(c, start), bytesOf(c), row(a, first) + start * 4, 4, bytesOf(a), rows, row(b, first), bytesOf(b), 0, first, end - start, bytesOf(b));
+      }
     },
     transpose(out, x) {
       wasm.transpose(address(out), bytesOf(out), address(x), bytesOf(x), x.rows, x.cols);

@@ -46,11 +46,12 @@ const TILES: readonly (readonly [rows: number, vectors: number])[] = [[4, 2], [4
 const UNROLL = 4;
 
 export function emitMatmul(m: ModuleBuilder): void {
-  const params = Array.from({ length: 11 }, () => "i32" as const);
-  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes; bias 0: none.
-  m.function("matmul", params, (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, end, width) => {
+  const params = Array.from({ length: 12 }, () => "i32" as const);
+  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes; bias 0: none; `more`: sums go on from what c holds.
+  m.function("matmul", params, (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, end, width) => {
     const start = f.local("i32");
     const j = f.local("i32");
+    const operands = { c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, start, j };
     for (const [rows, vectors] of TILES) {
       const bytes = 16 * vectors;
       const last = f.local("i32", vectors === 1 ? width : op("i32.sub", width, op("i32.and", op("i32.sub", width, j), bytes - 1)));
@@ -58,19 +59,22 @@ export function emitMatmul(m: ModuleBuilder): void {
         f.set(start, 0);
         const whole = f.local("i32", op("i32.sub", end, rows - 1));
         f.if(op("i32.lt_u", rows - 1, end), () => {
-          f.while(start, whole, rows, () => tile(f, rows, vectors, { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j }));
+          f.while(start, whole, rows, () => tile(f, rows, vectors, operands));
         });
-        f.while(start, end, 1, () => tile(f, 1, vectors, { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j }));
+        f.while(start, end, 1, () => tile(f, 1, vectors, operands));
       });
     }
   });
 }
 
-type Operands = Record<"c" | "cRow" | "a" | "aRow" | "aCol" | "depth" | "b" | "bRow" | "bias" | "start" | "j", Variable>;
+type Operands = Record<"c" | "cRow" | "a" | "aRow" | "aCol" | "depth" | "b" | "bRow" | "bias" | "more" | "start" | "j", Variable>;
 
 /** rows x (4 vectors) elements of c from row `start` and byte column `j` on. */
-function tile(f: FunctionBuilder, rows: number, vectors: number, { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j }: Operands): void {
+function tile(f: FunctionBuilder, rows: number, vectors: number, { c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, start, j }: Operands): void {
+  const out = range(rows).map((i) => f.local("i32", op("i32.add", op("i32.add", c, j), op("i32.mul", op("i32.add", start, i), cRow))));
   const sums = range(rows).map(() => range(vectors).map(() => f.local("v128", splat(0))));
+  const eachSum = (body: (sum: Variable, i: number, v: number) => void): void => sums.forEach((row, i) => row.forEach((sum, v) => body(sum, i, v)));
+  f.if(more, () => eachSum((sum, i, v) => f.set(sum, load("v128.load", out[i], 16 * v))));
   const left = range(rows).map((i) => f.local("i32", op("i32.add", a, op("i32.mul", op("i32.add", start, i), aRow))));
   const right = f.local("i32", op("i32.add", b, j));
   const values = range(vectors).map(() => f.local("v128"));
@@ -87,13 +91,8 @@ function tile(f: FunctionBuilder, rows: number, vectors: number, { c, cRow, a, a
   f.while(p, op("i32.and", depth, -UNROLL), UNROLL, () => range(UNROLL).forEach(step));
   f.while(p, depth, 1, step);
   f.if(bias, () => {
-    range(vectors).forEach((v) => {
-      const shift = f.local("v128", load("v128.load", op("i32.add", bias, j), 16 * v));
-      range(rows).forEach((i) => f.set(sums[i][v], add(sums[i][v], shift)));
-    });
+    const shift = range(vectors).map((v) => f.local("v128", load("v128.load", op("i32.add", bias, j), 16 * v)));
+    eachSum((sum, _, v) => f.set(sum, add(sum, shift[v])));
   });
-  range(rows).forEach((i) => {
-    const out = f.local("i32", op("i32.add", op("i32.add", c, j), op("i32.mul", op("i32.add", start, i), cRow)));
-    range(vectors).forEach((v) => f.store("v128.store", out, sums[i][v], 16 * v));
-  });
+  eachSum((sum, i, v) => f.store("v128.store", out[i], sum, 16 * v));
 }
