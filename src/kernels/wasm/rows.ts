@@ -6,7 +6,19 @@ import { add, at, columns, mul, range, splat, vector } from "./vectors.ts";
 
 const plus = (base: Operand, j: Operand): Expression => op("i32.add", base, j);
 
+/**
+ * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a size in bytes;
+ * `columns` walks over them in blocks of vectors; within a block each line loads, computes and stores four floats, in the
+ * order and with the rounding of the plain loop (`out = a * b` in js.ts). wasm.ts passes the tensors' addresses, and
+ * test/backends.test.ts runs both versions on every size and demands the same bits.
+ */
 export function emitRows(m: ModuleBuilder): void {
+  m.function("multiply", ["i32", "i32", "i32", "i32"], (f, out, a, b, size) => {
+    columns(f, 0, size, 4, (i, vectors) => {
+      range(vectors).forEach((c) => f.store("v128.store", plus(out, i), mul(vector(plus(a, i), 16 * c), vector(plus(b, i), 16 * c)), 16 * c));
+    });
+  });
+
   m.function("reluForward", ["i32", "i32", "i32"], (f, y, x, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
       range(vectors).forEach((c) => f.store("v128.store", plus(y, i), op("f32x4.max", vector(plus(x, i), 16 * c), splat(0)), 16 * c));
@@ -19,12 +31,6 @@ export function emitRows(m: ModuleBuilder): void {
         const isPositive = op("f32x4.gt", vector(plus(y, i), 16 * c), splat(0));
         f.store("v128.store", plus(dX, i), op("v128.and", vector(plus(dY, i), 16 * c), isPositive), 16 * c);
       });
-    });
-  });
-
-  m.function("multiply", ["i32", "i32", "i32", "i32"], (f, out, a, b, size) => {
-    columns(f, 0, size, 4, (i, vectors) => {
-      range(vectors).forEach((c) => f.store("v128.store", plus(out, i), mul(vector(plus(a, i), 16 * c), vector(plus(b, i), 16 * c)), 16 * c));
     });
   });
 
