@@ -143,14 +143,14 @@ export class Network {
     return next;
   }
 
-  /** Draws the initial values from the seed. */
-  initialise(): void {
+  /** Draws the initial values from the seed; yields now and then. */
+  *initialise(): Generator<void, void> {
     const { seed, initStd } = this.spec;
-    this.parameters.forEach(({ value, init, transposed }, position) => {
-      if (value === this.#buffers.embedding.value) initialiseEmbedding(value, seed, initStd);
+    for (const [position, { value, init, transposed }] of this.parameters.entries()) {
+      if (value === this.#buffers.embedding.value) yield* initialiseEmbedding(value, seed, initStd);
       else if (typeof init === "number") fill(value, init);
       else fillNormal(value, transposed, randomKey(seed, Stream.parameter, position), init.std);
-    });
+    }
   }
 
   /** Whether all parameters are finite. */

@@ -197,6 +197,7 @@ export class NFM {
 
   async #fit(caller: "fit" | "fitPairs", examples: Examples, settings: FitSettings): Promise<History> {
     this.#begin(caller, examples);
+    if (settings.signal?.aborted) throw settings.signal.reason;
     const { batchSize, resume, validation } = settings;
     const { seed, loss, encoder: givenEncoder, numFeatures: givenFeatures } = this.#settings;
     const place = `${caller}: `;
@@ -221,6 +222,7 @@ export class NFM {
       const capacity = this.#capacityFor(data, batchSize);
       const model = resume ? previous! : { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
       const { trainer } = model;
+      if (!resume) await runPaced(trainer.network.initialise(), pacer);
       trainer.reserve(capacity.rows, capacity.entries, true);
       const doneBefore = trainer.epochs;
       trainer.labelRange = labelRange;
@@ -247,7 +249,7 @@ export class NFM {
     const data = runAtOnce(readExamples(`${caller}: `, examples, reader));
     const count = countExamples(data);
     const capacity = this.#capacityFor(data, count);
-    const model = started ?? { trainer: this.#newTrainer(reader.numFeatures ?? widthOf(data), capacity, caller), encoder: reader.encoder };
+    const model = started ?? this.#initialised({ trainer: this.#newTrainer(reader.numFeatures ?? widthOf(data), capacity, caller), encoder: reader.encoder });
     model.trainer.reserve(capacity.rows, capacity.entries, true);
     const loss = model.trainer.step(data, null, 0, count);
     if (!Number.isFinite(loss)) {
@@ -273,8 +275,12 @@ export class NFM {
     const { embeddingDim, layers, initStd, seed, loss, optimizer, l2, backend } = this.#settings;
     if (numFeatures === 0) throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
     const network = new Network({ numFeatures, embeddingDim, layers, initStd, seed }, capacity, chooseBackend(backend));
-    network.initialise();
     return new Trainer(network, loss, optimizer, l2);
+  }
+
+  #initialised(model: Model): Model {
+    runAtOnce(model.trainer.network.initialise());
+    return model;
   }
 
   /** The model, made on first use if the number of features is known from the options. */
@@ -282,7 +288,7 @@ export class NFM {
     const { encoder, numFeatures } = this.#settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
-      this.#model = { trainer: this.#newTrainer(known, PREDICTION_CAPACITY, "NFM"), encoder };
+      this.#model = this.#initialised({ trainer: this.#newTrainer(known, PREDICTION_CAPACITY, "NFM"), encoder });
     }
     return this.#model;
   }

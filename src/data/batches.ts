@@ -107,10 +107,17 @@ export function epochOrder(n: number, seed: number, epoch: number, shuffle: bool
 export function maxEntries(matrices: readonly CSRMatrix[], batchSize: number): number {
   let total = 0;
   for (const { rows, indptr } of matrices) {
-    const lengths = new Uint32Array(rows);
-    for (let i = 0; i < rows; i++) lengths[i] = indptr[i + 1] - indptr[i];
-    lengths.sort();
-    for (let i = Math.max(0, rows - batchSize); i < rows; i++) total += lengths[i];
+    const rowsOfLength = new Map<number, number>();
+    for (let i = 0; i < rows; i++) {
+      const length = indptr[i + 1] - indptr[i];
+      rowsOfLength.set(length, (rowsOfLength.get(length) ?? 0) + 1);
+    }
+    let left = batchSize;
+    for (const length of [...rowsOfLength.keys()].sort((a, b) => b - a)) {
+      const taken = Math.min(left, rowsOfLength.get(length)!);
+      total += taken * length;
+      left -= taken;
+    }
   }
   return total;
 }

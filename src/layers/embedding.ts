@@ -5,9 +5,13 @@ import { randomKey, randomNormal, Stream } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Kernels, SparseBatch } from "../kernels/kernels.ts";
 
-/** Draws V ~ N(0, std^2). Row i depends on the seed and i alone, so a table can grow without moving a number. V (N, K). */
-export function initialiseEmbedding(v: Tensor, seed: number, std: number): void {
+/**
+ * Draws V ~ N(0, std^2). Row i depends on the seed and i alone, so a table can grow without
+ * moving a number. Yields now and then. V (N, K).
+ */
+export function* initialiseEmbedding(v: Tensor, seed: number, std: number): Generator<void, void> {
   for (let i = 0; i < v.rows; i++) {
+    if (i % 64 === 0) yield;
     const key = randomKey(seed, Stream.embedding, i);
     for (let j = 0; j < v.cols; j++) v.data[i * v.stride + j] = std * randomNormal(key, j);
   }

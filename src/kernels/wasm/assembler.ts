@@ -16,7 +16,7 @@ export interface Operation {
   readonly align?: number;
 }
 
-const simd = (n: number): readonly number[] => [0xfd, ...unsigned(n)];
+const simd = (n: number): readonly number[] => (n < 0x80 ? [0xfd, n] : [0xfd, (n & 0x7f) | 0x80, n >> 7]);
 const operation = (code: number | readonly number[], operands: readonly ValueType[], result: ValueType | null, align?: number): Operation =>
   ({ code: typeof code === "number" ? [code] : code, operands, result, ...(align === undefined ? {} : { align }) });
 const [I, F, V] = ["i32", "f32", "v128"] as const;
@@ -74,14 +74,18 @@ export class Code {
     if (operands.length !== types.length) throw new TypeError(`${name} takes ${types.length} operands, got ${operands.length}`);
     for (const operand of operands) this.value(operand);
     for (let i = types.length - 1; i >= 0; i--) this.pop(types[i], name);
-    this.bytes.push(...code);
-    if (align !== undefined) this.bytes.push(...unsigned(align), ...unsigned(offset));
+    for (const byte of code) this.bytes.push(byte);
+    if (align !== undefined) {
+      this.bytes.push(align);
+      unsigned(this.bytes, offset);
+    }
     if (result !== null) this.push(result);
   }
 
   value(operand: Operand): void {
     if (typeof operand === "number") {
-      this.bytes.push(0x41, ...signed(operand | 0));
+      this.bytes.push(0x41);
+      signed(this.bytes, operand | 0);
       this.push("i32");
     } else {
       operand.emit(this);
@@ -173,7 +177,8 @@ export class FunctionBuilder {
   set(target: Variable, value: Operand): void {
     this.code.value(value);
     this.code.pop(target.type, `assignment to local ${target.index}`);
-    this.code.bytes.push(0x21, ...unsigned(target.index));
+    this.code.bytes.push(0x21);
+    unsigned(this.code.bytes, target.index);
     this.code.expectEmpty("an assignment");
   }
 
@@ -226,7 +231,8 @@ function variable(type: ValueType, index: number): Variable {
     type,
     index,
     emit: (code) => {
-      code.bytes.push(0x20, ...unsigned(index));
+      code.bytes.push(0x20);
+      unsigned(code.bytes, index);
       code.push(type);
     },
   };
@@ -247,50 +253,66 @@ export class ModuleBuilder {
   /** The module in binary form. */
   toBytes(): Uint8Array<ArrayBuffer> {
     const functions = this.#functions;
-    const types = functions.map(({ params }) => [0x60, ...vector(params.map((type) => [TYPE_CODES[type]])), 0]);
-    const memory = [...text("env"), ...text("memory"), 0x02, 0x00, ...unsigned(0)];
-    const bodies = functions.map(({ builder: { locals, code } }) => {
-      const body = [...vector(locals.map((type) => [1, TYPE_CODES[type]])), ...code.bytes, 0x0b];
-      return [...unsigned(body.length), ...body];
+    const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const section = (id: number, write: (into: number[]) => void): void => {
+      bytes.push(id);
+      sized(bytes, write);
+    };
+    section(1, (into) => list(into, functions, ({ params }) => into.push(0x60, params.length, ...params.map((type) => TYPE_CODES[type]), 0)));
+    section(2, (into) => {
+      into.push(1);
+      text(into, "env");
+      text(into, "memory");
+      into.push(0x02, 0x00, 0x00);
     });
-    return Uint8Array.from([
-      0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-      ...section(1, vector(types)),
-      ...section(2, vector([memory])),
-      ...section(3, vector(functions.map((_, i) => unsigned(i)))),
-      ...section(7, vector(functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)]))),
-      ...section(10, vector(bodies)),
-    ]);
+    section(3, (into) => list(into, functions, (_, i) => unsigned(into, i)));
+    section(7, (into) => list(into, functions, ({ name }, i) => {
+      text(into, name);
+      into.push(0x00);
+      unsigned(into, i);
+    }));
+    section(10, (into) => list(into, functions, ({ builder: { locals, code } }) => sized(into, (body) => {
+      list(body, locals, (type) => body.push(1, TYPE_CODES[type]));
+      append(body, code.bytes);
+      body.push(0x0b);
+    })));
+    return Uint8Array.from(bytes);
   }
 }
 
-function section(id: number, content: readonly number[]): number[] {
-  return [id, ...unsigned(content.length), ...content];
+/** A number of items, then each of them. */
+function list<T>(into: number[], items: readonly T[], write: (item: T, i: number) => void): void {
+  unsigned(into, items.length);
+  items.forEach(write);
 }
 
-function vector(items: readonly (readonly number[])[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+/** A number of bytes, then those that `write` appends. */
+function sized(into: number[], write: (content: number[]) => void): void {
+  const content: number[] = [];
+  write(content);
+  unsigned(into, content.length);
+  append(into, content);
 }
 
-function text(value: string): number[] {
-  return [...unsigned(value.length), ...new TextEncoder().encode(value)];
+function append(into: number[], bytes: readonly number[]): void {
+  for (let i = 0; i < bytes.length; i++) into.push(bytes[i]);
+}
+
+function text(into: number[], value: string): void {
+  unsigned(into, value.length);
+  append(into, [...new TextEncoder().encode(value)]);
 }
 
 /** LEB128 of an integer from 0 to 2^32 - 1. */
-function unsigned(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value >>> 0; ; rest >>>= 7) {
-    if (rest < 0x80) return [...bytes, rest];
-    bytes.push((rest & 0x7f) | 0x80);
-  }
+function unsigned(into: number[], value: number): void {
+  let rest = value >>> 0;
+  for (; rest >= 0x80; rest >>>= 7) into.push((rest & 0x7f) | 0x80);
+  into.push(rest);
 }
 
 /** LEB128 of a signed 32-bit integer. */
-function signed(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value | 0; ; rest >>= 7) {
-    const last = (rest >> 6) === 0 || (rest >> 6) === -1;
-    if (last) return [...bytes, rest & 0x7f];
-    bytes.push((rest & 0x7f) | 0x80);
-  }
+function signed(into: number[], value: number): void {
+  let rest = value;
+  for (; rest < -64 || rest > 63; rest >>= 7) into.push((rest & 0x7f) | 0x80);
+  into.push(rest & 0x7f);
 }
