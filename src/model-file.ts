@@ -75,7 +75,7 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
 }
 
 function savedOptimizerOf(config: unknown): unknown {
-  return ((config as { optimizer?: { name?: unknown } }).optimizer ?? { name: "adagrad" }).name;
+  return ((config as { optimizer?: { name?: unknown } | null }).optimizer ?? { name: "adagrad" }).name;
 }
 
 /** Adagrad divides by the root of its state. */

@@ -15,12 +15,12 @@ import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
 import { Network, type Capacity } from "./network.ts";
 import { readOptions, type LoadOverrides, type NFMOptions, type Settings } from "./options.ts";
 import {
-  checkMetrics, exampleCount, labelledExamples, makeReader, pairedExamples, planValidation, readExamples, readTargets, splitExamples,
+  exampleCount, labelledExamples, makeReader, pairedExamples, planMetrics, readExamples, readTargets, splitExamples,
   validationExamples, widenRange, widthOf, type Examples,
 } from "./training/examples.ts";
 import { checkMetricNames, readFitOptions, type FitOptions, type FitSettings } from "./training/fit-options.ts";
 import { measureAll, runEpochs, type History } from "./training/fit.ts";
-import { checkMetric, defaultMetrics, type Metric } from "./training/metrics.ts";
+import { chooseMetrics, type Metric } from "./training/metrics.ts";
 import { countExamples, matricesOf, Trainer, type TrainingData } from "./training/trainer.ts";
 
 /** What exists once the number of features is known. */
@@ -122,17 +122,17 @@ export class NFM {
   /**
    * Measures predictions against labels.
    *
-   * @param metrics Which. Default: by the loss.
+   * @param metrics Which. Default: those of the loss that y can give.
    * @returns The value of each metric by name.
    */
-  evaluate(x: Input, y: ArrayLike<number>, metrics: readonly Metric[] = defaultMetrics(this.#settings.loss)): Record<string, number> {
+  evaluate(x: Input, y: ArrayLike<number>, metrics?: readonly Metric[]): Record<string, number> {
     const model = this.#ready("evaluate");
-    checkMetricNames("evaluate", metrics);
+    if (metrics !== undefined) checkMetricNames("evaluate", metrics);
     const { loss, labelRange } = model.trainer;
     const input = checkInput(x, "evaluate: x");
     const targets = readTargets("evaluate: y", loss, y, countRows(input));
-    for (const metric of metrics) checkMetric(metric, { targets, loss, labelRange }, "evaluate: ");
-    return measureAll(metrics, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, loss, labelRange });
+    const measured = chooseMetrics(metrics, { targets, loss, labelRange }, "evaluate: ");
+    return measureAll(measured, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, loss, labelRange });
   }
 
   /**
@@ -155,7 +155,7 @@ export class NFM {
   static load(bytes: Uint8Array, overrides: LoadOverrides = {}): NFM {
     checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers"]);
     const { settings, trainer, encoder } = readModel(bytes, overrides);
-    const model = new NFM();
+    const model = new this();
     model.#settings = settings;
     model.#model = { trainer, encoder };
     return model;
@@ -205,20 +205,20 @@ export class NFM {
     const knownRange = resume ? previous!.trainer.labelRange : null;
     let [kept, heldOut]: [Examples, Examples | null] = [examples, null];
     if (typeof validation === "number") {
-      checkMetrics(place, examples, settings, loss, widenRange(knownRange, examples)); // while positions are the user's
+      planMetrics(place, examples, settings, loss, widenRange(knownRange, examples)); // refuses while positions are the user's
       [kept, heldOut] = splitExamples(place, examples, validation, seed);
     } else if (validation !== undefined) {
       heldOut = validationExamples(place, loss, validation);
     }
     const labelRange = widenRange(knownRange, kept);
-    if (heldOut) checkMetrics(`${place}validation.`, heldOut, settings, loss, labelRange);
+    const measured = heldOut && planMetrics(`${place}validation.`, heldOut, settings, loss, labelRange);
     this.#fitting = true;
     try {
       const pacer = new Pacer();
       const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
       const data = await runPaced(readExamples(place, kept, reader), pacer);
       const numFeatures = reader.numFeatures ?? widthOf(data);
-      const plan = heldOut && (await runPaced(planValidation(place, heldOut, settings, { ...reader, numFeatures }, loss), pacer));
+      const plan = heldOut && { data: await runPaced(readExamples(`${place}validation.`, heldOut, { ...reader, numFeatures }), pacer), ...measured! };
       const capacity = this.#capacityFor(data, batchSize);
       const model = resume ? previous! : { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
       const { trainer } = model;

@@ -14,33 +14,33 @@ import type { L2 } from "./training/trainer.ts";
 /** Options of `new NFM`. */
 export interface NFMOptions {
   /** Length k of a feature's embedding, at least 1. Default: 64. */
-  embeddingDim?: number;
+  embeddingDim?: number | undefined;
   /** Widths of the hidden layers, each at least 1; `[]` is a factorization machine. Default: [64]. */
-  hiddenUnits?: readonly number[];
+  hiddenUnits?: readonly number[] | undefined;
   /** Non-linearity of every hidden layer. Default: "relu". */
-  activation?: "relu" | "tanh" | "sigmoid" | "identity";
+  activation?: "relu" | "tanh" | "sigmoid" | "identity" | undefined;
   /** Batch normalisation of the pooled vector and of every hidden layer. Default: true; false for `hiddenUnits: []`. */
-  batchNorm?: boolean;
+  batchNorm?: boolean | undefined;
   /** Dropout rates, at least 0 and below 1, of the pooled vector and of every hidden layer. Defaults: 0.5 and 0.2. */
-  dropout?: { biInteraction?: number; hidden?: number };
+  dropout?: { biInteraction?: number; hidden?: number } | undefined;
   /** Instead of the four above: any stack of layers between Bi-Interaction and the score. */
-  layers?: readonly Layer[];
+  layers?: readonly Layer[] | undefined;
   /** What training minimises: a name, or a loss of your own. Default: "squared". */
-  loss?: LossName | Loss;
+  loss?: LossName | Loss | undefined;
   /** Default: new Adagrad({ learningRate: 0.05, initialAccumulator: 1e-8 }). */
-  optimizer?: Optimizer;
+  optimizer?: Optimizer | undefined;
   /** L2 coefficients, at least 0, of what a batch touches; `hidden` applies to weight matrices and h. Defaults: 0. */
-  l2?: { embedding?: number; linear?: number; hidden?: number };
+  l2?: { embedding?: number; linear?: number; hidden?: number } | undefined;
   /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
-  initStd?: number;
+  initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
-  numFeatures?: number;
+  numFeatures?: number | undefined;
   /** Turns feature maps into sparse rows: a fitted encoder is used as it is, an unfitted one tells how to learn one. */
-  encoder?: FeatureEncoder;
+  encoder?: FeatureEncoder | undefined;
   /** Everything random is a function of it; an integer from 0 to 2^53 - 1. Default: 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** "auto" takes the fastest that runs here. Every backend computes the same bits. Default: "auto". */
-  backend?: "auto" | "wasm" | "js";
+  backend?: "auto" | "wasm" | "js" | undefined;
 }
 
 /** Checked options. */
@@ -155,6 +155,7 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
     loss: loss.name,
     ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
     optimizer: { name: optimizer.name, ...optimizer.toJSON() },
+    ...(optimizer instanceof Adagrad || optimizer instanceof SGD ? {} : { customOptimizer: true }),
     l2,
     initStd,
     seed,
@@ -164,24 +165,25 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
 /** What a model file cannot hold, given again by whoever loads it. */
 export interface LoadOverrides {
   /** Takes the place of the saved optimizer. */
-  optimizer?: Optimizer;
+  optimizer?: Optimizer | undefined;
   /** Which kernels to use. Default: "auto". */
-  backend?: "auto" | "wasm" | "js";
+  backend?: "auto" | "wasm" | "js" | undefined;
   /** Takes the place of the saved loss; needed for a loss of your own. */
-  loss?: LossName | Loss;
+  loss?: LossName | Loss | undefined;
   /** Takes the place of the saved stack; needed if it has layers of your own. */
-  layers?: readonly Layer[];
+  layers?: readonly Layer[] | undefined;
 }
 
 /** The inverse of `optionsToJSON`. Trusts nothing: everything is checked as if a user had written it. */
 export function optionsFromJSON(json: unknown, overrides: LoadOverrides, encoder: FeatureEncoder | null, place: string): NFMOptions {
-  checkKeys(place, json, [...KEYS.filter((key) => key !== "encoder" && key !== "backend"), "customLoss"]);
-  const { optimizer, layers, loss, customLoss, ...rest } = json as Record<string, unknown>;
+  checkKeys(place, json, [...KEYS.filter((key) => key !== "encoder" && key !== "backend"), "customLoss", "customOptimizer"]);
+  const { optimizer, layers, loss, customLoss, customOptimizer, ...rest } = json as Record<string, unknown>;
   if (rest.numFeatures === undefined) throw wrongType(`${place}: numFeatures`, "an integer", undefined);
   const options = { ...rest, ...(overrides.backend ? { backend: overrides.backend } : {}), ...(encoder ? { encoder } : {}) } as NFMOptions;
   if (overrides.layers !== undefined) {
     for (const key of STACK_KEYS) delete options[key];
     options.layers = overrides.layers;
+    checkOrder(layers, overrides.layers);
   } else if (layers !== undefined) {
     if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array", layers);
     options.layers = layers.map((layer: unknown, i) => layerFromJSON(layer, `${place}: layers[${i}]`));
@@ -192,15 +194,22 @@ export function optionsFromJSON(json: unknown, overrides: LoadOverrides, encoder
   const givenLoss = overrides.loss ?? (loss as LossName | undefined);
   if (givenLoss !== undefined) options.loss = givenLoss;
   if (overrides.optimizer !== undefined) options.optimizer = overrides.optimizer;
-  else if (optimizer !== undefined) options.optimizer = optimizerFromJSON(optimizer, `${place}: optimizer`);
+  else if (optimizer !== undefined) options.optimizer = optimizerFromJSON(optimizer, customOptimizer === true, `${place}: optimizer`);
   return options;
 }
 
-function optimizerFromJSON(json: unknown, place: string): Optimizer {
+/** The layers given to `load` must be of the saved types, in the saved order. */
+function checkOrder(saved: unknown, given: readonly Layer[]): void {
+  if (!Array.isArray(saved)) return;
+  const [was, is] = [saved, [...given]].map((layers) => layers.map((layer: { type?: unknown } | null) => String(layer?.type)).join(", "));
+  if (was !== is) throw new RangeError(`load: layers must be of the saved types (${was}), got ${is}`);
+}
+
+function optimizerFromJSON(json: unknown, custom: boolean, place: string): Optimizer {
   if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
   const { name, ...options } = json as { name?: unknown };
-  if (name === "adagrad") return new Adagrad(options);
-  if (name === "sgd") return new SGD(options);
+  if (name === "adagrad" && !custom) return new Adagrad(options);
+  if (name === "sgd" && !custom) return new SGD(options);
   throw new Error(`${place}: the model was trained with an optimizer of its own (${JSON.stringify(name)}); pass one as load(bytes, { optimizer })`);
 }
 

@@ -144,6 +144,14 @@ describe("vocabulary and validation", () => {
     expect(model.evaluate([{ a: 50 }], [5], ["rmse-clamped", "rmse"])).toEqual({ "rmse-clamped": 4, rmse: Math.abs(score - 5) });
   });
 
+  it("leaves out of the default metrics what the labels cannot give, and refuses it only when asked for", async () => {
+    const model = new NFM({ ...small, loss: "log" });
+    await model.fit(maps, maps.map((_, i) => (i === 0 ? 1 : 0)), { epochs: 1, validation: { x: maps.slice(1, 9), y: Array(8).fill(0) as number[] } });
+    expect(Object.keys(model.history!.epochs[0].validation!)).toEqual(["loss", "logloss", "accuracy"]);
+    expect(Object.keys(model.evaluate(maps.slice(1, 3), [0, 0]))).toEqual(["logloss", "accuracy"]);
+    expect(() => model.evaluate(maps.slice(1, 3), [0, 0], ["auc"])).toThrow('evaluate: "auc" needs both classes in y');
+  });
+
   it("says what is measured by default", async () => {
     const model = await fitted();
     expect(Object.keys(model.evaluate(maps, labels))).toEqual(["rmse", "mae"]);
@@ -162,7 +170,7 @@ describe("vocabulary and validation", () => {
 describe("errors of the constructor", () => {
   const cases: [options: unknown, message: string][] = [
     [{ hiddenUnit: [3] }, 'NFM has no option "hiddenUnit"; it has embeddingDim'],
-    [5, "NFM must be an object, got 5"],
+    [5, "NFM: options must be an object, got 5"],
     [{ embeddingDim: 0 }, "NFM: embeddingDim must be an integer from 1 to 65536, got 0"],
     [{ embeddingDim: "8" }, 'NFM: embeddingDim must be an integer, got "8"'],
     [{ hiddenUnits: 64 }, "NFM: hiddenUnits must be an array of widths, got 64"],
@@ -222,7 +230,7 @@ describe("errors of fit", () => {
     [[{ indices: [1, 2], values: [1] }], [1], {}, "fit: x[0].values.length must be indices.length (2), got 1"],
     [[{ indices: [1.5] }], [1], {}, "fit: x[0].indices[0] must be an integer from 0 to 4294967294, got 1.5"],
     [[{ indices: [1], values: [NaN] }], [1], {}, "fit: x[0].values[0] must be finite (in 32 bits), got NaN"],
-    [[{ user: "ana" }], [1], {}, 'fit: x[0]: keys must be feature indices (this model has no encoder', { numFeatures: 10 }],
+    [[{ user: "ana" }], [1], {}, 'fit: x[0]: keys must be feature indices (this model has no encoder for names: it was given numFeatures, or learned from sparse rows; pass an encoder), got "user"', { numFeatures: 10 }],
     [[{ 3: "ana" }], [1], {}, 'fit: x[0][3] must be a number (this model has no encoder for other values), got "ana"', { numFeatures: 10 }],
     [[{ 30: 1 }], [1], {}, "fit: x[0]: key 30 must be below numFeatures (10), got 30", { numFeatures: 10 }],
     [maps, labels, { epoch: 3 }, 'fit has no option "epoch"; it has epochs, batchSize'],

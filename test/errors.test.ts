@@ -39,8 +39,8 @@ describe("checks", () => {
       [() => checkChoice("mode", "c", ["a", "b"]), new RangeError('mode must be one of "a", "b", got "c"')],
       [() => checkChoice("mode", 3, ["a", "b"]), new TypeError('mode must be one of "a", "b", got 3')],
       [() => checkKeys("options", { c: 1 }, ["a", "b"]), new TypeError('options has no option "c"; it has a, b')],
-      [() => checkKeys("options", [1], ["a"]), new TypeError("options must be an object, got array of 1")],
-      [() => checkKeys("options", undefined, ["a"]), new TypeError("options must be an object, got undefined")],
+      [() => checkKeys("options", [1], ["a"]), new TypeError("options: options must be an object, got array of 1")],
+      [() => checkKeys("options", undefined, ["a"]), new TypeError("options: options must be an object, got undefined")],
     ];
     for (const [refused, error] of refusals) {
       expect(refused).toThrow(error);

@@ -119,6 +119,14 @@ describe("load", () => {
     expect(NFM.load(builtIn.save()).save()).toEqual(builtIn.save());
   });
 
+  it("asks for an optimizer of one's own, whatever its name, and for layers in their saved order", () => {
+    const optimizer = { name: "sgd", initialState: null, update: () => undefined, toJSON: () => ({}) };
+    const model = new NFM({ optimizer, numFeatures: 4, layers: [new Dense(3), new Activation("tanh")] });
+    expect(() => NFM.load(model.save())).toThrow('load: config: optimizer: the model was trained with an optimizer of its own ("sgd"); pass one as load(bytes, { optimizer })');
+    expect(NFM.load(model.save(), { optimizer }).save()).toEqual(model.save());
+    expect(() => NFM.load(model.save(), { optimizer, layers: [new Activation("tanh"), new Dense(3)] })).toThrow("load: layers must be of the saved types (dense, activation), got activation, dense");
+  });
+
   it("asks for a loss of one's own, whatever its name", () => {
     for (const name of ["huber", "squared"]) {
       const loss: PointwiseLoss = { kind: "pointwise", name, value: (s, y) => Math.abs(s - y), gradient: (s, y) => Math.sign(s - y) };

@@ -58,7 +58,9 @@ export function checkChoice<T extends string>(place: string, value: unknown, cho
 
 /** Throws unless `options` is a plain object whose keys are all known: a misspelt option must not pass in silence. */
 export function checkKeys(place: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) throw wrongType(place, "an object", options);
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw wrongType(place.includes(":") ? place : `${place}: options`, "an object", options);
+  }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) throw new TypeError(`${place} has no option "${key}"; it has ${known.join(", ")}`);
   }

@@ -112,7 +112,7 @@ function readIndexMap(row: unknown, place: string): ReadonlyMap<number, number> 
   for (const [key, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
     const index = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
     if (typeof index !== "number") {
-      throw wrongType(`${place}: keys`, "feature indices (this model has no encoder: it learned from sparse rows, not from feature maps with names)", key);
+      throw wrongType(`${place}: keys`, "feature indices (this model has no encoder for names: it was given numFeatures, or learned from sparse rows; pass an encoder)", key);
     }
     if (typeof value !== "number") throw wrongType(`${place}[${index}]`, "a number (this model has no encoder for other values)", value);
     map.set(index, value);

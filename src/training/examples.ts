@@ -7,7 +7,7 @@ import { checkInput, countRows, learnEncoder, needsEncoder, readInput, readLabel
 import type { Loss } from "../losses.ts";
 import type { ValidationPlan } from "./fit.ts";
 import type { FitSettings } from "./fit-options.ts";
-import { checkMetric, defaultMetrics } from "./metrics.ts";
+import { chooseMetrics } from "./metrics.ts";
 import { matricesOf, type TrainingData } from "./trainer.ts";
 
 /** Examples as users pass them, with labels already mapped to targets. */
@@ -112,22 +112,14 @@ export function validationExamples(place: string, loss: Loss, validation: Exclud
   return examples;
 }
 
-/** What to measure on validation data, and which of it decides. */
-function chooseMetrics({ metrics, monitor }: FitSettings, loss: Loss): Pick<ValidationPlan, "metrics" | "monitor"> {
-  const watched = monitor ?? metrics?.[0] ?? "loss";
-  const measured = new Set(metrics ?? defaultMetrics(loss));
-  if (watched !== "loss") measured.add(watched);
-  return { metrics: [...measured], monitor: watched };
-}
-
-/** Refuses metrics that these examples cannot give. `place` is what errors start with, such as "fit: ". */
-export function checkMetrics(place: string, examples: Examples, settings: FitSettings, loss: Loss, labelRange: readonly [number, number] | null): void {
+/** What to measure on these examples, which must be able to give it. `place` is what errors start with, such as "fit: ". */
+export function planMetrics(
+  place: string, examples: Examples, { metrics, monitor }: FitSettings, loss: Loss, labelRange: readonly [number, number] | null,
+): Pick<ValidationPlan, "metrics" | "monitor"> {
   const count = exampleCount(examples);
   const targets = examples.kind === "pointwise" ? examples.targets : new Float32Array(2 * count).fill(1, 0, count);
-  for (const metric of chooseMetrics(settings, loss).metrics) checkMetric(metric, { targets, loss, labelRange }, place);
-}
-
-/** Reads validation data and settles what to measure on it. */
-export function* planValidation(place: string, heldOut: Examples, settings: FitSettings, reader: Reader, loss: Loss): Generator<void, ValidationPlan> {
-  return { data: yield* readExamples(`${place}validation.`, heldOut, reader), ...chooseMetrics(settings, loss) };
+  const measured = chooseMetrics(metrics, { targets, loss, labelRange }, place);
+  const watched = monitor ?? metrics?.[0] ?? "loss";
+  if (watched === "loss" || measured.includes(watched)) return { metrics: measured, monitor: watched };
+  return { metrics: [...measured, ...chooseMetrics([watched], { targets, loss, labelRange }, place)], monitor: watched };
 }

@@ -28,33 +28,33 @@ export type Validation = number | { readonly x: Input; readonly y: ArrayLike<num
 
 export interface FitOptions {
   /** Passes over the data, at least 1. Default: 20. */
-  epochs?: number;
+  epochs?: number | undefined;
   /** Rows (or pairs) per step, at least 1. Default: 128. */
-  batchSize?: number;
+  batchSize?: number | undefined;
   /** Visit the rows of each epoch in a new random order. Default: true. */
-  shuffle?: boolean;
+  shuffle?: boolean | undefined;
   /** Held-out data, measured after every epoch; a number above 0 and below 1 holds out that share of the rows. */
-  validation?: Validation;
+  validation?: Validation | undefined;
   /** What to measure on it, beside the loss. Default: by the loss. */
-  metrics?: readonly Metric[];
+  metrics?: readonly Metric[] | undefined;
   /** What decides which epoch is best. Default: the first of `metrics` if they are given, else "loss". */
-  monitor?: Metric | "loss";
+  monitor?: Metric | "loss" | undefined;
   /** Stop after this many epochs without improvement, at least 1. Default: never. */
-  patience?: number;
+  patience?: number | undefined;
   /** End with the parameters of the best epoch. Default: true with validation. */
-  restoreBest?: boolean;
+  restoreBest?: boolean | undefined;
   /** Weight of each row, finite, at least 0; (rows). */
-  sampleWeight?: ArrayLike<number>;
+  sampleWeight?: ArrayLike<number> | undefined;
   /** Go on from where the model stands instead of starting afresh; epochs are counted on. Default: false. */
-  resume?: boolean;
+  resume?: boolean | undefined;
   /** Called after every epoch; false (or a promise of it) stops training. */
   onEpoch?(event: EpochEvent): void | false | Promise<void | false>;
   /** Called after every batch. */
   onBatch?(event: BatchEvent): void;
   /** Report progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
-  progress?: boolean;
+  progress?: boolean | undefined;
   /** Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Checked options with defaults filled in. */

@@ -39,32 +39,46 @@ export interface Scored {
 }
 
 /**
- * Refuses a metric that these targets or this loss cannot give. `place` is what errors start with, such as "fit: ".
- *
- * @throws Error or RangeError that says what the metric needs.
+ * Why these targets or this loss cannot give a metric; null if they can. `place` is what errors start with, such as
+ * "fit: " or "fit: validation.".
  */
-export function checkMetric(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "scores">, place: string): void {
+function obstacle(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "scores">, place: string): Error | null {
   const [caller, prefix] = place.split(": ");
   if (metric === "rmse-clamped" && labelRange === null) {
-    throw new Error(`${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
+    return new Error(`${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
   }
   if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
-    throw new Error(`${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
+    return new Error(`${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
   }
-  if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return;
+  if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return null;
   let positives = 0;
   let lower: number | null = null; // -1 or 0
   for (let i = 0; i < targets.length; i++) {
     if (targets[i] === 1) positives++;
     else if ((targets[i] === 0 || targets[i] === -1) && (lower ?? targets[i]) === targets[i]) lower = targets[i];
-    else throw wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
+    else return wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
   }
   if (metric === "auc" && (positives === 0 || positives === targets.length)) {
-    throw new RangeError(`${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`);
+    return new RangeError(`${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`);
   }
+  return null;
 }
 
-/** The value of one metric, which `checkMetric` has let pass; NaN without rows. */
+/**
+ * The metrics asked for, or those of the loss that these targets can give.
+ *
+ * @throws Error or RangeError that says what a metric that was asked for needs.
+ */
+export function chooseMetrics(asked: readonly Metric[] | undefined, scored: Omit<Scored, "scores">, place: string): readonly Metric[] {
+  if (asked === undefined) return defaultMetrics(scored.loss).filter((metric) => obstacle(metric, scored, place) === null);
+  for (const metric of asked) {
+    const error = obstacle(metric, scored, place);
+    if (error) throw error;
+  }
+  return asked;
+}
+
+/** The value of one metric that `chooseMetrics` has let pass; NaN without rows. */
 export function measure(metric: Metric, scored: Scored): number {
   const { scores, targets, loss, labelRange } = scored;
   const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
