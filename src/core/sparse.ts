@@ -162,7 +162,7 @@ export class CSRMatrix {
   static concat(parts: readonly CSRMatrix[]): CSRMatrix {
     const cols = parts[0]?.cols ?? 0;
     parts.forEach((part, i) => {
-      if (!(part instanceof CSRMatrix)) throw wrongType(`CSRMatrix.concat: parts[${i}]`, "a CSRMatrix", part);
+      if (!isCSRMatrix(part)) throw wrongType(`CSRMatrix.concat: parts[${i}]`, "a CSRMatrix", part);
       if (part.cols !== cols) throw wrongValue(`CSRMatrix.concat: parts[${i}].cols`, `that of parts[0] (${cols})`, part.cols);
     });
     const sum = (count: (part: CSRMatrix) => number) => parts.reduce((total, part) => total + count(part), 0);
@@ -179,6 +179,10 @@ export class CSRMatrix {
     }
     return trusted({ cols, indptr, indices, values });
   }
+}
+
+function isCSRMatrix(value: unknown): value is CSRMatrix {
+  return value instanceof CSRMatrix; // outside the class, which bundlers would rename for a mention of itself inside
 }
 
 /** Makes a matrix of parts that are known to be sound, without checking them again; drops values that are all ones. */

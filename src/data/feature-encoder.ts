@@ -221,7 +221,7 @@ export class FeatureEncoder {
     if (!isPlainObject(json)) throw wrongType(place, "an object", json);
     const { version, names, scales, ...options } = json;
     if (version !== 1) throw wrongValue(`${place}.version`, "1", version);
-    const encoder = new FeatureEncoder(options as FeatureEncoderOptions);
+    const encoder = new this(options as FeatureEncoderOptions);
     const { hashBits, scale } = encoder.options;
     if (names !== undefined && hashBits !== undefined) throw new TypeError(`${place}.names must be absent with hashBits`);
     if (scales !== undefined && scale === "none") throw new TypeError(`${place}.scales must be absent with scale "none"`);
