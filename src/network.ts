@@ -232,14 +232,22 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
     return added;
   };
   const column = (): Tensor => allocate(rows, 1, 1);
-  const gradientLike = (x: Tensor): Tensor => (training ? allocate(x.rows, x.cols) : x);
+  // On the way back only two gradients are alive at a time, so two buffers per width serve all layers in turn.
+  const buffers = new Map<number, Tensor[]>();
+  const gradientLike = (x: Tensor, taken: Tensor | null): Tensor => {
+    if (!training) return x;
+    const sameWidth = buffers.get(x.cols) ?? [];
+    const free = sameWidth.find((buffer) => buffer !== taken) ?? allocate(x.rows, x.cols);
+    if (!sameWidth.includes(free)) buffers.set(x.cols, [...sameWidth, free]);
+    return free;
+  };
 
   const bias = add("bias", { shape: [1], init: 0 }, { table: false, decay: null });
   const linearWeight = add("linear.weight", { shape: [numFeatures, 1], init: 0 }, { table: true, decay: "linear" });
   const embedding = add("embedding.weight", { shape: [numFeatures, embeddingDim], init: { std: spec.initStd } }, { table: true, decay: "embedding" });
 
   const pooled = allocate(rows, embeddingDim);
-  const dPooled = gradientLike(pooled);
+  const dPooled = gradientLike(pooled, null);
   let [last, dLast] = [pooled, dPooled];
   const names = parameterPrefixes(spec.layers);
   const stages = spec.layers.map((layer, position): Stage => {
@@ -254,7 +262,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
     }
     const [x, dX] = [last, dLast];
     last = allocate(rows, shape.outputDim);
-    dLast = gradientLike(last);
+    dLast = gradientLike(last, dX);
     return {
       layer,
       pass: {
