@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import {
-  accessSync, constants, createReadStream, createWriteStream, readFileSync, renameSync, rmSync, statSync, writeFileSync,
+  accessSync, constants, createReadStream, createWriteStream, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -229,8 +229,9 @@ async function predict([modelPath, path]: readonly string[], values: Values, { s
   const out = readText(values, "out");
   if (out !== undefined) checkWritable(out);
   const model = named(modelPath, () => NFM.load(readFileSync(modelPath)));
-  const temporary = out === undefined ? null : temporaryName(out);
-  const file = temporary === null ? null : createWriteStream(temporary);
+  const target = out === undefined ? null : plainFile(out);
+  const temporary = target === null ? null : temporaryName(target);
+  const file = out === undefined ? null : createWriteStream(temporary ?? out);
   try {
     // Under `once`, opening a missing folder or a full disk rejects here instead of going unheard.
     if (file) await once(file, "open");
@@ -247,7 +248,7 @@ async function predict([modelPath, path]: readonly string[], values: Values, { s
     if (file) {
       file.end();
       await once(file, "close");
-      renameSync(temporary!, out!);
+      if (temporary !== null) renameSync(temporary, target!);
     }
   } catch (error) {
     file?.destroy();
@@ -293,6 +294,7 @@ function messageOf(error: unknown): string {
 
 /** Refuses an output path before hours are spent on what goes there. */
 function checkWritable(path: string): void {
+  if (path === "") throw new UsageError("--out needs a path");
   const folder = dirname(path);
   named(folder, () => accessSync(folder, constants.W_OK));
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path}: is a folder`);
@@ -302,12 +304,21 @@ function temporaryName(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
+/** The file that a path stands for, links followed; null for a device or pipe, which can only be written to. */
+function plainFile(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return path;
+  return stat.isFile() ? realpathSync(path) : null;
+}
+
 /** Writes a file under a temporary name beside it, then renames it. */
 export function writeWhole(path: string, bytes: Uint8Array): void {
-  const temporary = temporaryName(path);
+  const target = plainFile(path);
+  if (target === null) return named(path, () => writeFileSync(path, bytes));
+  const temporary = temporaryName(target);
   try {
     writeFileSync(temporary, bytes);
-    renameSync(temporary, path);
+    renameSync(temporary, target);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw new Error(inFile(path, error));

@@ -50,6 +50,7 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
   if (metadata.get("version") !== "1") throw new Error(`load: __metadata__.version must be "1", got ${describe(metadata.get("version"))}; a newer release of this library may read it`);
   const encoderJSON = parse(metadata, "encoder");
   const encoder = encoderJSON === undefined ? null : FeatureEncoder.fromJSON(encoderJSON);
+  if (encoder !== null && !encoder.fitted) throw new Error("load: __metadata__.encoder must be fitted: its names or scales are missing");
   const config = parse(metadata, "config");
   if (config === undefined) throw new Error("load: __metadata__.config is missing");
   const settings = readOptions(optionsFromJSON(config, overrides, encoder, "load: config"), "load: config");

@@ -153,13 +153,31 @@ export class Network {
     }
   }
 
-  /** Whether all parameters are finite. */
+  /** Whether all parameters, and the optimizer's state, are finite. */
   isFinite(): boolean {
-    return this.parameters.every(({ value: { data } }) => {
-      let check = 0;
-      for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN once one is not finite
-      return check === 0;
-    });
+    return this.parameters.every(({ value, state }) => allFinite(value.data) && (state === null || allFinite(state.data)));
+  }
+
+  /**
+   * Copies what a step on the batch can change: the touched rows of tables, everything else whole.
+   *
+   * @returns `undo` puts it back; `isSound` tells whether all of it is finite now.
+   */
+  beforeStep(): { undo(): void; isSound(): boolean } {
+    const { touched, touchedCount } = this.batch;
+    const rows = touched.slice(0, touchedCount);
+    const kept = this.parameters.flatMap(({ value, state, table }) =>
+      (state ? [value, state] : [value]).map((tensor) => ({ tensor, rows: table ? rows : null, copy: table ? takeRows(tensor, rows) : tensor.data.slice() })),
+    );
+    return {
+      undo: () => {
+        for (const { tensor, rows, copy } of kept) {
+          if (rows === null) tensor.data.set(copy);
+          else rows.forEach((row, t) => tensor.data.set(copy.subarray(t * tensor.cols, (t + 1) * tensor.cols), row * tensor.stride));
+        }
+      },
+      isSound: () => kept.every(({ tensor, rows }) => allFinite(rows === null ? tensor.data : takeRows(tensor, rows))),
+    };
   }
 
   /** Computes `scores` of the batch. `step` (training only) names this step's dropout masks. */
@@ -194,6 +212,22 @@ export class Network {
 export function describeParameters(spec: NetworkSpec): readonly Parameter[] {
   const noMemory: Allocate = (rows, cols, stride = cols) => ({ data: new Float32Array(0), rows, cols, stride });
   return layOut(spec, { rows: 0, entries: 0, training: null }, null, noMemory).parameters;
+}
+
+/** A copy of some rows, one behind the other, without padding. */
+function takeRows({ data, cols, stride }: Tensor, rows: Uint32Array): Float32Array {
+  const copy = new Float32Array(rows.length * cols);
+  for (let t = 0, to = 0; t < rows.length; t++) {
+    const from = rows[t] * stride;
+    for (let j = 0; j < cols; j++) copy[to++] = data[from + j];
+  }
+  return copy;
+}
+
+function allFinite(data: Float32Array): boolean {
+  let check = 0;
+  for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN once one is not finite
+  return check === 0;
 }
 
 /** Draws N(0, std^2) in the order of the model file's matrix, whichever way it lies in memory. */

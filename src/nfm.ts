@@ -3,7 +3,7 @@
 // users pass into sparse rows, network.ts computes scores and gradients, training/ moves the parameters.
 
 import { Pacer, runAtOnce, runPaced } from "./core/cooperate.ts";
-import { checkKeys, wrongValue } from "./core/errors.ts";
+import { checkBoolean, checkKeys, wrongValue } from "./core/errors.ts";
 import { CSRBuilder, type SparseVector } from "./core/sparse.ts";
 import { toPacked } from "./core/tensor.ts";
 import { maxEntries } from "./data/batches.ts";
@@ -108,6 +108,7 @@ export class NFM {
   predict(x: Input, options?: { raw?: boolean }): Float32Array;
   predict(x: FeatureMap | SparseVector | Input, options: { raw?: boolean } = {}): number | Float32Array {
     checkKeys("predict", options, ["raw"]);
+    if (options.raw !== undefined) checkBoolean("predict: raw", options.raw);
     const model = this.#ready("predict");
     const { loss } = this.#settings;
     const link = options.raw || loss.kind === "pairwise" || !loss.link ? null : loss.link.bind(loss);
@@ -142,6 +143,7 @@ export class NFM {
    */
   save(options: { optimizer?: boolean } = {}): Uint8Array {
     checkKeys("save", options, ["optimizer"]);
+    if (options.optimizer !== undefined) checkBoolean("save: optimizer", options.optimizer);
     const { trainer, encoder } = this.#ready("save");
     return writeModel(this.#settings, trainer, encoder, options.optimizer ?? false);
   }
@@ -197,7 +199,7 @@ export class NFM {
 
   async #fit(caller: "fit" | "fitPairs", examples: Examples, settings: FitSettings): Promise<History> {
     this.#begin(caller, examples);
-    if (settings.signal?.aborted) throw settings.signal.reason;
+    settings.signal?.throwIfAborted();
     const { batchSize, resume, validation } = settings;
     const { seed, loss, encoder: givenEncoder, numFeatures: givenFeatures } = this.#settings;
     const place = `${caller}: `;
@@ -214,7 +216,7 @@ export class NFM {
     const measured = heldOut && planMetrics(`${place}validation.`, heldOut, settings, loss, labelRange);
     this.#fitting = true;
     try {
-      const pacer = new Pacer();
+      const pacer = new Pacer(settings.signal);
       const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
       const data = await runPaced(readExamples(place, kept, reader), pacer);
       const numFeatures = reader.numFeatures ?? widthOf(data);
@@ -251,9 +253,9 @@ export class NFM {
     const capacity = this.#capacityFor(data, count);
     const model = started ?? this.#initialised({ trainer: this.#newTrainer(reader.numFeatures ?? widthOf(data), capacity, caller), encoder: reader.encoder });
     model.trainer.reserve(capacity.rows, capacity.entries, true);
-    const loss = model.trainer.step(data, null, 0, count);
+    const loss = model.trainer.safeStep(data);
     if (!Number.isFinite(loss)) {
-      throw new Error(`${caller}: the loss of these rows is ${loss}; nothing has changed. Check the scale of their values, or lower learningRate`);
+      throw new Error(`${caller}: the loss of these rows is ${loss}, or would be after this step; nothing has changed. Check the scale of their values, or lower learningRate`);
     }
     model.trainer.labelRange = widenRange(model.trainer.labelRange, data);
     this.#model = model;

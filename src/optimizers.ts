@@ -25,8 +25,7 @@ export interface Optimizer {
  */
 export class Adagrad implements Optimizer {
   readonly name: string = "adagrad";
-  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
-  learningRate: number;
+  #learningRate: number;
   /** What the sum of squared gradients starts at. */
   readonly initialState: number;
 
@@ -36,15 +35,24 @@ export class Adagrad implements Optimizer {
    */
   constructor(options: { learningRate?: number; initialAccumulator?: number } = {}) {
     checkKeys("Adagrad", options, ["learningRate", "initialAccumulator"]);
-    this.learningRate = checkRate("Adagrad", options.learningRate ?? 0.05);
+    this.#learningRate = checkRate("Adagrad", options.learningRate ?? 0.05);
     // Above 0 even in float32: with a sum of 0, a tiny gradient would be divided by 0.
     this.initialState = checkNumber(
       "Adagrad: initialAccumulator", options.initialAccumulator ?? 1e-8, "a number from 1e-37 to 1e37", (a) => a >= 1e-37 && a <= 1e37,
     );
   }
 
+  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  set learningRate(rate: number) {
+    this.#learningRate = checkRate("Adagrad", rate);
+  }
+
   update(kernels: Kernels, update: Update): void {
-    kernels.adagrad(update, this.learningRate);
+    kernels.adagrad(update, this.#learningRate);
   }
 
   toJSON(): Record<string, number> {
@@ -61,8 +69,7 @@ export class Adagrad implements Optimizer {
  */
 export class SGD implements Optimizer {
   readonly name: string = "sgd";
-  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
-  learningRate: number;
+  #learningRate: number;
   /** Share of the velocity that is kept from step to step. */
   readonly momentum: number;
 
@@ -72,8 +79,17 @@ export class SGD implements Optimizer {
    */
   constructor(options: { learningRate?: number; momentum?: number } = {}) {
     checkKeys("SGD", options, ["learningRate", "momentum"]);
-    this.learningRate = checkRate("SGD", options.learningRate ?? 0.01);
+    this.#learningRate = checkRate("SGD", options.learningRate ?? 0.01);
     this.momentum = checkNumber("SGD: momentum", options.momentum ?? 0, "a number of at least 0 and below 1", (m) => m >= 0 && m < 1);
+  }
+
+  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  set learningRate(rate: number) {
+    this.#learningRate = checkRate("SGD", rate);
   }
 
   get initialState(): number | null {
@@ -81,7 +97,7 @@ export class SGD implements Optimizer {
   }
 
   update(kernels: Kernels, update: Update): void {
-    kernels.sgd(update, this.learningRate, this.momentum);
+    kernels.sgd(update, this.#learningRate, this.momentum);
   }
 
   toJSON(): Record<string, number> {

@@ -1,12 +1,13 @@
 // The constructor's options: what they are, how they are checked, and how they are written into a model file.
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "./core/errors.ts";
+import { isFloat32 } from "./core/sparse.ts";
 import { FeatureEncoder } from "./data/feature-encoder.ts";
 import { Activation, ACTIVATION_NAMES } from "./layers/activation.ts";
 import { BatchNorm } from "./layers/batch-norm.ts";
 import { Dense } from "./layers/dense.ts";
 import { Dropout } from "./layers/dropout.ts";
-import type { Layer } from "./layers/layer.ts";
+import type { Layer, LayerShape, ParameterSpec } from "./layers/layer.ts";
 import { LOSS_NAMES, lossByName, type Loss, type LossName } from "./losses.ts";
 import { Adagrad, SGD, type Optimizer } from "./optimizers.ts";
 import type { L2 } from "./training/trainer.ts";
@@ -67,6 +68,7 @@ const KEYS = [
 /** Checks options and fills in defaults. `place` stands in errors. */
 export function readOptions(options: NFMOptions, place: string): Settings {
   checkKeys(place, options, KEYS);
+  checkInteger(`${place}: embeddingDim`, options.embeddingDim ?? 64, 1, 65536);
   const { numFeatures, encoder, l2 } = options;
   if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) throw wrongType(`${place}: encoder`, "a FeatureEncoder", encoder);
   if (numFeatures !== undefined) checkInteger(`${place}: numFeatures`, numFeatures, 1, 2 ** 32 - 1);
@@ -76,14 +78,14 @@ export function readOptions(options: NFMOptions, place: string): Settings {
   if (l2 !== undefined) checkKeys(`${place}: l2`, l2, ["embedding", "linear", "hidden"]);
   const coefficient = (name: keyof L2): number => checkNumber(`${place}: l2.${name}`, l2?.[name] ?? 0, "a number of at least 0", (v) => v >= 0);
   return {
-    embeddingDim: checkInteger(`${place}: embeddingDim`, options.embeddingDim ?? 64, 1, 65536),
+    embeddingDim: options.embeddingDim ?? 64,
     ...readLayers(options, place),
     loss: readLoss(options.loss ?? "squared", place),
     optimizer: readOptimizer(options.optimizer ?? new Adagrad(), place),
     l2: { embedding: coefficient("embedding"), linear: coefficient("linear"), hidden: coefficient("hidden") },
     initStd: checkNumber(`${place}: initStd`, options.initStd ?? 0.01, "a number of at least 0", (v) => v >= 0),
     numFeatures: numFeatures ?? null,
-    encoder: encoder ?? null,
+    encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
   };
@@ -102,7 +104,28 @@ function readLayers(options: NFMOptions, place: string): Pick<Settings, "layers"
     const whole = typeof layer?.type === "string" && [layer.shape, layer.forward, layer.backward].every((method) => typeof method === "function");
     if (!whole) throw wrongType(`${place}: layers[${i}]`, "a Layer (type, shape, forward, backward)", layer);
   });
+  let width = options.embeddingDim ?? 64;
+  layers.forEach((layer: Layer, i) => (width = checkShape(layer.shape(width), `${place}: layers[${i}].shape(${width})`)));
   return { layers: [...layers], stack: null };
+}
+
+/** Checks what a layer asks for; returns its output width. */
+function checkShape(shape: LayerShape, place: string): number {
+  if (typeof shape !== "object" || shape === null) throw wrongType(place, "{ outputDim, parameters?, cache? }", shape);
+  for (const [name, parameter] of Object.entries(shape.parameters ?? {})) {
+    const at = `${place}.parameters.${name}`;
+    const { shape: sizes, init } = (parameter ?? {}) as Partial<ParameterSpec>;
+    if (!Array.isArray(sizes) || sizes.length < 1 || sizes.length > 2) throw wrongType(`${at}.shape`, "[n] or [rows, cols]", sizes);
+    sizes.forEach((size, i) => checkInteger(`${at}.shape[${i}]`, size, 1));
+    if (!isFloat32(typeof init === "object" ? init?.std : init)) throw wrongType(`${at}.init`, "a finite number or { std }", init);
+  }
+  for (const [name, size] of Object.entries(shape.cache ?? {})) {
+    const at = `${place}.cache.${name}`;
+    if (!Array.isArray(size) || size.length !== 2) throw wrongType(at, '[rows or "batch", cols]', size);
+    if (size[0] !== "batch") checkInteger(`${at}[0]`, size[0], 1);
+    checkInteger(`${at}[1]`, size[1], 1);
+  }
+  return checkInteger(`${place}.outputDim`, shape.outputDim, 1, 65536);
 }
 
 function readStack(options: NFMOptions, place: string): Required<NonNullable<Settings["stack"]>> {
@@ -140,7 +163,7 @@ function readLoss(loss: LossName | Loss, place: string): Loss {
 /** Checks an optimizer, which may be the user's own. */
 export function readOptimizer(optimizer: Optimizer, place: string): Optimizer {
   const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
-  const whole = typeof name === "string" && (initialState === null || typeof initialState === "number") && typeof update === "function" && typeof toJSON === "function";
+  const whole = typeof name === "string" && (initialState === null || isFloat32(initialState)) && typeof update === "function" && typeof toJSON === "function";
   if (!whole) throw wrongType(`${place}: optimizer`, "an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON)", optimizer);
   return optimizer;
 }
@@ -193,7 +216,7 @@ export function optionsFromJSON(json: unknown, overrides: LoadOverrides, encoder
   }
   const givenLoss = overrides.loss ?? (loss as LossName | undefined);
   if (givenLoss !== undefined) options.loss = givenLoss;
-  if (overrides.optimizer !== undefined) options.optimizer = overrides.optimizer;
+  if (overrides.optimizer != null) options.optimizer = overrides.optimizer;
   else if (optimizer !== undefined) options.optimizer = optimizerFromJSON(optimizer, customOptimizer === true, `${place}: optimizer`);
   return options;
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import {
-  Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, SGD, type FeatureMap, type FitOptions, type Input, type NFMOptions,
+  Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, SGD, type FeatureMap, type FitOptions, type Input, type LayerShape, type NFMOptions,
 } from "../src/index.ts";
 
 const maps: FeatureMap[] = Array.from({ length: 60 }, (_, i) => ({ user: `u${i % 6}`, item: `i${i % 10}`, hour: (i % 24) / 24, tags: [`t${i % 3}`] }));
@@ -128,8 +128,12 @@ describe("vocabulary and validation", () => {
   it("uses a fitted encoder as it is, and an unfitted one as a template that stays unfitted", async () => {
     const given = new FeatureEncoder().fit([{ user: "u0" }, { user: "u1" }]);
     const model = await fitted({ ...small, encoder: given });
-    expect(model.encoder).toBe(given);
+    expect(model.encoder!.toJSON()).toEqual(given.toJSON());
     expect(model.numFeatures).toBe(2);
+    const before = model.predict({ user: "u1" });
+    given.fit(Array.from({ length: 500 }, (_, i) => ({ user: `u${500 - i}` })));
+    expect(model.predict({ user: "u1" })).toBe(before);
+    expect(() => model.encoder!.fit([{ user: "x" }])).toThrow("FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one");
     const template = new FeatureEncoder({ scale: "standard" });
     const scaled = await fitted({ ...small, encoder: template });
     expect(template.fitted).toBe(false);
@@ -324,6 +328,56 @@ describe("errors of the other methods", () => {
     const before = model.save({ optimizer: true });
     expect(() => model.partialFit([{ 1: 3e38, 2: 3e38 }], [1])).toThrow("partialFit: the loss of these rows is");
     expect(model.save({ optimizer: true })).toEqual(before);
+  });
+
+  it("leave a model untouched when a partialFit would ruin it: an overflowing step, a row of weight 0, an optimizer that throws", () => {
+    const both = [{ indices: [0, 1] }];
+    const overflow = new NFM({ numFeatures: 2, embeddingDim: 3, hiddenUnits: [], optimizer: new SGD({ learningRate: 1e30 }) });
+    const adagrad = new NFM({ numFeatures: 2, embeddingDim: 3, hiddenUnits: [] });
+    const weighted = new NFM({ numFeatures: 4, embeddingDim: 2, hiddenUnits: [3], batchNorm: false, dropout: { biInteraction: 0, hidden: 0 } });
+    let updates = 0;
+    const broken = new NFM({ numFeatures: 2, optimizer: { name: "own", initialState: null, toJSON: () => ({}), update: ({ name }, { theta }) => {
+      theta.data[0] += 1;
+      if (++updates === 3) throw new Error(`broke on ${name}`);
+    } } });
+    const cases: [NFM, () => unknown, string][] = [
+      [overflow, () => overflow.partialFit(both, [1e9]), "partialFit: the loss of these rows is Infinity, or would be after this step; nothing has changed"],
+      [adagrad, () => adagrad.partialFit(both, [1e20]), "nothing has changed"],
+      [weighted, () => weighted.partialFit([{ indices: [0, 1], values: [3e38, 3e38] }, { indices: [2, 3] }], [1, 1], { sampleWeight: [0, 1] }), "nothing has changed"],
+      [broken, () => broken.partialFit(both, [1]), "broke on wasm"],
+    ];
+    for (const [model, call, message] of cases) {
+      const before = model.save();
+      expect(call).toThrow(message);
+      expect(model.save()).toEqual(before);
+    }
+  });
+
+  it("name the layer that asks for something impossible", () => {
+    const asking = (shape: unknown): (() => NFM) => () => new NFM({ embeddingDim: 4, layers: [new Dense(3), { type: "own", shape: () => shape as LayerShape, forward: () => undefined, backward: () => undefined }] });
+    expect(asking(undefined)).toThrow("NFM: layers[1].shape(3) must be { outputDim, parameters?, cache? }, got undefined");
+    expect(asking({ outputDim: 1.5 })).toThrow("NFM: layers[1].shape(3).outputDim must be an integer from 1 to 65536, got 1.5");
+    expect(asking({ outputDim: 3, parameters: { a: {} } })).toThrow("NFM: layers[1].shape(3).parameters.a.shape must be [n] or [rows, cols], got undefined");
+    expect(asking({ outputDim: 3, parameters: { a: { shape: [3], init: Infinity } } })).toThrow("parameters.a.init must be a finite number or { std }, got Infinity");
+    expect(asking({ outputDim: 3, cache: { a: ["rows", 3] } })).toThrow("cache.a[0] must be an integer, got \"rows\"");
+  });
+
+  it("refuse hyperparameters that 32 bits cannot hold, also when they are set later", () => {
+    expect(() => new NFM({ initStd: 1e39 })).toThrow("NFM: initStd must be a number of at least 0, got 1e+39");
+    expect(() => new Adagrad({ learningRate: 1e39 })).toThrow("Adagrad: learningRate must be a number of at least 0, got 1e+39");
+    expect(() => { new SGD().learningRate = NaN; }).toThrow("SGD: learningRate must be a number of at least 0, got NaN");
+  });
+
+  it("read x as it was when fit was called", async () => {
+    const rows = Array.from({ length: 3000 }, (_, i) => ({ user: `u${i % 50}`, item: `i${i % 70}` }));
+    const [calm, hectic] = [new NFM(small), new NFM(small)];
+    const targets = rows.map((_, i) => i % 3);
+    await calm.fit(rows, targets, { epochs: 1 });
+    const growing = [...rows];
+    const fit = hectic.fit(growing, targets, { epochs: 1 });
+    growing.length = 10;
+    await fit;
+    expect(hectic.save()).toEqual(calm.save());
   });
 
   it("tell which kernels run", () => {

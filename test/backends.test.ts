@@ -199,6 +199,30 @@ describe("a whole training", () => {
   });
 });
 
+describe("infinities", () => {
+  it("in the padding of a product never reach a score", () => {
+    const scores = (["js", "wasm"] as const).map((backend) => {
+      const model = new NFM({ numFeatures: 2, embeddingDim: 3, hiddenUnits: [3], batchNorm: false, dropout: { hidden: 0 }, initStd: 1, backend });
+      const huge = model.predict({ indices: [0, 1], values: [1e19, 1e19] });
+      expect(() => model.partialFit([{ indices: [0, 1], values: [1e19, 1e19] }], [1])).toThrow("nothing has changed");
+      return [huge, model.predict({ indices: [0] }), ...model.predict([{ indices: [0, 1] }, { indices: [1] }])];
+    });
+    expect(scores[1]).toEqual(scores[0]);
+    expect(scores[1].slice(1).every(Number.isFinite)).toBe(true);
+  });
+
+  it("and tensors of one's own are refused by the SIMD kernels rather than read from the wrong place", () => {
+    const own: Tensor = { data: new Float32Array(32), rows: 8, cols: 4, stride: 4 };
+    const model = new NFM({
+      numFeatures: 4, embeddingDim: 4, backend: "wasm",
+      layers: [{ type: "own", shape: (outputDim) => ({ outputDim }), backward: () => undefined, forward: ({ kernels, x, rows }) => kernels.multiply(own, x, x, 0, rows) }],
+    });
+    const before = model.save();
+    expect(() => model.predict([{ indices: [0, 1] }])).toThrow("kernels take the tensors of the pass or update alone");
+    expect(model.save()).toEqual(before);
+  });
+});
+
 describe("choosing a backend", () => {
   it("takes WebAssembly where it runs", () => {
     expect(chooseBackend("auto").name).toBe("wasm");

@@ -22,15 +22,21 @@ function nextTurn(): Promise<void> {
 /** Gives way to the event loop once a slice of time is used up. */
 export class Pacer {
   #sliceStart = performance.now();
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
 
   /** True when it is time to `rest`. */
   get due(): boolean {
     return performance.now() - this.#sliceStart > SLICE;
   }
 
-  /** Gives way; the next slice starts when this resolves. */
+  /** Gives way; the next slice starts when this resolves. Rejects with the signal's reason once that is aborted. */
   async rest(): Promise<void> {
     await nextTurn();
+    this.#signal?.throwIfAborted();
     this.#sliceStart = performance.now();
   }
 }

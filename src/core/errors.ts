@@ -33,10 +33,10 @@ export function checkInteger(place: string, value: unknown, min: number, max: nu
   return value;
 }
 
-/** Returns `value` if it is a finite number for which `test` holds; throws otherwise. */
+/** Returns `value` if it is a number, finite in 32 bits, for which `test` holds; throws otherwise. */
 export function checkNumber(place: string, value: unknown, expected: string, test: (value: number) => boolean): number {
   if (typeof value !== "number") throw wrongType(place, expected, value);
-  if (!Number.isFinite(value) || !test(value)) throw wrongValue(place, expected, value);
+  if (!Number.isFinite(Math.fround(value)) || !test(value)) throw wrongValue(place, expected, value);
   return value;
 }
 

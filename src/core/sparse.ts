@@ -92,6 +92,7 @@ export class CSRMatrix {
    * @param cols Number of columns. Default: the largest index + 1.
    */
   static fromRows(rows: Iterable<RowLike>, cols?: number): CSRMatrix {
+    if (typeof (rows as Iterable<RowLike> | undefined)?.[Symbol.iterator] !== "function") throw wrongType("CSRMatrix.fromRows: rows", "an iterable of rows", rows);
     const builder = new CSRBuilder();
     let i = 0;
     for (const row of rows) builder.appendRow(row, `CSRMatrix.fromRows: rows[${i++}]`);
@@ -100,8 +101,9 @@ export class CSRMatrix {
 
   /** Builds a matrix from dense rows of equal length; zeros are dropped. */
   static fromDense(rows: readonly ArrayLike<number>[]): CSRMatrix {
+    if (!Array.isArray(rows)) throw wrongType("CSRMatrix.fromDense: rows", "an array of rows", rows);
     const builder = new CSRBuilder();
-    const cols = rows[0]?.length ?? 0;
+    const cols = (rows[0] as ArrayLike<number> | undefined)?.length ?? 0;
     for (let i = 0; i < rows.length; i++) {
       const place = `CSRMatrix.fromDense: rows[${i}]`;
       if (!isArrayLike(rows[i])) throw wrongType(place, "an array of numbers", rows[i]);
@@ -160,7 +162,8 @@ export class CSRMatrix {
 
   /** Stacks matrices of the same number of columns vertically. */
   static concat(parts: readonly CSRMatrix[]): CSRMatrix {
-    const cols = parts[0]?.cols ?? 0;
+    if (!Array.isArray(parts)) throw wrongType("CSRMatrix.concat: parts", "an array of matrices", parts);
+    const cols = (parts[0] as CSRMatrix | undefined)?.cols ?? 0;
     parts.forEach((part, i) => {
       if (!isCSRMatrix(part)) throw wrongType(`CSRMatrix.concat: parts[${i}]`, "a CSRMatrix", part);
       if (part.cols !== cols) throw wrongValue(`CSRMatrix.concat: parts[${i}].cols`, `that of parts[0] (${cols})`, part.cols);
@@ -201,6 +204,7 @@ function checkEntries(
   let allOnes = true;
   for (let i = 0; i < rows; i++) {
     const [start, end] = [indptr[i], indptr[i + 1]];
+    if (end - start > 32) lastRow.clear();
     for (let p = start; p < end; p++) {
       const index = indices[p];
       if (!(index >= 0 && index < cols) || !Number.isInteger(index)) throw wrongValue(`CSRMatrix: indices[${p}]`, `an integer from 0, below cols (${cols})`, index);

@@ -56,6 +56,7 @@ export class FeatureEncoder {
   /** The options in effect, defaults included. */
   readonly options: Readonly<FeatureEncoderOptions>;
   #learned: Learned | null = null;
+  #frozen = false;
   readonly #scratch = new CSRBuilder();
 
   /** @throws TypeError or RangeError for a bad or unknown option, or `minCount` together with `hashBits`. */
@@ -103,8 +104,17 @@ export class FeatureEncoder {
     return this;
   }
 
+  /** @internal A copy that cannot be fitted again: what a model keeps, so that its features never change their meaning. */
+  frozen(): this {
+    const copy = new (this.constructor as new (options: FeatureEncoderOptions) => this)({ ...this.options });
+    copy.#learned = this.#learned;
+    copy.#frozen = true;
+    return copy;
+  }
+
   /** @internal Learning map by map: nothing changes before `finish`. */
   beginFit(): EncoderFit {
+    if (this.#frozen) throw new Error("FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one");
     return new EncoderFit(this.options, (learned) => (this.#learned = learned));
   }
 
@@ -315,7 +325,7 @@ function hashName(name: string, bits: number): number {
 
 function readNames(place: string, names: readonly unknown[]): Pick<Learned, "names" | "columns"> {
   const columns = new Map<string, number>();
-  names.forEach((name, i) => {
+  [...names].forEach((name, i) => {
     if (typeof name !== "string") throw wrongType(`${place}[${i}]`, "a string", name);
     if (columns.has(name)) throw wrongValue(`${place}[${i}]`, `different from names[${columns.get(name)}]`, name);
     columns.set(name, i);
@@ -325,7 +335,7 @@ function readNames(place: string, names: readonly unknown[]): Pick<Learned, "nam
 
 function readScales(place: string, entries: readonly unknown[]): Map<string, Scale> {
   const scales = new Map<string, Scale>();
-  entries.forEach((entry, i) => {
+  [...entries].forEach((entry, i) => {
     if (!Array.isArray(entry) || entry.length !== 3) throw wrongType(`${place}[${i}]`, "[field, mean, std]", entry);
     const [field, mean, std] = entry as unknown[];
     if (typeof field !== "string") throw wrongType(`${place}[${i}][0]`, "a field name", field);

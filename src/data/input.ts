@@ -29,7 +29,8 @@ function isMatrix(x: unknown): x is CSRMatrix {
 
 function isSparseVector(row: unknown): row is SparseVector {
   const indices = (row as SparseVector | null | undefined)?.indices as unknown;
-  return isArrayLike(indices) && typeof (indices[0] ?? 0) === "number";
+  if (!isArrayLike(indices)) return false;
+  return indices.length > 0 ? typeof indices[0] === "number" : Object.keys(row as object).every((key) => key === "indices" || key === "values");
 }
 
 /** Whether the row's features are given by index: `{ indices, values? }`, or a Map whose first key is a number. */

@@ -66,17 +66,23 @@ export function readLibSVM(
 async function* readBlocks(
   place: string, source: AsyncIterable<Uint8Array | string>, parser: Parser, batchSize: number,
 ): AsyncGenerator<LibSVMData, void, undefined> {
-  let rest: Uint8Array = new Uint8Array(0); // the unfinished last line
+  let rest: Uint8Array[] = []; // the pieces of the unfinished last line
   for await (const chunk of source) {
-    const bytes = joined(rest, toBytes(`${place}: a chunk of source`, chunk));
+    const piece = toBytes(`${place}: a chunk of source`, chunk);
+    if (!piece.includes(LF)) {
+      rest.push(piece.slice()); // a copy: the source may use its buffer again
+      continue;
+    }
+    const bytes = joined([...rest, piece]);
     const end = bytes.lastIndexOf(LF) + 1;
     for (let position = 0; position < end; ) {
       position = parser.parse(bytes, position, end, batchSize);
       if (parser.rows === batchSize) yield parser.take();
     }
-    rest = bytes.slice(end); // a copy: the source may use its buffer again
+    rest = [bytes.slice(end)];
   }
-  parser.parse(rest, 0, rest.length, batchSize);
+  const last = joined(rest);
+  parser.parse(last, 0, last.length, batchSize);
   if (parser.rows > 0) yield parser.take();
 }
 
@@ -287,10 +293,13 @@ function toBytes(place: string, text: unknown): Uint8Array {
   throw wrongType(place, "a string or a Uint8Array", text);
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (a.length === 0) return b;
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0];
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

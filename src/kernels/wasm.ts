@@ -57,21 +57,25 @@ export const wasmBackend: Backend = {
     if (pages > 65536) throw new RangeError(`WebAssembly can address 4096 MiB, and the model needs ${(bytes / 2 ** 20).toFixed(0)}`);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const { exports } = new WebAssembly.Instance(compile() as WebAssembly.Module, { env: { memory } });
-    return { kernels: bind(exports as Exports), memory: memory.buffer, offset: RESERVED };
+    return { kernels: bind(exports as Exports, memory.buffer), memory: memory.buffer, offset: RESERVED };
   },
 };
 
 type Exports = Record<string, (...args: number[]) => void>;
 
-const address = (x: Tensor): number => x.data.byteOffset;
-const row = (x: Tensor, i: number): number => x.data.byteOffset + i * x.stride * 4;
 const bytesOf = (x: Tensor): number => x.stride * 4;
 /** Where the batch's values start; 0 for a batch of ones. */
 const valuesOf = ({ values }: SparseBatch): number => values?.byteOffset ?? 0;
 /** Bytes up to the end of the padded row that holds `cols` columns. */
 const padded = (cols: number): number => Math.ceil(cols / 4) * 16;
 
-function bind(wasm: Exports): Kernels {
+function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
+  /** Where row `i` of a tensor starts. A tensor that lies elsewhere, as one of a user's own might, would be read from the wrong place. */
+  const row = ({ data, stride }: Tensor, i: number): number => {
+    if (data.buffer !== memory) throw new TypeError("kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory");
+    return data.byteOffset + i * stride * 4;
+  };
+  const address = (x: Tensor): number => row(x, 0);
   return {
     ...jsKernels,
     name: "wasm",
@@ -145,7 +149,7 @@ function bind(wasm: Exports): Kernels {
     },
 
     scoreForward(scores, bias, linear, y, h, start, end) {
-      wasm.scoreForward(address(scores), address(bias), address(linear), address(y), address(h), bytesOf(y), start, end);
+      wasm.scoreForward(address(scores), address(bias), address(linear), address(y), address(h), bytesOf(y), y.cols, start, end);
     },
     scoreBackward(dY, dScores, h, start, end) {
       wasm.scoreBackward(address(dY), address(dScores), address(h), bytesOf(dY), start, end);

@@ -30,7 +30,10 @@ export interface LayerShape {
   readonly cache?: Readonly<Record<string, readonly [rows: number | "batch", cols: number]>>;
 }
 
-/** What a layer works on in one pass. Only the first `rows` rows of x, y, dX and dY count; rows are `stride` floats apart. */
+/**
+ * What a layer works on in one pass. Only the first `rows` rows of x, y, dX and dY count, and of each row the first `cols`
+ * floats; rows are `stride` floats apart. The kernels take these tensors only, none of your own.
+ */
 export interface LayerPass {
   readonly kernels: Kernels;
   /** Rows of this batch, B. */

@@ -17,15 +17,22 @@ export type Examples =
 
 /** Checks labelled rows. `place` is what errors start with, such as "fit: ". */
 export function labelledExamples(place: string, loss: Loss, x: unknown, y: unknown, sampleWeight?: unknown): Examples {
-  const input = checkInput(x, `${place}x`);
+  const input = snapshot(checkInput(x, `${place}x`));
   const rows = countRows(input);
   const targets = readTargets(`${place}y`, loss, y, rows);
   return { kind: "pointwise", x: input, targets, weights: sampleWeight === undefined ? null : readWeights(sampleWeight, rows, `${place}sampleWeight`) };
 }
 
+/** The rows as they are now: `fit` gives way to the event loop before it has read all of them. */
+function snapshot(x: Input): Input {
+  return Array.isArray(x) ? x.slice() : x;
+}
+
 /** Checks pairs of rows. */
 export function pairedExamples(place: string, positives: unknown, negatives: unknown): Examples {
-  const pairs = { positives: checkInput(positives, `${place}positives`), negatives: checkInput(negatives, `${place}negatives`) };
+  const pairs = {
+    positives: snapshot(checkInput(positives, `${place}positives`)), negatives: snapshot(checkInput(negatives, `${place}negatives`)),
+  };
   const [count, other] = [countRows(pairs.positives), countRows(pairs.negatives)];
   if (other !== count) throw wrongValue(`${place}negatives`, `as many rows as positives (${count})`, other);
   return { kind: "pairwise", ...pairs };
@@ -66,7 +73,7 @@ function takeExamples(examples: Examples, rows: Uint32Array): Examples {
 export function* makeReader(
   place: string, examples: Examples, given: FeatureEncoder | null, numFeatures: number | null,
 ): Generator<void, Reader> {
-  if (given?.fitted) return { encoder: given, numFeatures: numFeatures ?? given.numFeatures };
+  if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
   const parts: [Input, string][] = examples.kind === "pointwise"
     ? [[examples.x, `${place}x`]]
     : [[examples.positives, `${place}positives`], [examples.negatives, `${place}negatives`]];
@@ -76,7 +83,7 @@ export function* makeReader(
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
     throw wrongValue("NFM: numFeatures", `at least the number of features in the data (${encoder.numFeatures})`, numFeatures);
   }
-  return { encoder, numFeatures: numFeatures ?? encoder.numFeatures };
+  return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
 }
 
 /** Turns examples into matrices. */

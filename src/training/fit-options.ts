@@ -83,7 +83,7 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
   for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
     if (callback !== undefined && typeof callback !== "function") throw wrongType(`${caller}: ${name}`, "a function", callback);
   }
-  if (signal !== undefined && typeof signal?.aborted !== "boolean") throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
   for (const [name, given] of Object.entries({ metrics, monitor, patience, restoreBest: restoreBest || undefined })) {
     if (given !== undefined && validation === undefined) throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
   }

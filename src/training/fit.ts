@@ -60,7 +60,7 @@ export async function runEpochs(
       if ((await settings.onEpoch?.(event)) === false) stopped = "callback";
       else if (stopping.shouldStop) stopped = "patience";
       if (stopped !== "epochs") break;
-      throwIfAborted(settings.signal);
+      settings.signal?.throwIfAborted();
     }
   } catch (error) {
     checkpoints.restoreLast(trainer);
@@ -92,17 +92,10 @@ async function runEpoch(
     totalWeight += weight;
     onBatch?.({ epoch, batch, batches, loss });
     progress?.batch(end, total / totalWeight);
-    throwIfAborted(signal);
-    if (pacer.due) {
-      await pacer.rest();
-      throwIfAborted(signal);
-    }
+    signal?.throwIfAborted();
+    if (pacer.due) await pacer.rest();
   }
   return totalWeight === 0 ? 0 : total / totalWeight;
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw signal.reason;
 }
 
 async function validate(trainer: Trainer, { data, metrics }: ValidationPlan, pacer: Pacer): Promise<Record<string, number>> {

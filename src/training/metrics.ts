@@ -2,8 +2,8 @@
 // (probabilities for the log loss), targets are labels as the loss maps them.
 
 import { wrongValue } from "../core/errors.ts";
-import { log, softplus } from "../core/math.ts";
-import type { Loss } from "../losses.ts";
+import { log as ln, softplus } from "../core/math.ts";
+import { hinge, log, type Loss } from "../losses.ts";
 
 /**
  * "rmse", "mae": of predictions. "rmse-clamped": rmse with predictions clamped to the range of the training labels, as in
@@ -22,8 +22,8 @@ export function isHigherBetter(metric: Metric | "loss"): boolean {
 /** What is measured when nobody says. */
 export function defaultMetrics(loss: Loss): readonly Metric[] {
   if (loss.kind === "pairwise") return ["auc"];
-  if (loss.name === "log") return ["logloss", "auc", "accuracy"];
-  if (loss.name === "hinge") return ["auc", "accuracy"];
+  if (loss === log) return ["logloss", "auc", "accuracy"];
+  if (loss === hinge) return ["auc", "accuracy"];
   return ["rmse", "mae"];
 }
 
@@ -81,6 +81,7 @@ export function chooseMetrics(asked: readonly Metric[] | undefined, scored: Omit
 /** The value of one metric that `chooseMetrics` has let pass; NaN without rows. */
 export function measure(metric: Metric, scored: Scored): number {
   const { scores, targets, loss, labelRange } = scored;
+  if (scores.some(Number.isNaN)) return NaN;
   const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
   switch (metric) {
     case "rmse":
@@ -92,14 +93,15 @@ export function measure(metric: Metric, scored: Scored): number {
     case "mae":
       return mean(scored, (score, target) => Math.abs(link(score) - target));
     case "logloss":
-      return loss.name === "log"
+      return loss === log
         ? mean(scored, (score, target) => softplus(target === 1 ? -score : score))
-        : mean(scored, (score, target) => -log(Math.max(1e-15, target === 1 ? link(score) : 1 - link(score))));
+        : mean(scored, (score, target) => -ln(Math.max(1e-15, target === 1 ? link(score) : 1 - link(score))));
     case "auc":
       return auc(scores, targets);
     case "accuracy": {
-      // The log loss decides at score 0; a squared loss on labels 0 and 1 half way between them.
-      const boundary = loss.name === "squared" && !targets.includes(-1) ? 0.5 : 0;
+      // With a link (log loss) the score decides at 0; without one, half way between the training labels.
+      const [low] = labelRange ?? [targets.includes(-1) ? -1 : 0];
+      const boundary = loss.kind === "pointwise" && !loss.link && low === 0 ? 0.5 : 0;
       return mean(scored, (score, target) => (score > boundary === target > 0 ? 1 : 0));
     }
   }

@@ -2,7 +2,6 @@
 // back through the network, and move every parameter once.
 
 import type { CSRMatrix } from "../core/sparse.ts";
-import type { Tensor } from "../core/tensor.ts";
 import type { Loss } from "../losses.ts";
 import { Network, type Capacity } from "../network.ts";
 import type { Optimizer } from "../optimizers.ts";
@@ -67,44 +66,63 @@ export class Trainer {
   reserve(rows: number, entries: number, training: boolean): void {
     const now = this.network.capacity;
     if (rows <= now.rows && entries <= now.entries && (!training || now.training)) return;
+    const grown = (needed: number, has: number): number => (needed <= has ? has : Math.max(needed, 2 * has)); // or every longer row would copy the tables
     const next: Capacity = {
-      rows: Math.max(rows, now.rows),
-      entries: Math.max(entries, now.entries),
+      rows: grown(rows, now.rows),
+      entries: grown(entries, now.entries),
       training: training ? { initialState: this.optimizer.initialState } : now.training,
     };
     this.network = this.network.resized(next);
   }
 
-  /** Non-trainable tensors (running statistics), which a forward pass already moves. */
-  #statistics(): Tensor[] {
-    return this.network.parameters.filter((parameter) => !parameter.trainable).map((parameter) => parameter.value);
-  }
-
   /**
    * One step on the examples `order[start]` to `order[end - 1]` (order null: the examples themselves).
    *
-   * @returns The mean loss before the step. If it is not finite, nothing has changed.
+   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved.
    */
   step(data: TrainingData, order: Uint32Array | null, start: number, end: number): number {
+    this.#gather(data, order, start, end);
+    return this.#run(data, order, start, end);
+  }
+
+  /**
+   * One step on all examples that happens wholly or not at all: when anything throws or is not finite, nothing has changed.
+   *
+   * @returns The mean loss before the step; NaN or infinite if that, or what the step led to, was not finite.
+   */
+  safeStep(data: TrainingData): number {
+    const end = countExamples(data);
+    this.#gather(data, null, 0, end);
+    const { undo, isSound } = this.network.beforeStep();
+    const { steps } = this;
+    let sound = false;
+    try {
+      const loss = this.#run(data, null, 0, end);
+      sound = Number.isFinite(loss) && isSound();
+      return sound ? loss : Number.isFinite(loss) ? Infinity : loss;
+    } finally {
+      if (!sound) {
+        undo();
+        this.steps = steps;
+      }
+    }
+  }
+
+  #gather(data: TrainingData, order: Uint32Array | null, start: number, end: number): void {
     const { batch } = this.network;
     batch.clear();
     for (const x of matricesOf(data)) batch.append(x, order, start, end);
     batch.indexFeatures();
-    const statistics = this.#statistics();
-    const before = statistics.map(({ data }) => data.slice());
-    let complete = false;
-    try {
-      this.network.forward(true, this.steps);
-      const mean = data.kind === "pointwise" ? this.#pointwiseLoss(data, order, start, end) : this.#pairwiseLoss(end - start);
-      if (!Number.isFinite(mean)) return mean;
-      this.network.backward();
-      complete = true;
-      this.#update(data.kind === "pairwise");
-      this.steps++;
-      return mean;
-    } finally {
-      if (!complete) statistics.forEach(({ data }, i) => data.set(before[i]));
-    }
+  }
+
+  #run(data: TrainingData, order: Uint32Array | null, start: number, end: number): number {
+    this.network.forward(true, this.steps);
+    const mean = data.kind === "pointwise" ? this.#pointwiseLoss(data, order, start, end) : this.#pairwiseLoss(end - start);
+    if (!Number.isFinite(mean)) return mean;
+    this.network.backward();
+    this.#update(data.kind === "pairwise");
+    this.steps++;
+    return mean;
   }
 
   /** Writes dScores for weighted mean of the losses; returns that mean, 0 when all weights are 0. */

@@ -64,12 +64,17 @@ export function emitRows(m: ModuleBuilder): void {
   });
 
   // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h
-  m.function("scoreForward", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (f, scores, bias, linear, y, h, rowBytes, start, end) => {
+  // Padding may hold NaN (infinity * 0 in a product before), so what lies beyond the last column is masked to 0.
+  m.function("scoreForward", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
+    const whole = f.local("i32", op("i32.shl", op("i32.and", cols, -4), 2));
+    const isColumn = f.local("v128", op("i32x4.lt_s", i32x4(0, 1, 2, 3), op("i32x4.splat", op("i32.and", cols, 3))));
     const w0 = f.local("f32", load("f32.load", bias));
     f.for(start, end, 1, (b) => {
       const row = f.local("i32", at(y, b, rowBytes));
       const sums = f.local("v128", splat(0));
-      columns(f, 0, rowBytes, 1, (j) => f.set(sums, add(sums, mul(vector(plus(row, j)), vector(plus(h, j))))));
+      const product = (j: Operand): Expression => mul(vector(plus(row, j)), vector(plus(h, j)));
+      columns(f, 0, whole, 1, (j) => f.set(sums, add(sums, product(j))));
+      f.if(op("i32.lt_u", whole, rowBytes), () => f.set(sums, add(sums, op("v128.and", product(whole), isColumn))));
       const halves = f.local("v128", add(sums, shuffle(sums, sums, 2, 3, 2, 3))); // s0 + s2, s1 + s3
       const score = op("f32.add", op("f32.add", w0, load("f32.load", at(linear, b, 4))), op("f32.add", lane(halves, 0), lane(halves, 1)));
       f.store("f32.store", at(scores, b, 4), score);
