@@ -187,3 +187,18 @@ describe("evaluate", () => {
     await expect(model.fit(x, [1, 2, 3, 4], oneClass)).rejects.toThrow(/^fit: "auc" needs both classes/);
   });
 });
+
+describe("scores that are not numbers", () => {
+  it("give NaN for every metric, never a plausible value", () => {
+    const scored = { scores: Float32Array.of(0.5, NaN, -0.5), targets: Float32Array.of(1, 0, 0), loss: log, labelRange: [0, 1] as const };
+    for (const metric of METRICS) expect(measure(metric, scored), metric).toBeNaN();
+  });
+});
+
+describe("accuracy of a squared loss", () => {
+  it("decides half way between the training labels, whichever rows are evaluated", () => {
+    const scored = { scores: Float32Array.of(0.3), targets: Float32Array.of(1), loss: squared };
+    expect(measure("accuracy", { ...scored, labelRange: [-1, 1] })).toBe(1);
+    expect(measure("accuracy", { ...scored, labelRange: [0, 1] })).toBe(0);
+  });
+});

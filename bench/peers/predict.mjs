@@ -16,7 +16,8 @@ const [FIELDS, FEATURES] = [WIDTHS.length, WIDTHS.reduce((sum, width) => sum + w
 let state = 1;
 const random = (n) => Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
 const offsets = WIDTHS.map((_, field) => WIDTHS.slice(0, field).reduce((sum, width) => sum + width, 0));
-const vectors = Array.from({ length: ROWS }, () => ({ indices: Uint32Array.from(WIDTHS, (width, field) => offsets[field] + random(width)) }));
+const randomRow = () => Uint32Array.from(WIDTHS, (width, field) => offsets[field] + random(width));
+const vectors = Array.from({ length: ROWS }, () => ({ indices: randomRow() }));
 const labels = vectors.map(({ indices }) => (((indices[0] % 3) + (indices[1] % 3)) % 3 === 0 ? 1 : -1));
 const matrix = CSRMatrix.fromRows(vectors, FEATURES);
 
@@ -27,13 +28,14 @@ const threads = Number(values.threads);
 const session = await ort.InferenceSession.create(file.bytes, { intraOpNumThreads: threads, interOpNumThreads: 1 });
 
 function tensorOf(rows) {
-  return { [file.input]: new ort.Tensor("int64", BigInt64Array.from(rows.flatMap(({ indices }) => [...indices].map(BigInt))), [rows.length, FIELDS]) };
+  const indices = BigInt64Array.from(rows.flatMap((row) => [...row.indices].map(BigInt)));
+  return { [file.input]: new ort.Tensor("int64", indices, [rows.length, FIELDS]) };
 }
 
 /** Ways to score row i, and to score a batch made ready by `batch`. */
 function library(name, backend) {
   const model = NFM.load(trained.save(), { backend });
-  return { name, one: (i) => model.predict(vectors[i]), batch: (rows) => matrix.slice(0, rows), many: (part) => model.predict(part) };
+  return { name, one: (i) => model.predict(vectors[i]), batch: (rows) => matrix.slice(0, rows), many: (rows) => model.predict(rows) };
 }
 function onnxRuntime(name) {
   const singles = vectors.map((vector) => tensorOf([vector]));
@@ -49,7 +51,8 @@ const scores = trained.predict(matrix);
 const theirs = (await session.run(tensorOf(vectors)))[file.output].data;
 const worst = scores.reduce((most, score, i) => Math.max(most, Math.abs(score - theirs[i])), 0);
 if (!(worst <= 1e-4)) throw new Error(`scores must agree to 1e-4, but differ by up to ${worst}`);
-console.log(`ONNX file of ${(file.bytes.length / 1e6).toFixed(1)} MB; ${ROWS} scores from ${Math.min(...scores).toFixed(2)} to ${Math.max(...scores).toFixed(2)} agree to ${worst.toExponential(0)}`);
+const [lowest, highest] = [Math.min(...scores), Math.max(...scores)].map((score) => score.toFixed(2));
+console.log(`${ROWS} scores from ${lowest} to ${highest} agree to ${worst.toExponential(0)}`);
 
 const quantile = (list, q) => Float64Array.from(list).sort()[Math.floor(q * list.length)];
 
