@@ -39,7 +39,8 @@ function library(name, backend) {
 }
 function onnxRuntime(name) {
   const singles = vectors.map((vector) => tensorOf([vector]));
-  return { name, one: (i) => session.run(singles[i]), batch: (rows) => tensorOf(vectors.slice(0, rows)), many: (tensors) => session.run(tensors) };
+  const batch = (rows) => tensorOf(vectors.slice(0, rows));
+  return { name, one: (i) => session.run(singles[i]), batch, many: (tensors) => session.run(tensors) };
 }
 const contestants = [
   library("neural-fm, plain kernels", "js"),
