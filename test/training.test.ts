@@ -899,6 +899,18 @@ describe("a fit that does not end well", () => {
   });
 });
 
+describe("a batch without any weight", () => {
+  it("moves nothing: no parameter by L2, no running statistic", async () => {
+    const { x, y } = dataset(16);
+    const make = (): NFM => new NFM({ ...SMALL, l2: { embedding: 0.1, linear: 0.1, hidden: 0.1 } });
+    const [some, all] = [make(), make()];
+    const weights = y.map((_, i) => (i < 8 ? 1 : 0));
+    await all.fit(x, y, { epochs: 1, batchSize: 8, shuffle: false, sampleWeight: weights });
+    await some.fit(x.slice(0, 8), y.slice(0, 8), { epochs: 1, batchSize: 8, shuffle: false });
+    expect(all.predict(x)).toEqual(some.predict(x)); // by running statistics, where there is batch norm
+  });
+});
+
 describe("fit is a good neighbour", () => {
   it("gives way to the event loop within epochs that take long", async () => {
     const { x, y } = dataset(40_000, 9, 400);

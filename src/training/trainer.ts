@@ -78,9 +78,11 @@ export class Trainer {
   /**
    * One step on the examples `order[start]` to `order[end - 1]` (order null: the examples themselves).
    *
-   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved.
+   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved. Examples without any
+   *   weight move nothing, and their loss is 0.
    */
   step(data: TrainingData, order: Uint32Array | null, start: number, end: number): number {
+    if (data.kind === "pointwise" && weightOf(data.weights, order, start, end) === 0) return 0;
     this.#gather(data, order, start, end);
     return this.#run(data, order, start, end);
   }
@@ -125,7 +127,7 @@ export class Trainer {
     return mean;
   }
 
-  /** Writes dScores for weighted mean of the losses; returns that mean, 0 when all weights are 0. */
+  /** Writes dScores for the weighted mean of the losses; returns that mean. */
   #pointwiseLoss({ targets, weights }: PointwiseData, order: Uint32Array | null, start: number, end: number): number {
     const loss = this.loss as Extract<Loss, { kind: "pointwise" }>;
     const scores = this.network.scores.data;
@@ -141,7 +143,7 @@ export class Trainer {
       dScores[i - start] = weight === 0 ? 0 : (weight * loss.gradient(score, target)) / totalWeight;
       total += dScores[i - start] * 0; // NaN once a gradient is not finite
     }
-    return totalWeight === 0 ? 0 : total / totalWeight;
+    return total / totalWeight;
   }
 
   /** The batch holds the positives of `pairs` pairs, then their negatives. */
