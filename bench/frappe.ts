@@ -21,11 +21,12 @@ const { values, positionals } = parseArgs({
     accumulator: { type: "string", default: "1e-8" },
     l2: { type: "string", default: "0" },
     decay: { type: "string", default: "1" },
+    "decay-from": { type: "string", default: "1" },
     seed: { type: "string", default: "1" },
   },
 });
 if (positionals.length !== 1) {
-  console.error("usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--seed 1]");
+  console.error("usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--seed 1]");
   process.exit(2);
 }
 
@@ -59,7 +60,7 @@ const history = await model.fit(train.x, train.y, {
   validation: valid,
   metrics,
   onEpoch({ epoch, loss, validation, seconds }) {
-    optimizer.learningRate *= Number(values.decay);
+    if (epoch >= Number(values["decay-from"])) optimizer.learningRate *= Number(values.decay);
     console.log(`${String(epoch).padStart(5)}  ${loss.toFixed(6).padStart(10)}  ${metrics.map((m) => validation![m].toFixed(5).padStart(12)).join("  ")}  ${seconds.toFixed(2).padStart(7)}`);
   },
 });

@@ -3,7 +3,7 @@
 export { NFM } from "./nfm.ts";
 export type { LoadOverrides, NFMOptions } from "./options.ts";
 export { CSRMatrix, type RowLike, type SparseVector } from "./core/sparse.ts";
-export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureValue } from "./data/feature-encoder.ts";
+export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureRow, type FeatureValue } from "./data/feature-encoder.ts";
 export type { Input } from "./data/input.ts";
 export { parseLibSVM, readLibSVM } from "./data/libsvm.ts";
 export { Activation } from "./layers/activation.ts";

@@ -8,7 +8,7 @@ import { CSRBuilder, type SparseVector } from "./core/sparse.ts";
 import { toPacked } from "./core/tensor.ts";
 import { maxEntries } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
-import type { FeatureMap } from "./data/feature-map.ts";
+import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { checkInput, countRows, isInput, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import { chooseBackend } from "./kernels/backend.ts";
 import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
@@ -60,7 +60,7 @@ export class NFM {
    * @returns The course of the training.
    * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
    */
-  async fit(x: Input, y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
+  async fit<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
     this.#requireLoss("fit", "pointwise");
     const settings = readFitOptions("fit", options);
     return this.#fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight), settings);
@@ -72,7 +72,7 @@ export class NFM {
    * @param positives Rows; (pairs).
    * @param negatives Rows; (pairs).
    */
-  async fitPairs(positives: Input, negatives: Input, options: FitOptions = {}): Promise<History> {
+  async fitPairs<T extends FeatureRow<T>>(positives: Input | readonly T[], negatives: Input | readonly T[], options: FitOptions = {}): Promise<History> {
     this.#requireLoss("fitPairs", "pairwise");
     const settings = readFitOptions("fitPairs", options);
     return this.#fit("fitPairs", pairedExamples("fitPairs: ", positives, negatives), settings);
@@ -85,14 +85,14 @@ export class NFM {
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */
-  partialFit(x: Input, y: ArrayLike<number>, options: { sampleWeight?: ArrayLike<number> } = {}): number {
+  partialFit<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, options: { sampleWeight?: ArrayLike<number> } = {}): number {
     this.#requireLoss("partialFit", "pointwise");
     checkKeys("partialFit", options, ["sampleWeight"]);
     return this.#partialFit("partialFit", labelledExamples("partialFit: ", this.#settings.loss, x, y, options.sampleWeight));
   }
 
   /** `partialFit` for a pairwise loss. */
-  partialFitPairs(positives: Input, negatives: Input): number {
+  partialFitPairs<T extends FeatureRow<T>>(positives: Input | readonly T[], negatives: Input | readonly T[]): number {
     this.#requireLoss("partialFitPairs", "pairwise");
     return this.#partialFit("partialFitPairs", pairedExamples("partialFitPairs: ", positives, negatives));
   }
@@ -104,8 +104,8 @@ export class NFM {
    * @param options.raw The score itself instead of the loss's prediction (a probability for the log loss). Default: false.
    * @returns A number for one row, a Float32Array (rows) for rows.
    */
-  predict(x: FeatureMap | SparseVector, options?: { raw?: boolean }): number;
-  predict(x: Input, options?: { raw?: boolean }): Float32Array;
+  predict<T extends FeatureRow<T>>(x: Input | readonly T[], options?: { raw?: boolean }): Float32Array;
+  predict<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T, options?: { raw?: boolean }): number;
   predict(x: FeatureMap | SparseVector | Input, options: { raw?: boolean } = {}): number | Float32Array {
     checkKeys("predict", options, ["raw"]);
     if (options.raw !== undefined) checkBoolean("predict: raw", options.raw);
@@ -126,7 +126,7 @@ export class NFM {
    * @param metrics Which. Default: those of the loss that y can give.
    * @returns The value of each metric by name.
    */
-  evaluate(x: Input, y: ArrayLike<number>, metrics?: readonly Metric[]): Record<string, number> {
+  evaluate<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, metrics?: readonly Metric[]): Record<string, number> {
     const model = this.#ready("evaluate");
     if (metrics !== undefined) checkMetricNames("evaluate", metrics);
     const { loss, labelRange } = model.trainer;

@@ -24,6 +24,23 @@ describe("predict", () => {
     expectTypeOf(model.predict(vectors)).toEqualTypeOf<Float32Array>();
     expectTypeOf(model.predict([{ user: "ana" }, { user: "bo" }])).toEqualTypeOf<Float32Array>();
     expectTypeOf(model.predict([{ indices: [1] }])).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict([{ 17: 1, 90: 0.5 }])).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict([])).toEqualTypeOf<Float32Array>();
+  });
+
+  it("takes rows declared as an interface", () => {
+    interface Event { user: string; hour?: number; tags: readonly string[] }
+    const event = { user: "ana", tags: ["a"] } as Event;
+    expectTypeOf(model.predict(event)).toEqualTypeOf<number>();
+    expectTypeOf(model.predict([event])).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.fit([event], [1], { validation: 0.5 })).toEqualTypeOf<Promise<History>>();
+    expectTypeOf(model.evaluate([event], [1])).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.partialFit([event], [1])).toEqualTypeOf<number>();
+    interface Dated { user: string; when: Date }
+    // @ts-expect-error a date is no feature value
+    void model.fit([] as Dated[], []);
+    // @ts-expect-error a date is no feature value
+    model.predict({ user: "ana", when: new Date() } as Dated);
   });
 
   it("refuses what is no row", () => {

@@ -5,7 +5,7 @@ import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValu
 import { badValue, CSRBuilder, isFloat32, type CSRMatrix, type SparseVector } from "../core/sparse.ts";
 import { fieldPlace, isPlainObject, walkFeatures, type FeatureMap } from "./feature-map.ts";
 
-export type { FeatureMap, FeatureValue } from "./feature-map.ts";
+export type { FeatureMap, FeatureRow, FeatureValue } from "./feature-map.ts";
 
 /** Options of a FeatureEncoder. */
 export interface FeatureEncoderOptions {

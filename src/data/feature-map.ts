@@ -17,6 +17,12 @@ export type FeatureValue = number | string | boolean | null | undefined | readon
 export type FeatureMap = Readonly<Record<string, FeatureValue>> | ReadonlyMap<string, FeatureValue> | ReadonlyMap<number, number>;
 
 /**
+ * What makes a type of one's own a row: every field holds a feature value. (An `interface` is no `Record`, so methods take
+ * `T extends FeatureRow<T>` beside `FeatureMap`.)
+ */
+export type FeatureRow<T> = { readonly [Field in keyof T]: FeatureValue };
+
+/**
  * Receives one feature: its name ("field=value", or "field" for numbers and booleans), its value, and whether the value
  * is a number field's own, to which scaling applies. A value of 0, once scaled, means absent.
  */
