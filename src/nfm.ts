@@ -179,12 +179,12 @@ export class NFM {
     return sizes?.reduce((sum, size) => sum + size, 0) ?? 0;
   }
 
-  /** The encoder in use; null for a model of sparse rows. */
+  /** The encoder in use, which cannot be fitted again; null for a model of sparse rows. */
   get encoder(): FeatureEncoder | null {
     return (this.#model ?? this.#settings).encoder;
   }
 
-  /** The course of the last `fit`; null before. */
+  /** The course of the last `fit` that ended well; null before. */
   get history(): History | null {
     return this.#history;
   }

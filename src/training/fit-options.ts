@@ -33,7 +33,7 @@ export interface FitOptions {
   batchSize?: number | undefined;
   /** Visit the rows of each epoch in a new random order. Default: true. */
   shuffle?: boolean | undefined;
-  /** Held-out data, measured after every epoch; a number above 0 and below 1 holds out that share of the rows. */
+  /** Held-out data, measured after every epoch; a number above 0 and below 1 holds out that share of the rows, at random. */
   validation?: Validation | undefined;
   /** What to measure on it, beside the loss. Default: by the loss. */
   metrics?: readonly Metric[] | undefined;
@@ -43,9 +43,12 @@ export interface FitOptions {
   patience?: number | undefined;
   /** End with the parameters of the best epoch. Default: true with validation. */
   restoreBest?: boolean | undefined;
-  /** Weight of each row, finite, at least 0; (rows). */
+  /** Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows. */
   sampleWeight?: ArrayLike<number> | undefined;
-  /** Go on from where the model stands instead of starting afresh; epochs are counted on. Default: false. */
+  /**
+   * Go on from where the model stands instead of starting afresh; epochs are counted on. The vocabulary stays as it is. A model
+   * loaded from a file without the optimizer's state starts that afresh. Default: false.
+   */
   resume?: boolean | undefined;
   /** Called after every epoch; false (or a promise of it) stops training. */
   onEpoch?(event: EpochEvent): void | false | Promise<void | false>;
