@@ -1,6 +1,8 @@
 // The paper's Frappe benchmark. Usage: npm run bench -- frappe FOLDER [options]
 // FOLDER holds train.libfm and valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout
-// 0.5 (pooled) and 0.2 (hidden), relu. Prints train loss, validation metrics and seconds per epoch.
+// 0.5 (pooled) and 0.2 (hidden), relu. Prints train loss, validation metrics and seconds per epoch. The recipe for the
+// best RMSE we found at k <= 128 (more dropout, many epochs, the learning rate decaying at the end; 0.2982, seed 1):
+// --k 128 --hidden 128 --dropout 0.6,0.2 --epochs 420 --decay 0.93 --decay-from 370
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
