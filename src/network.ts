@@ -7,9 +7,10 @@ import { randomKey, randomNormal, Stream, type RandomKey } from "./core/random.t
 import { allocateTogether, copyInto, fill, type Allocate, type Tensor } from "./core/tensor.ts";
 import { Batch } from "./data/batches.ts";
 import type { Backend, Kernels } from "./kernels/kernels.ts";
+import { planInference, type Inference, type Stage } from "./inference.ts";
 import { biInteractionBackward, biInteractionForward } from "./layers/bi-interaction.ts";
 import { initialiseEmbedding, linearBackward, linearForward } from "./layers/embedding.ts";
-import type { Layer, LayerPass, ParameterSpec } from "./layers/layer.ts";
+import type { Layer, ParameterSpec } from "./layers/layer.ts";
 
 /** What defines the network's function and initial values. */
 export interface NetworkSpec {
@@ -54,17 +55,13 @@ export interface Parameter {
   readonly init: ParameterSpec["init"];
 }
 
-/** A layer bound to its tensors: what it is given in every pass. */
-interface Stage {
-  readonly layer: Layer;
-  readonly pass: { -readonly [Field in keyof LayerPass]: LayerPass[Field] };
-}
-
 /** The buffers of a network, in one piece of memory. */
 interface Buffers {
   readonly batch: Batch;
   readonly parameters: readonly Parameter[];
   readonly stages: readonly Stage[];
+  /** What prediction runs instead of them. */
+  readonly inference: Inference;
   readonly bias: Parameter;
   readonly linearWeight: Parameter;
   readonly embedding: Parameter;
@@ -90,6 +87,8 @@ export class Network {
   readonly #backend: Backend;
   readonly #kernels: Kernels;
   readonly #buffers: Buffers;
+  /** Whether the folded weights of prediction are those of the present parameters. */
+  #folded = false;
 
   /** All parameters are zero until `initialise`, or until they are copied from elsewhere. */
   constructor(spec: NetworkSpec, capacity: Capacity, backend: Backend) {
@@ -117,8 +116,9 @@ export class Network {
     return this.#buffers.batch;
   }
 
-  /** All named tensors, in the order of the model file. */
+  /** All named tensors, in the order of the model file. Whoever asks for them may change them. */
   get parameters(): readonly Parameter[] {
+    this.#folded = false;
     return this.#buffers.parameters;
   }
 
@@ -183,15 +183,19 @@ export class Network {
   /** Computes `scores` of the batch. `step` (training only) names this step's dropout masks. */
   forward(training: boolean, step: number = 0): void {
     const { kernels, batch } = this;
-    const { bias, linearWeight, embedding, output, linear, sums, pooled, last, scores, stages } = this.#buffers;
+    const { bias, linearWeight, embedding, output, linear, sums, pooled, scores, inference } = this.#buffers;
+    if (!training && !this.#folded) inference.fold();
+    this.#folded = !training; // training moves running statistics
+    const { stages, last } = training ? this.#buffers : inference;
     linearForward(kernels, batch, linearWeight.value, linear);
     biInteractionForward(kernels, batch, embedding.value, sums, pooled);
-    stages.forEach(({ layer, pass }, position) => {
+    for (let i = 0; i < stages.length; i++) {
+      const { layer, pass } = stages[i];
       pass.rows = batch.rows;
       pass.training = training;
-      if (training) pass.key = randomKey(this.spec.seed, Stream.dropout, step, position);
+      if (training) pass.key = randomKey(this.spec.seed, Stream.dropout, step, i);
       layer.forward(pass);
-    });
+    }
     kernels.scoreForward(scores, bias.value, linear, last, output.value, 0, batch.rows);
   }
 
@@ -315,7 +319,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
     : add("output.weight", { shape: [1, last.cols], init: { std: Math.sqrt(2 / (last.cols + 1)) } }, { table: false, decay: "hidden" });
   return {
     batch: new Batch(rows, capacity.entries, training ? numFeatures : 0, allocate),
-    parameters, stages, bias, linearWeight, embedding, output,
+    parameters, stages, inference: planInference(stages, pooled, allocate), bias, linearWeight, embedding, output,
     linear: column(), sums: allocate(rows, embeddingDim), pooled, dPooled, last, dLast, scores: column(), dScores: column(),
   };
 }

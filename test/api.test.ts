@@ -69,6 +69,26 @@ describe("predict", () => {
     expect(model.predict(many)).toEqual(Float32Array.from(many, (_, i) => all[i % 60]));
   });
 
+  it("is never behind the parameters: after every change it equals that of a fresh copy", async () => {
+    const model = new NFM({ ...small, hiddenUnits: [3, 5], loss: "log" });
+    const clicks = labels.map((label) => (label > 0 ? 1 : 0));
+    const expectFresh = (): void => {
+      const scores = model.predict(maps, { raw: true });
+      expect(NFM.load(model.save()).predict(maps, { raw: true })).toEqual(scores);
+      expect(model.predict(maps[7], { raw: true })).toBe(scores[7]);
+    };
+    await model.fit(maps, clicks, { epochs: 2, onEpoch: expectFresh });
+    expectFresh();
+    model.partialFit(maps, clicks);
+    expectFresh();
+    expect(() => model.partialFit([{ hour: 3e38, user: "u1" }], [1])).toThrow("nothing has changed");
+    expectFresh();
+    await model.fit(maps, clicks, { epochs: 2, resume: true, validation: 0.2 });
+    expectFresh();
+    model.partialFit([...maps, ...maps, ...maps], [...clicks, ...clicks, ...clicks]);
+    expectFresh();
+  });
+
   it("copes with a row longer than any before", async () => {
     const model = new NFM({ embeddingDim: 2, hiddenUnits: [], numFeatures: 20000 });
     model.partialFit([{ indices: [1, 2] }], [1]);

@@ -14,6 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["kernels/"],
   ["safetensors.ts", "losses.ts", "optimizers.ts", "data/"],
   ["layers/"],
+  ["inference.ts"],
   ["network.ts"],
   ["training/"],
   ["options.ts"],

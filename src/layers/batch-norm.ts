@@ -5,7 +5,7 @@ import type { NormTensors } from "../kernels/kernels.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
 
 /** Added to variances before the square root. */
-const EPSILON = 1e-3;
+export const EPSILON = 1e-3;
 /** running = running + MOMENTUM * (batch - running). */
 const MOMENTUM = 0.1;
 
