@@ -2,7 +2,8 @@
 
 export { NFM } from "./nfm.ts";
 export type { LoadOverrides, NFMOptions } from "./options.ts";
-export { CSRMatrix, type RowLike, type SparseVector } from "./core/sparse.ts";
+export type { RowLike, SparseVector } from "./core/sparse-row.ts";
+export { CSRMatrix } from "./core/sparse.ts";
 export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureRow, type FeatureValue } from "./data/feature-encoder.ts";
 export type { Input } from "./data/input.ts";
 export { parseLibSVM, readLibSVM } from "./data/libsvm.ts";

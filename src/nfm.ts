@@ -4,7 +4,8 @@
 
 import { Pacer, runAtOnce, runPaced } from "./core/cooperate.ts";
 import { checkBoolean, checkKeys, wrongValue } from "./core/errors.ts";
-import { CSRBuilder, type SparseVector } from "./core/sparse.ts";
+import type { SparseVector } from "./core/sparse-row.ts";
+import { CSRBuilder } from "./core/sparse.ts";
 import { toPacked } from "./core/tensor.ts";
 import { maxEntries } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";

@@ -1,7 +1,7 @@
 // The constructor's options: what they are, how they are checked, and how they are written into a model file.
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "./core/errors.ts";
-import { isFloat32 } from "./core/sparse.ts";
+import { isFloat32 } from "./core/sparse-row.ts";
 import { FeatureEncoder } from "./data/feature-encoder.ts";
 import { Activation, ACTIVATION_NAMES } from "./layers/activation.ts";
 import { BatchNorm } from "./layers/batch-norm.ts";

@@ -1,6 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { CSRBuilder, type CSRMatrix, type SparseVector } from "../src/core/sparse.ts";
+import type { SparseVector } from "../src/core/sparse-row.ts";
+import { CSRBuilder, type CSRMatrix } from "../src/core/sparse.ts";
 import { FeatureEncoder, type FeatureEncoderOptions, type FeatureMap } from "../src/data/feature-encoder.ts";
 
 /** A row as { name: value }, through the encoder's own names. */

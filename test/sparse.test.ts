@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CSRBuilder, CSRMatrix, type RowLike } from "../src/core/sparse.ts";
+import type { RowLike } from "../src/core/sparse-row.ts";
+import { CSRBuilder, CSRMatrix } from "../src/core/sparse.ts";
 
 /** A small generator of its own, so that tests do not lean on the library's. */
 function generator(seed: number): (n: number) => number {

@@ -2,7 +2,8 @@
 // in first-seen order, or hashes the names into 2^hashBits columns; number fields can be standardised.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
-import { badValue, CSRBuilder, isFloat32, type CSRMatrix, type SparseVector } from "../core/sparse.ts";
+import { badValue, isFloat32, type SparseVector } from "../core/sparse-row.ts";
+import { CSRBuilder, type CSRMatrix } from "../core/sparse.ts";
 import { fieldPlace, isPlainObject, walkFeatures, type FeatureMap } from "./feature-map.ts";
 
 export type { FeatureMap, FeatureRow, FeatureValue } from "./feature-map.ts";

@@ -2,7 +2,7 @@
 // encoding and listing unseen features, so each kind of value is treated in exactly one place.
 
 import { describe, wrongType } from "../core/errors.ts";
-import { badValue, isFloat32 } from "../core/sparse.ts";
+import { badValue, isFloat32 } from "../core/sparse-row.ts";
 
 /** What a field of a feature map may hold; `null` and `undefined` mean absent. */
 export type FeatureValue = number | string | boolean | null | undefined | readonly string[] | Readonly<Record<string, number>>;

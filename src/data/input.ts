@@ -2,7 +2,8 @@
 // a generator that yields now and then, so that `fit` can keep the event loop alive (core/cooperate.ts).
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import { CSRBuilder, CSRMatrix, type SparseVector } from "../core/sparse.ts";
+import type { SparseVector } from "../core/sparse-row.ts";
+import { CSRBuilder, CSRMatrix } from "../core/sparse.ts";
 import type { FeatureEncoder } from "./feature-encoder.ts";
 import type { FeatureMap } from "./feature-map.ts";
 

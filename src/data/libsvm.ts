@@ -3,7 +3,8 @@
 // (Clinger 1990), all others through Number itself.
 
 import { checkBoolean, checkInteger, checkKeys, describe, wrongType, wrongValue } from "../core/errors.ts";
-import { CSRBuilder, grown, isFloat32, MAX_INDEX, type CSRMatrix } from "../core/sparse.ts";
+import { isFloat32, MAX_INDEX } from "../core/sparse-row.ts";
+import { CSRBuilder, grown, type CSRMatrix } from "../core/sparse.ts";
 
 /** Rows read from libSVM text. */
 export interface LibSVMData {
