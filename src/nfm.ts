@@ -218,6 +218,7 @@ export class NFM {
     this.#fitting = true;
     try {
       const pacer = new Pacer(settings.signal);
+      await pacer.rest(); // reading many labels has used up a slice already
       const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
       const data = await runPaced(readExamples(place, kept, reader), pacer);
       const numFeatures = reader.numFeatures ?? widthOf(data);
