@@ -104,14 +104,18 @@ describe("the same seed gives the same bits", () => {
     const { x, y } = dataset(3000);
     const [one, other] = [new NFM(SMALL), new NFM({ ...SMALL, seed: 8 })];
     let done = false;
+    let predictions = 0;
     const run = { epochs: 3, batchSize: 16 };
     const fits = Promise.all([one.fit(x, y, { ...run, onBatch: () => void one.predict(x.row(0)) }), other.fit(x, y, run)]);
     void fits.finally(() => { done = true; });
     while (!done) {
       await new Promise((resolve) => setImmediate(resolve));
+      if (other.numFeatures === 0) continue; // not yet laid out
       other.predict(x.slice(0, 5));
+      predictions++;
     }
     await fits;
+    expect(predictions).toBeGreaterThan(0);
     expect(all(one)).toBe(alone);
     expect(all(other)).not.toBe(alone);
   });
