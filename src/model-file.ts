@@ -72,7 +72,7 @@ export function readModel(bytes: Uint8Array, overrides: LoadOverrides): { settin
   }
   const trainer = new Trainer(network, loss, optimizer, l2);
   Object.assign(trainer, { labelRange: record.labelRange, steps: record.steps ?? 0, epochs: record.epochs ?? 0 });
-  return { settings, trainer, encoder };
+  return { settings, trainer, encoder: settings.encoder };
 }
 
 function savedOptimizerOf(config: unknown): unknown {

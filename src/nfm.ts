@@ -292,7 +292,7 @@ export class NFM {
     const { encoder, numFeatures } = this.#settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
-      this.#model = this.#initialised({ trainer: this.#newTrainer(known, PREDICTION_CAPACITY, "NFM"), encoder });
+      this.#model = this.#initialised({ trainer: this.#newTrainer(known, PREDICTION_CAPACITY, "NFM"), encoder: encoder && encoder.frozen() });
     }
     return this.#model;
   }

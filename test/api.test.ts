@@ -154,6 +154,13 @@ describe("vocabulary and validation", () => {
     given.fit(Array.from({ length: 500 }, (_, i) => ({ user: `u${500 - i}` })));
     expect(model.predict({ user: "u1" })).toBe(before);
     expect(() => model.encoder!.fit([{ user: "x" }])).toThrow("FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one");
+    const late = new FeatureEncoder();
+    const constructedBefore = new NFM({ ...small, encoder: late });
+    late.fit([{ user: "u0" }]);
+    for (const whose of [constructedBefore, NFM.load(model.save())]) {
+      whose.predict({ user: "u0" });
+      expect(() => whose.encoder!.fit([{ user: "x" }])).toThrow("this encoder belongs to a model and cannot learn again");
+    }
     const template = new FeatureEncoder({ scale: "standard" });
     const scaled = await fitted({ ...small, encoder: template });
     expect(template.fitted).toBe(false);
