@@ -328,7 +328,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
  * The layers' names in the model file: `hidden.i` for the i-th dense layer, `norms.i` for batch norm after i dense
  * layers; `layers.position` for any other layer, and where a name is taken.
  */
-export function parameterPrefixes(layers: readonly Layer[]): string[] {
+function parameterPrefixes(layers: readonly Layer[]): string[] {
   const taken = new Set<string>();
   let dense = 0;
   return layers.map((layer, position) => {

@@ -161,7 +161,7 @@ function readLoss(loss: LossName | Loss, place: string): Loss {
 }
 
 /** Checks an optimizer, which may be the user's own. */
-export function readOptimizer(optimizer: Optimizer, place: string): Optimizer {
+function readOptimizer(optimizer: Optimizer, place: string): Optimizer {
   const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
   const whole = typeof name === "string" && (initialState === null || isFloat32(initialState)) && typeof update === "function" && typeof toJSON === "function";
   if (!whole) throw wrongType(`${place}: optimizer`, "an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON)", optimizer);

@@ -4,7 +4,7 @@ import { wrongType, wrongValue } from "./errors.ts";
 
 /** One sparse row. `values` absent: all ones. */
 export interface SparseVector {
-  /** Feature indices, integers of at least 0, in any order, each at most once. */
+  /** Feature indices, integers of at least 0, in any order; what comes twice is summed. */
   readonly indices: ArrayLike<number>;
   /** The value of each index; finite. Default: all ones. */
   readonly values?: ArrayLike<number>;

@@ -1,5 +1,6 @@
 // Dense float32 matrices: row-major views on memory that is allocated once. A vector is a matrix of one row. Rows are
-// padded to a multiple of 4 floats, so that every row starts on a 16-byte boundary; the padding stays zero.
+// padded to a multiple of 4 floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that
+// infinities leave there, and never reaches a result.
 
 /** A (rows, cols) view: element (i, j) is `data[i * stride + j]`. */
 export interface Tensor {

@@ -98,7 +98,7 @@ export class Batch implements SparseBatch {
   }
 }
 
-/** The order in which epoch `epoch` (from 0) visits `n` rows, each once; `null` without shuffling: as they stand. */
+/** The order in which epoch `epoch` (from 1) visits `n` rows, each once; `null` without shuffling: as they stand. */
 export function epochOrder(n: number, seed: number, epoch: number, shuffle: boolean): Uint32Array | null {
   return shuffle ? randomPermutation(randomKey(seed, Stream.shuffle, epoch), n) : null;
 }

@@ -2,7 +2,7 @@
 // a generator that yields now and then, so that `fit` can keep the event loop alive (core/cooperate.ts).
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import type { SparseVector } from "../core/sparse-row.ts";
+import { badValue, isFloat32, type SparseVector } from "../core/sparse-row.ts";
 import { CSRBuilder, CSRMatrix } from "../core/sparse.ts";
 import type { FeatureEncoder } from "./feature-encoder.ts";
 import type { FeatureMap } from "./feature-map.ts";
@@ -135,8 +135,7 @@ export function readLabels(y: unknown, rows: number, place: string, target: (lab
   const targets = new Float32Array(rows);
   for (let i = 0; i < rows; i++) {
     const label = y[i];
-    if (typeof label !== "number") throw wrongType(`${place}[${i}]`, "a number", label);
-    if (!Number.isFinite(Math.fround(label))) throw wrongValue(`${place}[${i}]`, "finite (in 32 bits)", label);
+    if (!isFloat32(label)) throw badValue(`${place}[${i}]`, label);
     targets[i] = target(label);
     if (Number.isNaN(targets[i])) throw wrongValue(`${place}[${i}]`, labels ?? "a label that the loss accepts", label);
   }

@@ -3,7 +3,7 @@
 
 import type { CSRMatrix } from "../core/sparse.ts";
 import type { Loss } from "../losses.ts";
-import { Network, type Capacity } from "../network.ts";
+import type { Capacity, Network } from "../network.ts";
 import type { Optimizer } from "../optimizers.ts";
 
 /** Rows with targets, as a pointwise loss reads them. */

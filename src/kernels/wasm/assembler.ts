@@ -25,9 +25,9 @@ const [I, F, V] = ["i32", "f32", "v128"] as const;
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "i32.load": operation(0x28, [I], I, 2), "f32.load": operation(0x2a, [I], F, 2),
   "i32.store": operation(0x36, [I, I], null, 2), "f32.store": operation(0x38, [I, F], null, 2),
-  "i32.eqz": operation(0x45, [I], I), "i32.lt_u": operation(0x49, [I, I], I), "i32.ge_u": operation(0x4f, [I, I], I),
+  "i32.eqz": operation(0x45, [I], I), "i32.lt_u": operation(0x49, [I, I], I),
   "i32.add": operation(0x6a, [I, I], I), "i32.sub": operation(0x6b, [I, I], I), "i32.mul": operation(0x6c, [I, I], I),
-  "i32.and": operation(0x71, [I, I], I), "i32.shl": operation(0x74, [I, I], I), "i32.shr_u": operation(0x76, [I, I], I),
+  "i32.and": operation(0x71, [I, I], I), "i32.shl": operation(0x74, [I, I], I),
   "f32.ne": operation(0x5c, [F, F], I), "f32.sqrt": operation(0x91, [F], F), "f32.add": operation(0x92, [F, F], F), "f32.sub": operation(0x93, [F, F], F),
   "f32.mul": operation(0x94, [F, F], F), "f32.div": operation(0x95, [F, F], F),
   "v128.load": operation(simd(0), [I], V, 4), "v128.load32_splat": operation(simd(9), [I], V, 2), "v128.store": operation(simd(11), [I, V], null, 4),
