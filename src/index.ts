@@ -1,10 +1,14 @@
 // What users import.
 
-export { NFM } from "./nfm.ts";
+export { NFM, type Ranked } from "./nfm.ts";
+export { Recommender, type HeldOutEvents, type Recommendation, type RecommenderFitOptions, type RecommenderOptions } from "./recommender.ts";
+export type { Catalogue } from "./ranking/catalogue.ts";
+export type { Explanation, FeaturePart, PairPart } from "./explanation.ts";
 export type { LoadOverrides, NFMOptions } from "./options.ts";
 export type { RowLike, SparseVector } from "./core/sparse-row.ts";
 export { CSRMatrix } from "./core/sparse.ts";
 export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureRow, type FeatureValue } from "./data/feature-encoder.ts";
+export type { Id } from "./data/ids.ts";
 export type { Input } from "./data/input.ts";
 export { parseLibSVM, readLibSVM } from "./data/libsvm.ts";
 export { Activation } from "./layers/activation.ts";
@@ -19,4 +23,5 @@ export type { Kernels, Update } from "./kernels/kernels.ts";
 export type { BatchEvent, EpochEvent, FitOptions, Validation } from "./training/fit-options.ts";
 export type { History } from "./training/fit.ts";
 export type { Metric } from "./training/metrics.ts";
+export type { RankingMetric } from "./training/ranking-metrics.ts";
 export type { EpochRecord } from "./training/progress.ts";

@@ -71,8 +71,28 @@ function foldInto(folded: Parameters, { weight, bias }: Parameters, before: Para
   }
 }
 
-/** Batch norm in prediction as x -> factor * x + offset. */
-function affine({ weight, bias, running_mean: mean, running_var: variance }: Parameters): { factor: Float64Array; offset: Float64Array } {
+/** x -> factor * x + offset, column by column; (cols). */
+export interface Affine {
+  readonly factor: Float64Array;
+  readonly offset: Float64Array;
+}
+
+/** What the stages of prediction are together, if they are batch norms alone, as in a factorization machine; else null. */
+export function affineOf(stages: readonly Stage[], cols: number): Affine | null {
+  const [factor, offset] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
+  for (const { layer, pass } of stages) {
+    if (!(layer instanceof BatchNorm)) return null;
+    const norm = affine(pass.parameters);
+    for (let j = 0; j < cols; j++) {
+      factor[j] *= norm.factor[j];
+      offset[j] = offset[j] * norm.factor[j] + norm.offset[j];
+    }
+  }
+  return { factor, offset };
+}
+
+/** Batch norm in prediction. */
+function affine({ weight, bias, running_mean: mean, running_var: variance }: Parameters): Affine {
   const factor = Float64Array.from({ length: weight.cols }, (_, j) => weight.data[j] / Math.sqrt(variance.data[j] + EPSILON));
   return { factor, offset: factor.map((f, j) => bias.data[j] - mean.data[j] * f) };
 }

@@ -5,8 +5,8 @@
 
 import { randomKey, randomNormal, Stream, type RandomKey } from "./core/random.ts";
 import { allocateTogether, copyInto, fill, type Allocate, type Tensor } from "./core/tensor.ts";
-import { Batch } from "./data/batches.ts";
-import type { Backend, Kernels } from "./kernels/kernels.ts";
+import { Batch, type RowView } from "./data/batches.ts";
+import type { Backend, Context, Kernels } from "./kernels/kernels.ts";
 import { planInference, type Inference, type Stage } from "./inference.ts";
 import { biInteractionBackward, biInteractionForward } from "./layers/bi-interaction.ts";
 import { initialiseEmbedding, linearBackward, linearForward } from "./layers/embedding.ts";
@@ -55,6 +55,18 @@ export interface Parameter {
   readonly init: ParameterSpec["init"];
 }
 
+/** What prediction computes with, as float32 tensors: tables, layers after folding, h. */
+export interface Scorer extends Pick<Inference, "stages"> {
+  /** w0, (1, 1). */
+  readonly bias: Tensor;
+  /** w, (N, 1). */
+  readonly linear: Tensor;
+  /** V, (N, K). */
+  readonly embedding: Tensor;
+  /** h, (1, H). */
+  readonly output: Tensor;
+}
+
 /** The buffers of a network, in one piece of memory. */
 interface Buffers {
   readonly batch: Batch;
@@ -79,6 +91,8 @@ interface Buffers {
   readonly dLast: Tensor;
   readonly scores: Tensor;
   readonly dScores: Tensor;
+  /** Sums over what the rows of a batch share. */
+  readonly context: Context;
 }
 
 export class Network {
@@ -87,8 +101,11 @@ export class Network {
   readonly #backend: Backend;
   readonly #kernels: Kernels;
   readonly #buffers: Buffers;
-  /** Whether the folded weights of prediction are those of the present parameters. */
-  #folded = false;
+  #version = 0;
+  /** The version whose folded weights prediction has. */
+  #foldedVersion = -1;
+  /** The row whose sums the context holds. */
+  #summed: { row: RowView | null; version: number } = { row: null, version: -1 };
 
   /** All parameters are zero until `initialise`, or until they are copied from elsewhere. */
   constructor(spec: NetworkSpec, capacity: Capacity, backend: Backend) {
@@ -118,8 +135,20 @@ export class Network {
 
   /** All named tensors, in the order of the model file. Whoever asks for them may change them. */
   get parameters(): readonly Parameter[] {
-    this.#folded = false;
+    this.#version++;
     return this.#buffers.parameters;
+  }
+
+  /** Another number whenever parameters may have changed. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What prediction computes with at present. */
+  get scorer(): Scorer {
+    this.#fold();
+    const { bias, linearWeight, embedding, output, inference } = this.#buffers;
+    return { stages: inference.stages, bias: bias.value, linear: linearWeight.value, embedding: embedding.value, output: output.value };
   }
 
   /** Scores of the batch after `forward`, (B, 1). */
@@ -180,12 +209,39 @@ export class Network {
     };
   }
 
+  /** The sums over row 0 of `row`, for batches whose rows share its features. Valid until another row comes. */
+  contextOf(row: RowView): Context {
+    const { linearWeight, embedding, context } = this.#buffers;
+    if (this.#summed.row === row && this.#summed.version === this.#version) return context;
+    this.#summed = { row, version: this.#version };
+    const { indptr, indices, values } = row;
+    const [sums, squares] = [context.sums.data.fill(0), context.squares.data.fill(0)];
+    const { data, stride } = embedding.value;
+    let linear = 0;
+    for (let p = indptr[0]; p < indptr[1]; p++) {
+      const x = values === null ? 1 : values[p];
+      linear = Math.fround(linear + Math.fround(linearWeight.value.data[indices[p]] * x));
+      for (let j = 0; j < stride; j++) {
+        const t = Math.fround(x * data[indices[p] * stride + j]);
+        sums[j] += t;
+        squares[j] += Math.fround(t * t);
+      }
+    }
+    context.linear.data[0] = linear;
+    return context;
+  }
+
+  #fold(): void {
+    if (this.#foldedVersion !== this.#version) this.#buffers.inference.fold();
+    this.#foldedVersion = this.#version;
+  }
+
   /** Computes `scores` of the batch. `step` (training only) names this step's dropout masks. */
   forward(training: boolean, step: number = 0): void {
     const { kernels, batch } = this;
     const { bias, linearWeight, embedding, output, linear, sums, pooled, scores, inference } = this.#buffers;
-    if (!training && !this.#folded) inference.fold();
-    this.#folded = !training; // training moves running statistics
+    if (training) this.#version++; // running statistics move
+    else this.#fold();
     const { stages, last } = training ? this.#buffers : inference;
     linearForward(kernels, batch, linearWeight.value, linear);
     biInteractionForward(kernels, batch, embedding.value, sums, pooled);
@@ -321,6 +377,7 @@ function layOut(spec: NetworkSpec, capacity: Capacity, kernels: Kernels | null, 
     batch: new Batch(rows, capacity.entries, training ? numFeatures : 0, allocate),
     parameters, stages, inference: planInference(stages, pooled, allocate), bias, linearWeight, embedding, output,
     linear: column(), sums: allocate(rows, embeddingDim), pooled, dPooled, last, dLast, scores: column(), dScores: column(),
+    context: { linear: allocate(1, 1), sums: allocate(1, embeddingDim), squares: allocate(1, embeddingDim) },
   };
 }
 

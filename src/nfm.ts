@@ -2,32 +2,35 @@
 // The class tells the whole story and leaves every detail to others: options.ts reads the options, data/ turns what
 // users pass into sparse rows, network.ts computes scores and gradients, training/ moves the parameters.
 
-import { Pacer, runAtOnce, runPaced } from "./core/cooperate.ts";
-import { checkBoolean, checkKeys, wrongValue } from "./core/errors.ts";
+import { runAtOnce } from "./core/cooperate.ts";
+import { checkBoolean, checkInteger, checkKeys, wrongType, wrongValue } from "./core/errors.ts";
 import type { SparseVector } from "./core/sparse-row.ts";
 import { CSRBuilder } from "./core/sparse.ts";
 import { toPacked } from "./core/tensor.ts";
-import { maxEntries } from "./data/batches.ts";
+import type { RowView } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
-import { checkInput, countRows, isInput, readInput, readRow, type Input, type Reader } from "./data/input.ts";
+import { readIds, type Id } from "./data/ids.ts";
+import { checkInput, countRows, isInput, readInput, readRow, type Input } from "./data/input.ts";
+import { attribute } from "./explain.ts";
+import { nameParts, type Explanation } from "./explanation.ts";
 import { chooseBackend } from "./kernels/backend.ts";
-import { PREDICTION_CAPACITY, readModel, writeModel } from "./model-file.ts";
-import { Network, type Capacity } from "./network.ts";
-import { readOptions, type LoadOverrides, type NFMOptions, type Settings } from "./options.ts";
-import {
-  exampleCount, labelledExamples, makeReader, pairedExamples, planMetrics, readExamples, readTargets, splitExamples,
-  validationExamples, widenRange, widthOf, type Examples,
-} from "./training/examples.ts";
-import { checkMetricNames, readFitOptions, type FitOptions, type FitSettings } from "./training/fit-options.ts";
-import { measureAll, runEpochs, type History } from "./training/fit.ts";
-import { chooseMetrics, type Metric } from "./training/metrics.ts";
-import { countExamples, matricesOf, Trainer, type TrainingData } from "./training/trainer.ts";
+import { Learner, readerOf, type Model } from "./learner.ts";
+import { readModel, writeModel } from "./model-file.ts";
+import { readOptions, type LoadOverrides, type NFMOptions } from "./options.ts";
+import { Catalogue } from "./ranking/catalogue.ts";
+import { selectTop } from "./ranking/top.ts";
+import { labelledExamples, pairedExamples, readTargets, snapshot } from "./training/examples.ts";
+import { checkMetricNames, readFitOptions, type FitOptions } from "./training/fit-options.ts";
+import type { History } from "./training/fit.ts";
+import { chooseMetrics, measureAll, type Metric } from "./training/metrics.ts";
 
-/** What exists once the number of features is known. */
-interface Model {
-  readonly trainer: Trainer;
-  readonly encoder: FeatureEncoder | null;
+/** A candidate in its place. */
+export interface Ranked {
+  /** Its position among the candidates. */
+  readonly index: number;
+  /** What `predict` gives for context and candidate together. */
+  readonly score: number;
 }
 
 /**
@@ -39,21 +42,19 @@ interface Model {
  * model.predict({ user: "ana", item: "tea" }); // a probability
  */
 export class NFM {
-  #settings: Settings;
-  #model: Model | null = null;
-  #history: History | null = null;
-  #fitting = false;
+  #learner: Learner;
   readonly #row = new CSRBuilder();
 
   /** @throws TypeError or RangeError that names the option. */
   constructor(options: NFMOptions = {}) {
-    this.#settings = readOptions(options, "NFM");
+    this.#learner = new Learner(readOptions(options, "NFM"));
     chooseBackend(this.#settings.backend); // refuses a backend that cannot run here
   }
 
   /**
    * Trains on labelled rows from a fresh start (or goes on, with `resume`), giving way to the event loop. With feature
-   * maps the vocabulary is learned here, from the training rows alone.
+   * maps the vocabulary is learned here, from the training rows alone. A pairwise loss needs `options.groups`: it learns from
+   * pairs of rows of a group, of which the first has the higher label.
    *
    * @param x Rows; (rows).
    * @param y Labels, finite; what the loss accepts; (rows).
@@ -62,9 +63,9 @@ export class NFM {
    * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
    */
   async fit<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
-    this.#requireLoss("fit", "pointwise");
     const settings = readFitOptions("fit", options);
-    return this.#fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight), settings);
+    if (settings.groups === undefined) this.#requireLoss("fit", "pointwise", "pass groups, or use fitPairs");
+    return this.#learner.fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight, options.groups), settings);
   }
 
   /**
@@ -74,9 +75,9 @@ export class NFM {
    * @param negatives Rows; (pairs).
    */
   async fitPairs<T extends FeatureRow<T>>(positives: Input | readonly T[], negatives: Input | readonly T[], options: FitOptions = {}): Promise<History> {
-    this.#requireLoss("fitPairs", "pairwise");
+    this.#requireLoss("fitPairs", "pairwise", "use fit");
     const settings = readFitOptions("fitPairs", options);
-    return this.#fit("fitPairs", pairedExamples("fitPairs: ", positives, negatives), settings);
+    return this.#learner.fit("fitPairs", pairedExamples("fitPairs: ", positives, negatives), settings);
   }
 
   /**
@@ -87,15 +88,15 @@ export class NFM {
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */
   partialFit<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, options: { sampleWeight?: ArrayLike<number> } = {}): number {
-    this.#requireLoss("partialFit", "pointwise");
+    this.#requireLoss("partialFit", "pointwise", "use partialFitPairs");
     checkKeys("partialFit", options, ["sampleWeight"]);
-    return this.#partialFit("partialFit", labelledExamples("partialFit: ", this.#settings.loss, x, y, options.sampleWeight));
+    return this.#learner.partialFit("partialFit", labelledExamples("partialFit: ", this.#settings.loss, x, y, options.sampleWeight));
   }
 
   /** `partialFit` for a pairwise loss. */
   partialFitPairs<T extends FeatureRow<T>>(positives: Input | readonly T[], negatives: Input | readonly T[]): number {
-    this.#requireLoss("partialFitPairs", "pairwise");
-    return this.#partialFit("partialFitPairs", pairedExamples("partialFitPairs: ", positives, negatives));
+    this.#requireLoss("partialFitPairs", "pairwise", "use partialFit");
+    return this.#learner.partialFit("partialFitPairs", pairedExamples("partialFitPairs: ", positives, negatives));
   }
 
   /**
@@ -110,9 +111,8 @@ export class NFM {
   predict(x: FeatureMap | SparseVector | Input, options: { raw?: boolean } = {}): number | Float32Array {
     checkKeys("predict", options, ["raw"]);
     if (options.raw !== undefined) checkBoolean("predict: raw", options.raw);
-    const model = this.#ready("predict");
-    const { loss } = this.#settings;
-    const link = options.raw || loss.kind === "pairwise" || !loss.link ? null : loss.link.bind(loss);
+    const model = this.#learner.ready("predict");
+    const link = options.raw ? null : this.#link();
     if (!isInput(x)) {
       const score = this.#scoreOne(model, x, "predict: x");
       return link ? Math.fround(link(score)) : score;
@@ -125,16 +125,91 @@ export class NFM {
    * Measures predictions against labels.
    *
    * @param metrics Which. Default: those of the loss that y can give.
+   * @param options.groups Group of each row, for ranking metrics such as "ndcg@10"; ids; (rows).
    * @returns The value of each metric by name.
    */
-  evaluate<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, metrics?: readonly Metric[]): Record<string, number> {
-    const model = this.#ready("evaluate");
+  evaluate<T extends FeatureRow<T>>(
+    x: Input | readonly T[], y: ArrayLike<number>, metrics?: readonly Metric[], options: { groups?: ArrayLike<Id> | undefined } = {},
+  ): Record<string, number> {
+    const model = this.#learner.ready("evaluate");
     if (metrics !== undefined) checkMetricNames("evaluate", metrics);
+    checkKeys("evaluate", options, ["groups"]);
     const { loss, labelRange } = model.trainer;
     const input = checkInput(x, "evaluate: x");
-    const targets = readTargets("evaluate: y", loss, y, countRows(input));
-    const measured = chooseMetrics(metrics, { targets, loss, labelRange }, "evaluate: ");
-    return measureAll(measured, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, loss, labelRange });
+    const rows = countRows(input);
+    const targets = readTargets("evaluate: y", loss, y, rows);
+    const groups = options.groups === undefined ? null : readIds(options.groups, rows, "evaluate: groups", "the number of rows of x");
+    const measured = chooseMetrics(metrics, { targets, groups, loss, labelRange }, "evaluate: ");
+    return measureAll(measured, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, groups, loss, labelRange });
+  }
+
+  /**
+   * Ranks candidates in a context, whose features they share: the context's sums are computed once, so its size costs nothing
+   * per candidate. Scores are those of `predict` for rows that hold the context's features and behind them the candidate's,
+   * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the magnitude of their terms.
+   *
+   * @param context What all candidates share: a feature map or sparse vector.
+   * @param candidates Rows, or what `prepare` made of them.
+   * @param options.top How many to return, at least 1. Default: all.
+   * @returns The best, best first; of equal scores the earlier candidate first.
+   */
+  rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
+    context: FeatureMap | SparseVector | C, candidates: Input | readonly T[] | Catalogue, options: { top?: number | undefined } = {},
+  ): Ranked[] {
+    checkKeys("rank", options, ["top"]);
+    const top = checkInteger("rank: top", options.top ?? Number.MAX_SAFE_INTEGER, 1);
+    const model = this.#learner.ready("rank");
+    const row = this.#readRow(model, context as FeatureMap, "rank: context");
+    const once = !(candidates instanceof Catalogue);
+    if (once && countRows(checkInput(candidates, "rank: candidates")) === 0) return [];
+    const catalogue = once ? new Catalogue(checkInput(candidates, "rank: candidates"), "rank: candidates") : candidates;
+    const scores = catalogue.score(model.trainer, readerOf(model), row, once);
+    const link = this.#link();
+    return Array.from(selectTop(scores, top), (index) => ({ index, score: link ? Math.fround(link(scores[index])) : scores[index] }));
+  }
+
+  /**
+   * Encodes candidates once, for ranking them again and again.
+   *
+   * @param candidates At least one row.
+   */
+  prepare<T extends FeatureRow<T>>(candidates: Input | readonly T[]): Catalogue {
+    const model = this.#learner.ready("prepare");
+    const catalogue = new Catalogue(snapshot(checkInput(candidates, "prepare: candidates")), "prepare: candidates");
+    runAtOnce(catalogue.read(readerOf(model)));
+    return catalogue;
+  }
+
+  /**
+   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model. With them, the
+   * part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the pooled vector (Sundararajan et
+   * al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean gradient of f on the way from 0 to BI(Vx). The
+   * sum is the raw score to 1e-4 of the magnitude of the parts. Time and result are quadratic in the features of the row.
+   *
+   * @param x A feature map or sparse vector.
+   * @throws Error if the model has layers of your own, whose gradient in prediction is not known.
+   */
+  explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
+    const model = this.#learner.ready("explain");
+    const { indptr, indices, values } = this.#readRow(model, x as FeatureMap, "explain: x");
+    const entries = indices.slice(0, indptr[1]);
+    const { network } = model.trainer;
+    const nameOf = (index: number): string => (model.encoder && index < model.encoder.numFeatures ? model.encoder.name(index) : `#${index}`);
+    return nameParts(attribute(network.scorer, entries, values && values.slice(0, indptr[1])), entries, nameOf);
+  }
+
+  /**
+   * Takes V, w and w0 of a trained factorization machine as initial values, as section 3.2 of the paper does, and its
+   * vocabulary with them. `fit` starts from them, then and whenever it starts afresh.
+   *
+   * @param fm A model of the same `embeddingDim`.
+   * @returns This model.
+   * @throws Error if this model has been trained already; RangeError if the sizes differ.
+   */
+  initFrom(fm: NFM): this {
+    if (!(fm instanceof NFM)) throw wrongType("initFrom: fm", "an NFM", fm);
+    this.#learner.initFrom(fm.#learner);
+    return this;
   }
 
   /**
@@ -145,7 +220,7 @@ export class NFM {
   save(options: { optimizer?: boolean } = {}): Uint8Array {
     checkKeys("save", options, ["optimizer"]);
     if (options.optimizer !== undefined) checkBoolean("save: optimizer", options.optimizer);
-    const { trainer, encoder } = this.#ready("save");
+    const { trainer, encoder } = this.#learner.ready("save");
     return writeModel(this.#settings, trainer, encoder, options.optimizer ?? false);
   }
 
@@ -159,171 +234,74 @@ export class NFM {
     checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers"]);
     const { settings, trainer, encoder } = readModel(bytes, overrides);
     const model = new this();
-    model.#settings = settings;
-    model.#model = { trainer, encoder };
+    model.#learner = new Learner(settings, { trainer, encoder });
     return model;
   }
 
   /** Which kernels run. */
   get backend(): "wasm" | "js" {
-    return this.#model?.trainer.network.kernels.name ?? chooseBackend(this.#settings.backend).name;
+    return this.#learner.model?.trainer.network.kernels.name ?? chooseBackend(this.#settings.backend).name;
   }
 
   /** Number of features; 0 while it is not known. */
   get numFeatures(): number {
-    return this.#model?.trainer.network.spec.numFeatures ?? this.#settings.numFeatures ?? 0;
+    return this.#learner.model?.trainer.network.spec.numFeatures ?? this.#settings.numFeatures ?? 0;
   }
 
   /** Number of trainable numbers; 0 while the number of features is not known. */
   get numParameters(): number {
-    const sizes = this.#started()?.trainer.network.parameters.map(({ value, trainable }) => (trainable ? value.rows * value.cols : 0));
+    const sizes = this.#learner.started()?.trainer.network.parameters.map(({ value, trainable }) => (trainable ? value.rows * value.cols : 0));
     return sizes?.reduce((sum, size) => sum + size, 0) ?? 0;
   }
 
   /** The encoder in use, which cannot be fitted again; null for a model of sparse rows. */
   get encoder(): FeatureEncoder | null {
-    return (this.#model ?? this.#settings).encoder;
+    return (this.#learner.model ?? this.#settings).encoder;
   }
 
   /** The course of the last `fit` that ended well; null before. */
   get history(): History | null {
-    return this.#history;
+    return this.#learner.history;
   }
 
   /** A copy of a tensor by its name in the model file, such as "embedding.weight", in PyTorch's shape. */
   tensor(name: string): { shape: readonly number[]; data: Float32Array } {
-    const { parameters } = this.#ready("tensor").trainer.network;
+    const { parameters } = this.#learner.ready("tensor").trainer.network;
     const found = parameters.find((parameter) => parameter.name === name);
     if (!found) throw wrongValue("tensor: name", `one of ${parameters.map((parameter) => parameter.name).join(", ")}`, name);
     return { shape: found.shape, data: toPacked(found.value, found.transposed) };
   }
 
-  async #fit(caller: "fit" | "fitPairs", examples: Examples, settings: FitSettings): Promise<History> {
-    this.#begin(caller, examples);
-    settings.signal?.throwIfAborted();
-    const { batchSize, resume, validation } = settings;
-    const { seed, loss, encoder: givenEncoder, numFeatures: givenFeatures } = this.#settings;
-    const place = `${caller}: `;
-    const previous = resume ? this.#ready(caller) : this.#model;
-    const knownRange = resume ? previous!.trainer.labelRange : null;
-    let [kept, heldOut]: [Examples, Examples | null] = [examples, null];
-    if (typeof validation === "number") {
-      planMetrics(place, examples, settings, loss, widenRange(knownRange, examples)); // refuses while positions are the user's
-      [kept, heldOut] = splitExamples(place, examples, validation, seed);
-    } else if (validation !== undefined) {
-      heldOut = validationExamples(place, loss, validation);
-    }
-    const labelRange = widenRange(knownRange, kept);
-    const measured = heldOut && planMetrics(`${place}validation.`, heldOut, settings, loss, labelRange);
-    this.#fitting = true;
-    try {
-      const pacer = new Pacer(settings.signal);
-      await pacer.rest(); // reading many labels has used up a slice already
-      const reader = resume ? readerOf(previous!) : await runPaced(makeReader(place, kept, givenEncoder, givenFeatures), pacer);
-      const data = await runPaced(readExamples(place, kept, reader), pacer);
-      const numFeatures = reader.numFeatures ?? widthOf(data);
-      const plan = heldOut && { data: await runPaced(readExamples(`${place}validation.`, heldOut, { ...reader, numFeatures }), pacer), ...measured! };
-      const capacity = this.#capacityFor(data, batchSize);
-      const model = resume ? previous! : { trainer: this.#newTrainer(numFeatures, capacity, caller), encoder: reader.encoder };
-      const { trainer } = model;
-      if (!resume) await runPaced(trainer.network.initialise(), pacer);
-      trainer.reserve(capacity.rows, capacity.entries, true);
-      const doneBefore = trainer.epochs;
-      trainer.labelRange = labelRange;
-      this.#model = model;
-      try {
-        return (this.#history = await runEpochs(caller, trainer, data, plan, settings, pacer));
-      } catch (error) {
-        if (trainer.epochs === doneBefore) {
-          trainer.labelRange = knownRange;
-          this.#model = previous;
-        }
-        throw error;
-      }
-    } finally {
-      this.#fitting = false;
-    }
+  get #settings(): Learner["settings"] {
+    return this.#learner.settings;
   }
 
-  #partialFit(caller: string, examples: Examples): number {
-    this.#begin(caller, examples);
-    const { encoder, numFeatures: givenFeatures } = this.#settings;
-    const started = this.#started();
-    const reader = started ? readerOf(started) : runAtOnce(makeReader(`${caller}: `, examples, encoder, givenFeatures));
-    const data = runAtOnce(readExamples(`${caller}: `, examples, reader));
-    const count = countExamples(data);
-    const capacity = this.#capacityFor(data, count);
-    const model = started ?? this.#initialised({ trainer: this.#newTrainer(reader.numFeatures ?? widthOf(data), capacity, caller), encoder: reader.encoder });
-    model.trainer.reserve(capacity.rows, capacity.entries, true);
-    const loss = model.trainer.safeStep(data);
-    if (!Number.isFinite(loss)) {
-      throw new Error(`${caller}: the loss of these rows is ${loss}, or would be after this step; nothing has changed. Check the scale of their values, or lower learningRate`);
-    }
-    model.trainer.labelRange = widenRange(model.trainer.labelRange, data);
-    this.#model = model;
-    return loss;
-  }
-
-  /** Room for any batch of these data. */
-  #capacityFor(data: TrainingData, batchSize: number): Capacity {
-    const examples = Math.min(batchSize, countExamples(data));
-    const matrices = matricesOf(data);
-    return { rows: examples * matrices.length, entries: maxEntries(matrices, examples), training: this.#training };
-  }
-
-  get #training(): Capacity["training"] {
-    return { initialState: this.#settings.optimizer.initialState };
-  }
-
-  #newTrainer(numFeatures: number, capacity: Capacity, caller: string): Trainer {
-    const { embeddingDim, layers, initStd, seed, loss, optimizer, l2, backend } = this.#settings;
-    if (numFeatures === 0) throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const network = new Network({ numFeatures, embeddingDim, layers, initStd, seed }, capacity, chooseBackend(backend));
-    return new Trainer(network, loss, optimizer, l2);
-  }
-
-  #initialised(model: Model): Model {
-    runAtOnce(model.trainer.network.initialise());
-    return model;
-  }
-
-  /** The model, made on first use if the number of features is known from the options. */
-  #started(): Model | null {
-    const { encoder, numFeatures } = this.#settings;
-    const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
-    if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
-      this.#model = this.#initialised({ trainer: this.#newTrainer(known, PREDICTION_CAPACITY, "NFM"), encoder: encoder && encoder.frozen() });
-    }
-    return this.#model;
-  }
-
-  #ready(caller: string): Model {
-    const model = this.#started();
-    if (!model) throw new Error(`${caller}: the model has no parameters yet; fit it, load one, or construct it with numFeatures`);
-    return model;
-  }
-
-  #begin(caller: string, examples: Examples): void {
-    if (this.#fitting) throw new Error(`${caller}: this model is being fitted; await that first`);
-    if (exampleCount(examples) === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
-  }
-
-  #requireLoss(caller: string, kind: "pointwise" | "pairwise"): void {
+  #requireLoss(caller: string, kind: "pointwise" | "pairwise", remedy: string): void {
     const { loss } = this.#settings;
-    if (loss.kind === kind) return;
-    const other = kind === "pointwise" ? `${caller}Pairs` : caller.replace("Pairs", "");
-    throw new Error(`${caller}: the ${loss.name} loss is ${loss.kind}; use ${other}, or another loss`);
+    if (loss.kind !== kind) throw new Error(`${caller}: the ${loss.name} loss is ${loss.kind}; ${remedy}, or another loss`);
+  }
+
+  /** From scores to predictions; null: scores are predictions. */
+  #link(): ((score: number) => number) | null {
+    const { loss } = this.#settings;
+    return loss.kind === "pairwise" || !loss.link ? null : loss.link.bind(loss);
   }
 
   #scoreAll({ trainer, encoder }: Model, x: Input, place: string): Float32Array {
-    const matrix = runAtOnce(readInput(x, { encoder, numFeatures: trainer.network.spec.numFeatures }, place));
+    const matrix = runAtOnce(readInput(x, readerOf({ trainer, encoder }), place));
     return runAtOnce(trainer.score(matrix, new Float32Array(matrix.rows)));
   }
 
-  #scoreOne({ trainer, encoder }: Model, x: FeatureMap | SparseVector, place: string): number {
+  /** Reads one row; the view is overwritten by the next. */
+  #readRow(model: Model, x: FeatureMap | SparseVector, place: string): RowView {
     this.#row.clear();
-    readRow(this.#row, x, { encoder, numFeatures: trainer.network.spec.numFeatures }, place);
-    const row = this.#row.view;
+    readRow(this.#row, x, readerOf(model), place);
+    return this.#row.view;
+  }
+
+  #scoreOne(model: Model, x: FeatureMap | SparseVector, place: string): number {
+    const row = this.#readRow(model, x, place);
+    const { trainer } = model;
     trainer.reserve(1, row.indptr[1], false);
     const { network } = trainer;
     network.batch.clear();
@@ -331,8 +309,9 @@ export class NFM {
     network.forward(false);
     return network.scores.data[0];
   }
-}
 
-function readerOf({ trainer, encoder }: Model): Reader {
-  return { encoder, numFeatures: trainer.network.spec.numFeatures };
+  /** @internal */
+  static learnerOf(model: NFM): Learner {
+    return model.#learner;
+  }
 }

@@ -274,7 +274,7 @@ describe("errors of fit", () => {
     [maps, labels, { validation: { x: [], y: [] } }, "fit: validation needs at least one row, got 0"],
     [maps, labels, { validation: { x: maps, y: [1] } }, "fit: validation.y.length must be the number of rows of x (60), got 1"],
     [maps, labels, { validation: { x: [{ hour: NaN }], y: [1] } }, "fit: validation.x[0].hour must be finite (in 32 bits), got NaN"],
-    [maps, labels, { validation: 0.2, metrics: ["f1"] }, 'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", got "f1"'],
+    [maps, labels, { validation: 0.2, metrics: ["f1"] }, 'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", "group-auc", "ndcg", "mrr", "map", or "precision@k", "recall@k", "hr@k", "ndcg@k", "mrr@k", "map@k" with k an integer of at least 1, got "f1"'],
     [maps, labels, { validation: 0.2, metrics: ["auc"] }, 'fit: y[0] must be a binary label (0 or 1, or -1 or 1) for "auc"'],
     [maps, labels, { validation: { x: maps, y: labels }, metrics: ["accuracy"] }, 'fit: validation.y[0] must be a binary label (0 or 1, or -1 or 1) for "accuracy", got -2'],
     [maps, labels, { validation: 0.2, metrics: ["logloss"] }, 'fit: "logloss" needs probabilities, and the squared loss has none; train with loss: "log"'],
@@ -288,7 +288,7 @@ describe("errors of fit", () => {
     [maps, labels, { onEpoch: 3 }, "fit: onEpoch must be a function, got 3"],
     [maps, labels, { signal: {} }, "fit: signal must be an AbortSignal"],
     [maps, labels, { resume: true }, "fit: the model has no parameters yet; fit it, load one, or construct it with numFeatures"],
-    [maps, labels, {}, "fit: the bpr loss is pairwise; use fitPairs, or another loss", { loss: "bpr" }],
+    [maps, labels, {}, "fit: the bpr loss is pairwise; pass groups, or use fitPairs, or another loss", { loss: "bpr" }],
     [new CSRMatrix({ cols: 1, indptr: [0, 1], indices: [0] }), [1], {}, "fit: x must be an array of feature maps, for the encoder to learn from, got CSRMatrix", { encoder: new FeatureEncoder() }],
   ];
 

@@ -19,7 +19,9 @@ const LEVELS: readonly (readonly string[])[] = [
   ["training/"],
   ["options.ts"],
   ["model-file.ts"],
+  ["explain.ts", "explanation.ts", "learner.ts", "ranking/"],
   ["nfm.ts"],
+  ["recommender.ts"],
   ["index.ts"],
   ["demo/", "cli-main.ts", "cli.ts"],
 ];

@@ -87,6 +87,7 @@ function sparseBatch(rows: readonly Row[], binary: boolean): SparseBatch {
     slots: integers(indices.map((index) => touched.indexOf(index))),
     touched: integers(touched),
     touchedCount: touched.length,
+    context: null,
   };
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CSRMatrix, NFM, SGD, type Metric, type PointwiseLoss } from "../src/index.ts";
 import { bpr, hinge, log, squared, type Loss } from "../src/losses.ts";
 import { EarlyStopping } from "../src/training/early-stopping.ts";
-import { defaultMetrics, measure, METRICS } from "../src/training/metrics.ts";
+import { defaultMetrics, measure, METRICS, type RowMetric } from "../src/training/metrics.ts";
 import { numbers } from "./reference.ts";
 
 /** Scores in steps of 1/4, so that many are level with one another, and binary targets. */
@@ -96,15 +96,15 @@ describe("definitions", () => {
   });
 
   it("each loss has metrics that suit it", () => {
-    expect(defaultMetrics(squared)).toEqual(["rmse", "mae"]);
-    expect(defaultMetrics(log)).toContain("logloss");
-    expect(defaultMetrics(hinge)).toContain("accuracy");
-    expect(defaultMetrics(bpr)).toEqual(["auc"]);
+    expect(defaultMetrics(squared, false)).toEqual(["rmse", "mae"]);
+    expect(defaultMetrics(log, false)).toContain("logloss");
+    expect(defaultMetrics(hinge, false)).toContain("accuracy");
+    expect(defaultMetrics(bpr, false)).toEqual(["auc"]);
   });
 });
 
 describe("direction", () => {
-  const HIGHER: Record<Metric, boolean> = { rmse: false, "rmse-clamped": false, mae: false, logloss: false, auc: true, accuracy: true };
+  const HIGHER: Record<RowMetric, boolean> = { rmse: false, "rmse-clamped": false, mae: false, logloss: false, auc: true, accuracy: true };
 
   it("every metric and the loss know which way is better", () => {
     expect(Object.keys(HIGHER).sort()).toEqual([...METRICS].sort());

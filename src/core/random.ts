@@ -5,7 +5,7 @@
 import { log } from "./math.ts";
 
 /** What a sequence is used for; part of its key, so that uses never share numbers. */
-export const Stream = { embedding: 1, parameter: 2, dropout: 3, shuffle: 4, split: 5, demo: 6 } as const;
+export const Stream = { embedding: 1, parameter: 2, dropout: 3, shuffle: 4, split: 5, demo: 6, negatives: 7, pairs: 8 } as const;
 
 /** Names one sequence of random numbers. */
 export interface RandomKey {

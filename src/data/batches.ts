@@ -4,12 +4,16 @@
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import type { CSRMatrix } from "../core/sparse.ts";
 import { asIntegers, type Allocate } from "../core/tensor.ts";
-import type { SparseBatch } from "../kernels/kernels.ts";
+import type { Context, SparseBatch } from "../kernels/kernels.ts";
+
+/** Rows to gather from. */
+export type RowView = Pick<CSRMatrix, "indptr" | "indices" | "values">;
 
 /** Gathers rows for the kernels. Fill it with `clear`, then `append` once or more, then `indexFeatures` before a backward pass. */
 export class Batch implements SparseBatch {
   rows = 0;
   touchedCount = 0;
+  context: Context | null = null;
   readonly indptr: Uint32Array;
   readonly indices: Uint32Array;
   readonly slots: Uint32Array;
@@ -41,14 +45,15 @@ export class Batch implements SparseBatch {
     return this.#binary ? null : this.#values;
   }
 
-  /** Empties the batch. */
-  clear(): void {
+  /** Empties the batch. `context`: what its rows will share. */
+  clear(context: Context | null = null): void {
     this.rows = 0;
+    this.context = context;
     this.#binary = true;
   }
 
   /** Appends the rows `order[start]` up to `order[end - 1]` of a matrix; `order` null: the rows `start` to `end - 1` themselves. */
-  append(x: Pick<CSRMatrix, "indptr" | "indices" | "values">, order: Uint32Array | null, start: number, end: number): void {
+  append(x: RowView, order: Uint32Array | null, start: number, end: number): void {
     const { indptr, indices } = this;
     const { indptr: fromIndptr, indices: fromIndices, values: fromValues } = x;
     const values = this.#values;
@@ -78,6 +83,40 @@ export class Batch implements SparseBatch {
     }
   }
 
+  /**
+   * Appends, for each i below `count`, row `firsts[i]` of one matrix with row `seconds[i]` of another behind it. `mayShare`:
+   * a feature may stand in both rows; its values are summed then, as in a row built from both.
+   */
+  appendJoined(first: RowView, firsts: Uint32Array, second: RowView, seconds: Uint32Array, count: number, mayShare: boolean): void {
+    if (this.#binary && (first.values !== null || second.values !== null || mayShare)) {
+      this.#values.fill(1, 0, this.indptr[this.rows]);
+      this.#binary = false;
+    }
+    for (let i = 0; i < count; i++) {
+      const start = this.indptr[this.rows];
+      const middle = this.#copyRow(first, firsts[i], start, start);
+      this.indptr[++this.rows] = this.#copyRow(second, seconds[i], middle, mayShare ? start : middle);
+    }
+  }
+
+  /** Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features. Returns the end. */
+  #copyRow({ indptr, indices, values }: RowView, row: number, at: number, known: number): number {
+    let end = at;
+    for (let p = indptr[row]; p < indptr[row + 1]; p++) {
+      const x = values === null ? 1 : values[p];
+      let same = known;
+      while (same < at && this.indices[same] !== indices[p]) same++;
+      if (same < at) {
+        this.#values[same] += x;
+        continue;
+      }
+      this.indices[end] = indices[p];
+      if (!this.#binary) this.#values[end] = x;
+      end++;
+    }
+    return end;
+  }
+
   /** Finds the distinct features: fills `touched` and `slots`. A sparse set, so nothing needs clearing between batches. */
   indexFeatures(): void {
     const { indices, slots, touched } = this;
@@ -103,21 +142,19 @@ export function epochOrder(n: number, seed: number, epoch: number, shuffle: bool
   return shuffle ? randomPermutation(randomKey(seed, Stream.shuffle, epoch), n) : null;
 }
 
-/** The most entries that any `batchSize` rows can have together: the sum over the longest rows. */
-export function maxEntries(matrices: readonly CSRMatrix[], batchSize: number): number {
+/** The most entries that any `count` rows can have together: the sum over the longest rows. */
+export function maxEntries({ rows, indptr }: CSRMatrix, count: number): number {
+  const rowsOfLength = new Map<number, number>();
+  for (let i = 0; i < rows; i++) {
+    const length = indptr[i + 1] - indptr[i];
+    rowsOfLength.set(length, (rowsOfLength.get(length) ?? 0) + 1);
+  }
   let total = 0;
-  for (const { rows, indptr } of matrices) {
-    const rowsOfLength = new Map<number, number>();
-    for (let i = 0; i < rows; i++) {
-      const length = indptr[i + 1] - indptr[i];
-      rowsOfLength.set(length, (rowsOfLength.get(length) ?? 0) + 1);
-    }
-    let left = batchSize;
-    for (const length of [...rowsOfLength.keys()].sort((a, b) => b - a)) {
-      const taken = Math.min(left, rowsOfLength.get(length)!);
-      total += taken * length;
-      left -= taken;
-    }
+  let left = count;
+  for (const length of [...rowsOfLength.keys()].sort((a, b) => b - a)) {
+    const taken = Math.min(left, rowsOfLength.get(length)!);
+    total += taken * length;
+    left -= taken;
   }
   return total;
 }

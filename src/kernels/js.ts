@@ -15,9 +15,9 @@ export const jsKernels: Kernels = {
   name: "js",
 
   linearForward(batch, w, out, start, end) {
-    const { indptr, indices, values } = batch;
+    const { indptr, indices, values, context } = batch;
     for (let b = start; b < end; b++) {
-      let sum = 0;
+      let sum = context === null ? 0 : context.linear.data[0];
       for (let p = indptr[b]; p < indptr[b + 1]; p++) {
         const weight = w.data[indices[p] * w.stride];
         sum = f(sum + (values === null ? weight : f(weight * values[p])));
@@ -38,12 +38,17 @@ export const jsKernels: Kernels = {
   },
 
   biInteractionForward(batch, v, sums, pooled, start, end) {
-    const { indptr, indices, values } = batch;
+    const { indptr, indices, values, context } = batch;
     const { data, stride } = v;
     for (let b = start; b < end; b++) {
       const [first, last] = [indptr[b], indptr[b + 1]];
       for (let j = 0; j < stride; j += 4) {
         let s0 = 0, s1 = 0, s2 = 0, s3 = 0, q0 = 0, q1 = 0, q2 = 0, q3 = 0;
+        if (context !== null) {
+          const [s, q] = [context.sums.data, context.squares.data];
+          s0 = s[j]; s1 = s[j + 1]; s2 = s[j + 2]; s3 = s[j + 3];
+          q0 = q[j]; q1 = q[j + 1]; q2 = q[j + 2]; q3 = q[j + 3];
+        }
         for (let p = first; p < last; p++) {
           const at = indices[p] * stride + j;
           let t0 = data[at], t1 = data[at + 1], t2 = data[at + 2], t3 = data[at + 3];

@@ -8,6 +8,15 @@
 import type { RandomKey } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 
+/** Sums over features that all rows of a batch share and that stand before their own; as the kernels would have them. */
+export interface Context {
+  /** sum of w[i] * x_i, (1, 1). */
+  readonly linear: Tensor;
+  /** sum of t = x_i * v_i and sum of t * t, (1, K). */
+  readonly sums: Tensor;
+  readonly squares: Tensor;
+}
+
 /** The rows of one mini-batch, gathered from a CSRMatrix. Arrays may be longer than what is in use. */
 export interface SparseBatch {
   /** B. */
@@ -24,6 +33,8 @@ export interface SparseBatch {
   readonly touched: Uint32Array;
   /** T. */
   readonly touchedCount: number;
+  /** Where the sums of forward passes start instead of at 0; `null`: every row is whole. */
+  readonly context: Context | null;
 }
 
 /** The tensors of one batch normalisation, each (1, K). */
@@ -61,14 +72,14 @@ export interface Update {
 export interface Kernels {
   readonly name: "js" | "wasm";
 
-  /** out[b] = sum over the row's entries, in order, of w[i] * x_i. out (B, 1), w (N, 1). Rows [start, end). */
+  /** out[b] = sum over the row's entries, in order, of w[i] * x_i, from the context's sum on. out (B, 1), w (N, 1). Rows [start, end). */
   linearForward(batch: SparseBatch, w: Tensor, out: Tensor, start: number, end: number): void;
   /** dw[slot] = sum over the entries of the feature, in batch order, of dScores[b] * x_i. dw (T, 1), dScores (B, 1). */
   linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void;
 
   /**
-   * Bi-Interaction pooling. With t = x_i * v_ij per entry, in order: sums[b, j] = sum t; squares = sum t * t;
-   * pooled[b, j] = 0.5 * (sums^2 - squares). V (N, K), sums and pooled (B, K). Rows [start, end).
+   * Bi-Interaction pooling. With t = x_i * v_ij per entry, in order: sums[b, j] = sum t; squares = sum t * t, both from the
+   * context's sums on; pooled[b, j] = 0.5 * (sums^2 - squares). V (N, K), sums and pooled (B, K). Rows [start, end).
    */
   biInteractionForward(batch: SparseBatch, v: Tensor, sums: Tensor, pooled: Tensor, start: number, end: number): void;
   /**

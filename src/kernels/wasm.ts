@@ -81,14 +81,19 @@ function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
     name: "wasm",
 
     linearForward(batch, w, out, start, end) {
-      wasm.linearForward(batch.indptr.byteOffset, batch.indices.byteOffset, valuesOf(batch), address(w), address(out), start, end);
+      const { indptr, indices, context } = batch;
+      wasm.linearForward(indptr.byteOffset, indices.byteOffset, valuesOf(batch), context ? address(context.linear) : 0, address(w), address(out), start, end);
     },
     linearBackward(batch, dScores, dw) {
       wasm.linearBackward(batch.indptr.byteOffset, batch.slots.byteOffset, valuesOf(batch), address(dScores), address(dw), batch.rows, batch.touchedCount);
     },
     biInteractionForward(batch, v, sums, pooled, start, end) {
-      const { indptr, indices } = batch;
-      wasm.biInteractionForward(indptr.byteOffset, indices.byteOffset, valuesOf(batch), address(v), address(sums), address(pooled), bytesOf(v), start, end);
+      const { indptr, indices, context } = batch;
+      const [contextSums, contextSquares] = context ? [address(context.sums), address(context.squares)] : [0, 0];
+      wasm.biInteractionForward(
+        indptr.byteOffset, indices.byteOffset, valuesOf(batch), contextSums, contextSquares,
+        address(v), address(sums), address(pooled), bytesOf(v), start, end,
+      );
     },
     biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
       const { indptr, indices, slots, rows, touchedCount } = batch;

@@ -3,39 +3,65 @@
 import { wrongValue } from "../core/errors.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
+import { GroupPairs } from "../data/group-pairs.ts";
+import { numbered, readIds } from "../data/ids.ts";
 import { checkInput, countRows, learnEncoder, needsEncoder, readInput, readLabels, readWeights, takeRows, type Input, type Reader } from "../data/input.ts";
+import { PickedRows } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
-import type { ValidationPlan } from "./fit.ts";
-import type { FitSettings } from "./fit-options.ts";
-import { chooseMetrics } from "./metrics.ts";
-import { matricesOf, type TrainingData } from "./trainer.ts";
+import { readEvents, type EventExamples } from "./events.ts";
+import { partsOf, type TrainingData } from "./trainer.ts";
 
-/** Examples as users pass them, with labels already mapped to targets. */
-export type Examples =
-  | { readonly kind: "pointwise"; readonly x: Input; readonly targets: Float32Array; readonly weights: Float32Array | null }
-  | { readonly kind: "pairwise"; readonly positives: Input; readonly negatives: Input };
+/** Rows with labels already mapped to targets. A pairwise loss draws pairs within the groups. */
+export interface LabelledExamples {
+  readonly kind: "labelled";
+  readonly x: Input;
+  readonly targets: Float32Array;
+  readonly weights: Float32Array | null;
+  /** Group number of each row, from 0 in the order of appearance. */
+  readonly groups: Uint32Array | null;
+}
+
+/** Row i of `positives` should score above row i of `negatives`. */
+export interface PairedExamples {
+  readonly kind: "pairs";
+  readonly positives: Input;
+  readonly negatives: Input;
+}
+
+/** Examples as users pass them, checked. */
+export type Examples = LabelledExamples | PairedExamples | EventExamples;
+
+/** What decides which pairs and negatives are drawn. */
+export interface Drawing {
+  readonly loss: Loss;
+  readonly seed: number;
+  /** Most pairs per better row and epoch. */
+  readonly pairsPerRow: number;
+}
 
 /** Checks labelled rows. `place` is what errors start with, such as "fit: ". */
-export function labelledExamples(place: string, loss: Loss, x: unknown, y: unknown, sampleWeight?: unknown): Examples {
+export function labelledExamples(place: string, loss: Loss, x: unknown, y: unknown, sampleWeight?: unknown, groups?: unknown): LabelledExamples {
   const input = snapshot(checkInput(x, `${place}x`));
   const rows = countRows(input);
   const targets = readTargets(`${place}y`, loss, y, rows);
-  return { kind: "pointwise", x: input, targets, weights: sampleWeight === undefined ? null : readWeights(sampleWeight, rows, `${place}sampleWeight`) };
+  if (loss.kind === "pairwise" && sampleWeight !== undefined) throw new TypeError(`${place}sampleWeight weighs rows, and the ${loss.name} loss compares pairs; leave it out`);
+  const weights = sampleWeight === undefined ? null : readWeights(sampleWeight, rows, `${place}sampleWeight`);
+  return { kind: "labelled", x: input, targets, weights, groups: groups === undefined ? null : readIds(groups, rows, `${place}groups`, "the number of rows of x") };
 }
 
 /** The rows as they are now: `fit` gives way to the event loop before it has read all of them. */
-function snapshot(x: Input): Input {
+export function snapshot(x: Input): Input {
   return Array.isArray(x) ? x.slice() : x;
 }
 
 /** Checks pairs of rows. */
-export function pairedExamples(place: string, positives: unknown, negatives: unknown): Examples {
+export function pairedExamples(place: string, positives: unknown, negatives: unknown): PairedExamples {
   const pairs = {
     positives: snapshot(checkInput(positives, `${place}positives`)), negatives: snapshot(checkInput(negatives, `${place}negatives`)),
   };
   const [count, other] = [countRows(pairs.positives), countRows(pairs.negatives)];
   if (other !== count) throw wrongValue(`${place}negatives`, `as many rows as positives (${count})`, other);
-  return { kind: "pairwise", ...pairs };
+  return { kind: "pairs", ...pairs };
 }
 
 /** Checks labels and maps them as the loss wants. */
@@ -44,26 +70,42 @@ export function readTargets(place: string, loss: Loss, y: unknown, rows: number)
   return readLabels(y, rows, place, loss.target.bind(loss), loss.labels);
 }
 
-/** Number of examples: rows, or pairs. */
+/** Number of examples: rows, pairs or events. */
 export function exampleCount(examples: Examples): number {
-  return countRows(examples.kind === "pointwise" ? examples.x : examples.positives);
+  return countRows(examples.kind === "labelled" ? examples.x : examples.kind === "pairs" ? examples.positives : examples.contexts);
 }
 
-/** Holds out a random share of the examples, the same under the same seed. */
-export function splitExamples(place: string, examples: Examples, share: number, seed: number): [kept: Examples, heldOut: Examples] {
-  const count = exampleCount(examples);
+/** Holds out a random share of the examples, or of their groups, the same under the same seed. */
+export function splitExamples<E extends LabelledExamples | PairedExamples>(place: string, examples: E, share: number, seed: number): [kept: E, heldOut: E] {
+  const groups = examples.kind === "labelled" ? examples.groups : null;
+  const rows = exampleCount(examples);
+  const count = groups === null ? rows : groups.reduce((largest, group) => Math.max(largest, group), -1) + 1;
   const size = Math.max(1, Math.round(count * share));
-  if (size >= count) throw wrongValue(`${place}validation`, `a share that leaves rows to train on (of ${count})`, share);
+  if (size >= count) throw wrongValue(`${place}validation`, `a share that leaves ${groups ? "groups" : "rows"} to train on (of ${count})`, share);
   const order = randomPermutation(randomKey(seed, Stream.split), count);
-  return [takeExamples(examples, order.slice(size).sort()), takeExamples(examples, order.slice(0, size).sort())];
+  if (groups === null) return [takeExamples(examples, order.slice(size).sort()), takeExamples(examples, order.slice(0, size).sort())];
+  const isHeldOut = new Set(order.subarray(0, size));
+  const all = Uint32Array.from({ length: rows }, (_, row) => row);
+  return [takeExamples(examples, all.filter((row) => !isHeldOut.has(groups[row]))), takeExamples(examples, all.filter((row) => isHeldOut.has(groups[row])))];
 }
 
-function takeExamples(examples: Examples, rows: Uint32Array): Examples {
-  if (examples.kind === "pairwise") {
-    return { kind: "pairwise", positives: takeRows(examples.positives, rows), negatives: takeRows(examples.negatives, rows) };
-  }
+function takeExamples<E extends LabelledExamples | PairedExamples>(examples: E, rows: Uint32Array): E {
+  if (examples.kind === "pairs") return { ...examples, positives: takeRows(examples.positives, rows), negatives: takeRows(examples.negatives, rows) };
+  const { x, targets, weights, groups } = examples;
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
-  return { kind: "pointwise", x: takeRows(examples.x, rows), targets: take(examples.targets), weights: examples.weights && take(examples.weights) };
+  return { ...examples, x: takeRows(x, rows), targets: take(targets), weights: weights && take(weights), groups: groups && numbered(Array.from(rows, (row) => groups[row])) };
+}
+
+/** What an encoder learns the vocabulary from, and how errors call it. */
+function inputsOf(place: string, examples: Examples): [Input, string][] {
+  switch (examples.kind) {
+    case "labelled":
+      return [[examples.x, `${place}x`]];
+    case "pairs":
+      return [[examples.positives, `${place}positives`], [examples.negatives, `${place}negatives`]];
+    case "events":
+      return [[examples.contexts, `${place}contexts`], [examples.items.input, examples.items.place]];
+  }
 }
 
 /**
@@ -74,10 +116,8 @@ export function* makeReader(
   place: string, examples: Examples, given: FeatureEncoder | null, numFeatures: number | null,
 ): Generator<void, Reader> {
   if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
-  const parts: [Input, string][] = examples.kind === "pointwise"
-    ? [[examples.x, `${place}x`]]
-    : [[examples.positives, `${place}positives`], [examples.negatives, `${place}negatives`]];
-  if (given === null && (numFeatures !== null || !needsEncoder(parts[0][0]))) return { encoder: null, numFeatures };
+  const parts = inputsOf(place, examples);
+  if (given === null && (numFeatures !== null || !parts.some(([x]) => needsEncoder(x)))) return { encoder: null, numFeatures };
   const encoder = new FeatureEncoder(given?.options);
   yield* learnEncoder(encoder, parts);
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
@@ -86,47 +126,46 @@ export function* makeReader(
   return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
 }
 
-/** Turns examples into matrices. */
-export function* readExamples(place: string, examples: Examples, reader: Reader): Generator<void, TrainingData> {
-  if (examples.kind === "pointwise") return { ...examples, x: yield* readInput(examples.x, reader, `${place}x`) };
-  const positives = yield* readInput(examples.positives, reader, `${place}positives`);
-  const negatives = yield* readInput(examples.negatives, reader, `${place}negatives`);
-  return { kind: "pairwise", positives, negatives };
+/** Turns examples into what the trainer reads. */
+export function* readExamples(place: string, examples: Examples, reader: Reader, drawing: Drawing): Generator<void, TrainingData> {
+  if (examples.kind === "events") return yield* readEvents(place, examples, reader, drawing);
+  if (examples.kind === "pairs") {
+    const positives = yield* readInput(examples.positives, reader, `${place}positives`);
+    const negatives = yield* readInput(examples.negatives, reader, `${place}negatives`);
+    return { kind: "pairwise", positives, negatives };
+  }
+  const { targets, weights, groups } = examples;
+  const x = yield* readInput(examples.x, reader, `${place}x`);
+  if (drawing.loss.kind === "pointwise") return { kind: "pointwise", x, targets, weights };
+  const pairs = drawPairs(place, targets, groups, drawing);
+  return {
+    kind: "pairwise",
+    positives: new PickedRows(x, pairs.count, (pair) => pairs.better(pair)),
+    negatives: new PickedRows(x, pairs.count, (pair, epoch) => pairs.worse(pair, epoch)),
+    skipped: pairs.skippedGroups,
+  };
+}
+
+/** The pairs of a pairwise loss within groups, of which there must be one. */
+export function drawPairs(place: string, targets: Float32Array, groups: Uint32Array | null, { loss, pairsPerRow, seed }: Drawing): GroupPairs {
+  if (groups === null) throw new TypeError(`${place}groups is needed: the ${loss.name} loss compares rows within a group; pass groups, or use fitPairs`);
+  const pairs = new GroupPairs(targets, groups, pairsPerRow, seed);
+  if (pairs.count === 0) throw new RangeError(`${place}groups must have two rows of different labels in some group, got none in ${pairs.skippedGroups} groups`);
+  return pairs;
 }
 
 /** The number of features that training data imply. */
 export function widthOf(data: TrainingData): number {
-  return Math.max(...matricesOf(data).map((x) => x.cols));
+  return Math.max(...partsOf(data).map((x) => x.cols));
 }
 
 /** The range of the labels seen so far. */
-export function widenRange(range: readonly [number, number] | null, data: Examples | TrainingData): readonly [number, number] | null {
-  if (data.kind === "pairwise") return range;
+export function widenRange(range: readonly [number, number] | null, examples: Examples): readonly [number, number] | null {
+  if (examples.kind !== "labelled") return range;
   let [low, high] = range ?? [Infinity, -Infinity];
-  for (const target of data.targets) {
+  for (const target of examples.targets) {
     if (target < low) low = target;
     if (target > high) high = target;
   }
   return [low, high];
-}
-
-/** Checks the validation data that `fit` was given. */
-export function validationExamples(place: string, loss: Loss, validation: Exclude<FitSettings["validation"], number | undefined>): Examples {
-  const examples = "x" in validation
-    ? labelledExamples(`${place}validation.`, loss, validation.x, validation.y)
-    : pairedExamples(`${place}validation.`, validation.positives, validation.negatives);
-  if (exampleCount(examples) === 0) throw new RangeError(`${place}validation needs at least one row, got 0`);
-  return examples;
-}
-
-/** What to measure on these examples, which must be able to give it. `place` is what errors start with, such as "fit: ". */
-export function planMetrics(
-  place: string, examples: Examples, { metrics, monitor }: FitSettings, loss: Loss, labelRange: readonly [number, number] | null,
-): Pick<ValidationPlan, "metrics" | "monitor"> {
-  const count = exampleCount(examples);
-  const targets = examples.kind === "pointwise" ? examples.targets : new Float32Array(2 * count).fill(1, 0, count);
-  const measured = chooseMetrics(metrics, { targets, loss, labelRange }, place);
-  const watched = monitor ?? metrics?.[0] ?? "loss";
-  if (watched === "loss" || measured.includes(watched)) return { metrics: measured, monitor: watched };
-  return { metrics: [...measured, ...chooseMetrics([watched], { targets, loss, labelRange }, place)], monitor: watched };
 }

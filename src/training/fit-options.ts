@@ -1,8 +1,9 @@
 // The options of `fit` and `fitPairs`, and what they default to.
 
-import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import type { Id } from "../data/ids.ts";
 import { isInput, type Input } from "../data/input.ts";
-import { METRICS, type Metric } from "./metrics.ts";
+import { checkMetric, type Metric } from "./metrics.ts";
 import type { EpochRecord } from "./progress.ts";
 
 /** After an epoch. */
@@ -23,8 +24,11 @@ export interface BatchEvent {
   readonly loss: number;
 }
 
-/** Held-out data: a share of the training rows, labelled rows, or pairs. */
-export type Validation = number | { readonly x: Input; readonly y: ArrayLike<number> } | { readonly positives: Input; readonly negatives: Input };
+/** Held-out data: a share of the training rows (of the groups, if there are any), labelled rows, or pairs. */
+export type Validation =
+  | number
+  | { readonly x: Input; readonly y: ArrayLike<number>; readonly groups?: ArrayLike<Id> | undefined }
+  | { readonly positives: Input; readonly negatives: Input };
 
 export interface FitOptions {
   /** Passes over the data, at least 1. Default: 20. */
@@ -45,6 +49,13 @@ export interface FitOptions {
   restoreBest?: boolean | undefined;
   /** Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows. */
   sampleWeight?: ArrayLike<number> | undefined;
+  /**
+   * Group of each row, such as its query, user or session; ids in any order; (rows). A pairwise loss needs them: it compares
+   * rows of different labels within a group, in pairs that are drawn anew for each epoch. Ranking metrics rank within them.
+   */
+  groups?: ArrayLike<Id> | undefined;
+  /** With a pairwise loss: most pairs per epoch in which a row is the better one, at least 1. Default: 4. */
+  pairsPerRow?: number | undefined;
   /**
    * Go on from where the model stands instead of starting afresh; epochs are counted on. The vocabulary stays as it is. A model
    * loaded from a file without the optimizer's state starts that afresh. Default: false.
@@ -69,20 +80,28 @@ export interface FitSettings extends FitOptions {
   readonly restoreBest: boolean;
   readonly resume: boolean;
   readonly progress: boolean;
+  readonly pairsPerRow: number;
 }
 
+/** The options of every way to fit. */
 const KEYS = [
-  "epochs", "batchSize", "shuffle", "validation", "metrics", "monitor", "patience", "restoreBest", "sampleWeight", "resume",
+  "epochs", "batchSize", "shuffle", "validation", "metrics", "monitor", "patience", "restoreBest", "resume",
   "onEpoch", "onBatch", "progress", "signal",
 ];
 
 /** Checks the options of `fit` or `fitPairs` (`caller`), all of them before anything is done. */
 export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
-  checkKeys(caller, options, caller === "fit" ? KEYS : KEYS.filter((key) => key !== "sampleWeight"));
+  const settings = readTrainingOptions(caller, options, caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow"] : []);
+  if (options.validation !== undefined) checkValidation(caller, options.validation);
+  return settings;
+}
+
+/** Checks the options that every way to fit has; `own` are the keys of those that only this one has. */
+export function readTrainingOptions(caller: string, options: Omit<FitOptions, "validation"> & { validation?: unknown }, own: readonly string[]): FitSettings {
+  checkKeys(caller, options, [...KEYS, ...own]);
   const { validation, metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
-  if (validation !== undefined) checkValidation(caller, validation);
   if (metrics !== undefined) checkMetricNames(caller, metrics);
-  if (monitor !== undefined) checkChoice(`${caller}: monitor`, monitor, ["loss", ...METRICS]);
+  if (monitor !== undefined) checkMetric(`${caller}: monitor`, monitor, ["loss"]);
   for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
     if (callback !== undefined && typeof callback !== "function") throw wrongType(`${caller}: ${name}`, "a function", callback);
   }
@@ -91,7 +110,7 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
     if (given !== undefined && validation === undefined) throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
   }
   return {
-    ...options,
+    ...(options as FitOptions),
     epochs: checkInteger(`${caller}: epochs`, options.epochs ?? 20, 1),
     batchSize: checkInteger(`${caller}: batchSize`, options.batchSize ?? 128, 1, 2 ** 24),
     shuffle: checkBoolean(`${caller}: shuffle`, options.shuffle ?? true),
@@ -99,13 +118,14 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
     restoreBest: checkBoolean(`${caller}: restoreBest`, restoreBest ?? true),
     resume: checkBoolean(`${caller}: resume`, options.resume ?? false),
     progress: checkBoolean(`${caller}: progress`, options.progress ?? false),
+    pairsPerRow: checkInteger(`${caller}: pairsPerRow`, options.pairsPerRow ?? 4, 1, 2 ** 16),
   };
 }
 
 /** Checks a list of metrics. */
 export function checkMetricNames(caller: string, metrics: readonly Metric[]): readonly Metric[] {
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
-  return metrics.map((metric, i) => checkChoice(`${caller}: metrics[${i}]`, metric, METRICS));
+  return metrics.map((metric, i) => checkMetric(`${caller}: metrics[${i}]`, metric));
 }
 
 function checkValidation(caller: "fit" | "fitPairs", validation: Validation): void {
@@ -115,7 +135,7 @@ function checkValidation(caller: "fit" | "fitPairs", validation: Validation): vo
     return;
   }
   const keys = caller === "fit" ? ["x", "y"] : ["positives", "negatives"];
-  checkKeys(place, validation, keys);
+  checkKeys(place, validation, caller === "fit" ? [...keys, "groups"] : keys);
   const given = validation as Record<string, unknown>;
   for (const key of keys) {
     if (key !== "y" && !isInput(given[key])) throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);

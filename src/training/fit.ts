@@ -1,15 +1,15 @@
 // The loop over epochs: batches in a fresh order, validation, early stopping, callbacks, progress - and back to the
 // last good epoch when anything goes wrong.
 
-import { Pacer, runPaced } from "../core/cooperate.ts";
-import type { CSRMatrix } from "../core/sparse.ts";
+import type { Pacer } from "../core/cooperate.ts";
 import { epochOrder } from "../data/batches.ts";
 import { Checkpoints } from "./checkpoint.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import type { EpochEvent, FitSettings } from "./fit-options.ts";
-import { measure, type Metric, type Scored } from "./metrics.ts";
+import type { Metric } from "./metrics.ts";
 import { Progress, type EpochRecord } from "./progress.ts";
 import { countExamples, weightOf, type Trainer, type TrainingData } from "./trainer.ts";
+import type { Measure } from "./validation.ts";
 
 /** The course of one `fit`. */
 export interface History {
@@ -19,13 +19,14 @@ export interface History {
   readonly bestEpoch: number | null;
   /** Why training ended: all epochs done, patience run out, or a callback returned false. */
   readonly stopped: "epochs" | "patience" | "callback";
+  /** What gave nothing to compare: groups without two different labels, or events that leave no negative to draw. */
+  readonly skipped: number;
 }
 
-/** Validation data with what to measure on it. */
+/** How to measure the model after every epoch, and which value decides which epoch is best. */
 export interface ValidationPlan {
-  readonly data: TrainingData;
-  readonly metrics: readonly Metric[];
   readonly monitor: Metric | "loss";
+  readonly measure: Measure;
 }
 
 const REMEDY = "a lower learningRate, smaller feature values or batchNorm usually helps. The model is as after the last good epoch";
@@ -49,7 +50,7 @@ export async function runEpochs(
       if (!trainer.network.isFinite()) {
         throw new Error(`${caller}: parameters became infinite in epoch ${epoch}; ${REMEDY}`);
       }
-      const measured = validation && (await validate(trainer, validation, pacer));
+      const measured = validation && (await validation.measure(trainer, pacer));
       const record = { epoch, loss, validation: measured, seconds: (performance.now() - start) / 1000 };
       records.push(record);
       trainer.epochs++;
@@ -67,7 +68,7 @@ export async function runEpochs(
     throw error;
   }
   checkpoints.restoreBest(trainer);
-  return { epochs: records, bestEpoch: stopping.bestEpoch, stopped };
+  return { epochs: records, bestEpoch: stopping.bestEpoch, stopped, skipped: data.skipped ?? 0 };
 }
 
 /** One pass over the data, every example once; returns the mean loss. */
@@ -96,42 +97,4 @@ async function runEpoch(
     if (pacer.due) await pacer.rest();
   }
   return totalWeight === 0 ? 0 : total / totalWeight;
-}
-
-async function validate(trainer: Trainer, { data, metrics }: ValidationPlan, pacer: Pacer): Promise<Record<string, number>> {
-  const scoreAll = (x: CSRMatrix) => runPaced(trainer.score(x, new Float32Array(x.rows)), pacer);
-  const { loss } = trainer;
-  if (data.kind === "pairwise") {
-    const [positives, negatives] = [await scoreAll(data.positives), await scoreAll(data.negatives)];
-    return { loss: meanPairLoss(trainer, positives, negatives), ...measureAll(metrics, pairsAsScored(trainer, positives, negatives)) };
-  }
-  const scores = await scoreAll(data.x);
-  const scored = { scores, targets: data.targets, loss, labelRange: trainer.labelRange };
-  return { loss: meanLoss(trainer, scored), ...measureAll(metrics, scored) };
-}
-
-/** The metrics by name. */
-export function measureAll(metrics: readonly Metric[], scored: Scored): Record<string, number> {
-  return Object.fromEntries(metrics.map((metric) => [metric, measure(metric, scored)]));
-}
-
-function meanLoss({ loss }: Trainer, { scores, targets }: Scored): number {
-  if (loss.kind !== "pointwise") return NaN;
-  let sum = 0;
-  for (let i = 0; i < scores.length; i++) sum += loss.value(scores[i], targets[i]);
-  return sum / scores.length;
-}
-
-function meanPairLoss({ loss }: Trainer, positives: Float32Array, negatives: Float32Array): number {
-  if (loss.kind !== "pairwise") return NaN;
-  let sum = 0;
-  for (let i = 0; i < positives.length; i++) sum += loss.value(positives[i] - negatives[i]);
-  return sum / positives.length;
-}
-
-function pairsAsScored({ loss, labelRange }: Trainer, positives: Float32Array, negatives: Float32Array): Scored {
-  const scores = new Float32Array(positives.length + negatives.length);
-  scores.set(positives);
-  scores.set(negatives, positives.length);
-  return { scores, targets: new Float32Array(scores.length).fill(1, 0, positives.length), loss, labelRange };
 }

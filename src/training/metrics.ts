@@ -1,33 +1,49 @@
 // What a model's scores are worth on labelled rows. Sums are float64. Predictions are scores after the loss's link
 // (probabilities for the log loss), targets are labels as the loss maps them.
 
-import { wrongValue } from "../core/errors.ts";
+import { wrongType, wrongValue } from "../core/errors.ts";
 import { log as ln, softplus } from "../core/math.ts";
 import { hinge, log, type Loss } from "../losses.ts";
+import { isRankingMetric, measureRanking, RANKING_FORMS, rankingObstacle, type RankingMetric } from "./ranking-metrics.ts";
 
 /**
  * "rmse", "mae": of predictions. "rmse-clamped": rmse with predictions clamped to the range of the training labels, as in
  * the paper. "logloss": mean negative log likelihood. "auc": probability that a positive scores above a negative, ties
  * counting half. "accuracy": share of labels on the right side of the decision boundary.
  */
-export type Metric = "rmse" | "rmse-clamped" | "mae" | "logloss" | "auc" | "accuracy";
+export type RowMetric = "rmse" | "rmse-clamped" | "mae" | "logloss" | "auc" | "accuracy";
 
-export const METRICS: readonly Metric[] = ["rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy"];
+/** What can be measured: of the rows one by one, or, where they come in groups, of how each group is ranked. */
+export type Metric = RowMetric | RankingMetric;
+
+/** The metrics that need no groups. */
+export const METRICS: readonly RowMetric[] = ["rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy"];
+
+/** Returns `value` if it names a metric, or is one of `others`; throws otherwise. */
+export function checkMetric<T extends string = never>(place: string, value: unknown, others: readonly T[] = []): Metric | T {
+  const names: readonly (RowMetric | T)[] = [...others, ...METRICS];
+  const found = names.find((name) => name === value);
+  if (found !== undefined) return found;
+  if (typeof value === "string" && isRankingMetric(value)) return value;
+  const expected = `one of ${names.map((name) => `"${name}"`).join(", ")}, ${RANKING_FORMS}`;
+  throw typeof value === "string" ? wrongValue(place, expected, value) : wrongType(place, expected, value);
+}
 
 /** Whether a larger value is better. */
 export function isHigherBetter(metric: Metric | "loss"): boolean {
-  return metric === "auc" || metric === "accuracy";
+  return metric === "auc" || metric === "accuracy" || isRankingMetric(metric);
 }
 
 /** What is measured when nobody says. */
-export function defaultMetrics(loss: Loss): readonly Metric[] {
-  if (loss.kind === "pairwise") return ["auc"];
-  if (loss === log) return ["logloss", "auc", "accuracy"];
-  if (loss === hinge) return ["auc", "accuracy"];
-  return ["rmse", "mae"];
+export function defaultMetrics(loss: Loss, hasGroups: boolean): readonly Metric[] {
+  const ranking: readonly Metric[] = hasGroups ? ["ndcg@10", "group-auc"] : [];
+  if (loss.kind === "pairwise") return hasGroups ? ranking : ["auc"];
+  if (loss === log) return ["logloss", "auc", "accuracy", ...ranking];
+  if (loss === hinge) return ["auc", "accuracy", ...ranking];
+  return ["rmse", "mae", ...ranking];
 }
 
-/** Scored rows with their targets. */
+/** Scored rows with their targets, which do not change once they are measured. */
 export interface Scored {
   /** Raw scores, one per row. */
   readonly scores: Float32Array;
@@ -36,13 +52,17 @@ export interface Scored {
   readonly loss: Loss;
   /** Smallest and largest training target. */
   readonly labelRange: readonly [number, number] | null;
+  /** Number of each row's group, 0 to G - 1, (rows); the rows of a group may stand anywhere. Without: no ranking metrics. */
+  readonly groups?: Uint32Array | null;
 }
 
 /**
  * Why these targets or this loss cannot give a metric; null if they can. `place` is what errors start with, such as
  * "fit: " or "fit: validation.".
  */
-function obstacle(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "scores">, place: string): Error | null {
+function obstacle(metric: Metric, scored: Omit<Scored, "scores">, place: string): Error | null {
+  if (isRankingMetric(metric)) return rankingObstacle(metric, scored, place);
+  const { targets, loss, labelRange } = scored;
   const [caller, prefix] = place.split(": ");
   if (metric === "rmse-clamped" && labelRange === null) {
     return new Error(`${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
@@ -70,7 +90,9 @@ function obstacle(metric: Metric, { targets, loss, labelRange }: Omit<Scored, "s
  * @throws Error or RangeError that says what a metric that was asked for needs.
  */
 export function chooseMetrics(asked: readonly Metric[] | undefined, scored: Omit<Scored, "scores">, place: string): readonly Metric[] {
-  if (asked === undefined) return defaultMetrics(scored.loss).filter((metric) => obstacle(metric, scored, place) === null);
+  if (asked === undefined) {
+    return defaultMetrics(scored.loss, !!scored.groups).filter((metric) => obstacle(metric, scored, place) === null);
+  }
   for (const metric of asked) {
     const error = obstacle(metric, scored, place);
     if (error) throw error;
@@ -82,6 +104,7 @@ export function chooseMetrics(asked: readonly Metric[] | undefined, scored: Omit
 export function measure(metric: Metric, scored: Scored): number {
   const { scores, targets, loss, labelRange } = scored;
   if (scores.some(Number.isNaN)) return NaN;
+  if (isRankingMetric(metric)) return measureRanking(metric, scored);
   const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
   switch (metric) {
     case "rmse":
@@ -105,6 +128,11 @@ export function measure(metric: Metric, scored: Scored): number {
       return mean(scored, (score, target) => (score > boundary === target > 0 ? 1 : 0));
     }
   }
+}
+
+/** The metrics by name. */
+export function measureAll(metrics: readonly Metric[], scored: Scored): Record<string, number> {
+  return Object.fromEntries(metrics.map((metric) => [metric, measure(metric, scored)]));
 }
 
 function mean({ scores, targets }: Scored, term: (score: number, target: number) => number): number {

@@ -2,6 +2,8 @@
 // back through the network, and move every parameter once.
 
 import type { CSRMatrix } from "../core/sparse.ts";
+import type { RowView } from "../data/batches.ts";
+import { appendRows, type Rows } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import type { Capacity, Network } from "../network.ts";
 import type { Optimizer } from "../optimizers.ts";
@@ -9,7 +11,7 @@ import type { Optimizer } from "../optimizers.ts";
 /** Rows with targets, as a pointwise loss reads them. */
 export interface PointwiseData {
   readonly kind: "pointwise";
-  readonly x: CSRMatrix;
+  readonly x: Rows;
   /** One per row, already mapped by the loss. */
   readonly targets: Float32Array;
   /** One per row, at least 0; null: all ones. */
@@ -19,11 +21,15 @@ export interface PointwiseData {
 /** Row i of `positives` should score above row i of `negatives`. */
 export interface PairwiseData {
   readonly kind: "pairwise";
-  readonly positives: CSRMatrix;
-  readonly negatives: CSRMatrix;
+  readonly positives: Rows;
+  readonly negatives: Rows;
 }
 
-export type TrainingData = PointwiseData | PairwiseData;
+/** Rows or pairs to train on. `skipped`: what gave none of them, see `History`. */
+export type TrainingData = (PointwiseData | PairwiseData) & { readonly skipped?: number };
+
+/** Most rows to score at a time: what a layer writes is still in the cache when the next one reads it. */
+const BATCH_ROWS = 256;
 
 /** Coefficients of L2 regularisation, each at least 0. */
 export interface L2 {
@@ -37,8 +43,8 @@ export function countExamples(data: TrainingData): number {
   return data.kind === "pointwise" ? data.x.rows : data.positives.rows;
 }
 
-/** The matrices of a data set. */
-export function matricesOf(data: TrainingData): CSRMatrix[] {
+/** What the rows of a batch come from, one part behind the other. */
+export function partsOf(data: TrainingData): Rows[] {
   return data.kind === "pointwise" ? [data.x] : [data.positives, data.negatives];
 }
 
@@ -113,7 +119,7 @@ export class Trainer {
   #gather(data: TrainingData, order: Uint32Array | null, start: number, end: number): void {
     const { batch } = this.network;
     batch.clear();
-    for (const x of matricesOf(data)) batch.append(x, order, start, end);
+    for (const x of partsOf(data)) appendRows(batch, x, this.epochs + 1, order, start, end);
     batch.indexFeatures();
   }
 
@@ -173,22 +179,47 @@ export class Trainer {
     }
   }
 
-  /** Raw scores of rows `0 .. x.rows - 1` into `scores`, in batches; yields after each batch. */
-  *score(x: CSRMatrix, scores: Float32Array): Generator<void, Float32Array> {
+  /**
+   * Raw scores of rows `0 .. x.rows - 1` into `scores`, in batches; yields after each batch. With a `context` every row is
+   * that of `context` (its row 0) and its own behind it, bit for bit; the two must not share a feature.
+   */
+  *score(x: CSRMatrix, scores: Float32Array, context: RowView | null = null): Generator<void, Float32Array> {
     for (let start = 0; start < x.rows; ) {
-      const { rows, entries } = this.network.capacity;
-      let end = start + 1;
-      while (end < x.rows && end - start < rows && x.indptr[end + 1] - x.indptr[start] <= entries) end++;
       this.reserve(1, x.indptr[start + 1] - x.indptr[start], false);
-      const { batch } = this.network;
-      batch.clear();
-      batch.append(x, null, start, end);
-      this.network.forward(false);
-      scores.set(this.network.scores.data.subarray(0, end - start), start);
+      const { network } = this;
+      const { rows, entries } = network.capacity;
+      let end = start + 1;
+      while (end < x.rows && end - start < Math.min(rows, BATCH_ROWS) && x.indptr[end + 1] - x.indptr[start] <= entries) end++;
+      network.batch.clear(context && network.contextOf(context));
+      network.batch.append(x, null, start, end);
+      network.forward(false);
+      scores.set(network.scores.data.subarray(0, end - start), start);
       start = end;
       yield;
     }
     return scores;
+  }
+
+  /** Raw scores of the rows `which` of x, each behind row 0 of `context` (a feature in both has the sum of its values), into `scores` at their positions. */
+  scoreJoined(context: RowView, x: CSRMatrix, which: Uint32Array, scores: Float32Array): void {
+    const contextRow = new Uint32Array(BATCH_ROWS);
+    const lengthOf = (row: number): number => context.indptr[1] - context.indptr[0] + x.indptr[row + 1] - x.indptr[row];
+    for (let start = 0; start < which.length; ) {
+      this.reserve(1, lengthOf(which[start]), false);
+      const { batch, capacity } = this.network;
+      let entries = 0;
+      let end = start;
+      while (end < which.length && end - start < Math.min(capacity.rows, BATCH_ROWS)) {
+        entries += lengthOf(which[end]);
+        if (entries > capacity.entries) break;
+        end++;
+      }
+      batch.clear();
+      batch.appendJoined(context, contextRow, x, which.subarray(start, end), end - start, true);
+      this.network.forward(false);
+      for (let i = start; i < end; i++) scores[which[i]] = this.network.scores.data[i - start];
+      start = end;
+    }
   }
 }
 

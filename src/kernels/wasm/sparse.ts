@@ -1,5 +1,6 @@
 // The kernels that read the tables: linear term and Bi-Interaction, forward and backward. `values` is 0 for batches of
-// ones; each loop over entries is written twice, with and without the multiplication. Strides are in bytes.
+// ones; each loop over entries is written twice, with and without the multiplication. The addresses of a context's sums
+// are 0 without one. Strides are in bytes.
 
 import { f32, load, op, type FunctionBuilder, type ModuleBuilder, type Variable } from "./assembler.ts";
 import { add, at, columns, mul, range, splat, sub, vector } from "./vectors.ts";
@@ -21,10 +22,12 @@ function withAndWithout(f: FunctionBuilder, values: Variable, body: (hasValues: 
 
 export function emitSparse(m: ModuleBuilder): void {
   // out[b] = sum of w[i] * x_i
-  m.function("linearForward", I32(7), (f, indptr, indices, values, w, out, start, end) => {
+  m.function("linearForward", I32(8), (f, indptr, indices, values, context, w, out, start, end) => {
+    const first = f.local("f32", ZERO);
+    f.if(context, () => f.set(first, load("f32.load", context)));
     withAndWithout(f, values, (hasValues) => {
       f.for(start, end, 1, (b) => {
-        const sum = f.local("f32", ZERO);
+        const sum = f.local("f32", first);
         entries(f, indptr, b, (p) => {
           const weight = load("f32.load", at(w, load("i32.load", op("i32.add", indices, p)), 4));
           f.set(sum, op("f32.add", sum, hasValues ? op("f32.mul", weight, load("f32.load", op("i32.add", values, p))) : weight));
@@ -50,13 +53,19 @@ export function emitSparse(m: ModuleBuilder): void {
   });
 
   // sums = sum of t, squares = sum of t * t, pooled = 0.5 * (sums * sums - squares); t = x_i * v_i
-  m.function("biInteractionForward", I32(9), (f, indptr, indices, values, v, sums, pooled, rowBytes, start, end) => {
+  m.function("biInteractionForward", I32(11), (f, indptr, indices, values, contextSums, contextSquares, v, sums, pooled, rowBytes, start, end) => {
     withAndWithout(f, values, (hasValues) => {
       f.for(start, end, 1, (b) => {
         const out = f.local("i32", op("i32.mul", b, rowBytes));
         columns(f, 0, rowBytes, 4, (j, vectors) => {
           const sum = range(vectors).map(() => f.local("v128", splat(0)));
           const squares = range(vectors).map(() => f.local("v128", splat(0)));
+          f.if(contextSums, () => {
+            range(vectors).forEach((c) => {
+              f.set(sum[c], vector(op("i32.add", contextSums, j), 16 * c));
+              f.set(squares[c], vector(op("i32.add", contextSquares, j), 16 * c));
+            });
+          });
           entries(f, indptr, b, (p) => {
             const from = f.local("i32", op("i32.add", at(v, load("i32.load", op("i32.add", indices, p)), rowBytes), j));
             const x = hasValues ? f.local("v128", load("v128.load32_splat", op("i32.add", values, p))) : null;
