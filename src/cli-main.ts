@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { demo } from "./demo/demo.ts";
 import { Adagrad, NFM, parseLibSVM, readLibSVM, type EpochEvent, type Metric, type NFMOptions } from "./index.ts";
+import { checkMetric } from "./training/metrics.ts";
 
 /** A text stream to write to. */
 export interface Output extends NodeJS.EventEmitter {
@@ -34,6 +35,9 @@ interface Command {
   readonly options: NonNullable<ParseArgsConfig["options"]>;
   run(positionals: readonly string[], values: Values, streams: Streams): Promise<void>;
 }
+
+/** Losses that compare the rows of a group. */
+const PAIRWISE = ["bpr", "max-margin"] as const;
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
@@ -62,7 +66,9 @@ TRAIN is a libSVM / libFM file: lines "label index:value ...", LF or CRLF.
 
   --validation FILE     measure after every epoch and keep the best one
   --out FILE            the model file (safetensors)           model.safetensors
-  --loss NAME           squared, log or hinge                  squared
+  --loss NAME           squared, log, hinge; for lines with    squared
+                        qid:N (labels compared within a
+                        query) also bpr, max-margin
   --k N                 length of a feature's embedding        64
   --hidden N,N,...      widths of the hidden layers; none: a   64
                         factorization machine
@@ -73,7 +79,8 @@ TRAIN is a libSVM / libFM file: lines "label index:value ...", LF or CRLF.
   --dropout X[,X]       rates: pooled vector, hidden layers    0.5,0.2
   --no-batch-norm       leave out batch normalisation
   --patience N          stop after N epochs without a better one
-  --metrics NAME,...    rmse, rmse-clamped, mae, logloss, auc, accuracy; the
+  --metrics NAME,...    rmse, rmse-clamped, mae, logloss, auc, accuracy; with
+                        qid:N also ndcg@10, mrr, group-auc and the like; the
                         first decides which epoch is best      the loss decides
   --seed N              everything random follows from it      0
   --features N          number of features                     as in the files
@@ -173,12 +180,15 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
       if (given !== undefined) throw new UsageError(`--${name} needs --validation`);
     }
   }
-  for (const metric of metrics ?? []) checkName("metrics", metric, ["rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy"]);
+  for (const metric of metrics ?? []) checkMetricName(metric);
   checkWritable(out);
 
   const zeroBased = values["one-based"] !== true;
   const data = readData(path, zeroBased);
   const validation = validationPath === undefined ? undefined : readData(validationPath, zeroBased);
+  for (const [file, { groups }] of [[path, data], [validationPath, validation ?? data]] as const) {
+    if (PAIRWISE.some((name) => name === options.loss) && !groups) throw new Error(`${file}: --loss ${options.loss as string} compares the lines of a query, and there is no qid: write "label qid:N index:value ..."`);
+  }
   const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
   const model = new NFM({ ...options, numFeatures });
   const report = ({ epoch, epochs, loss, validation, seconds }: EpochEvent): void => {
@@ -188,7 +198,8 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const history = await model.fit(data.x, data.y, {
     epochs,
     batchSize,
-    ...(validation && { validation: { x: validation.x, y: validation.y } }),
+    ...(data.groups && { groups: data.groups }),
+    ...(validation && { validation }),
     ...(metrics && { metrics }),
     ...(patience !== undefined && { patience }),
     ...(stderr.isTTY ? { progress: true } : { onEpoch: report }),
@@ -203,6 +214,14 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   await write(stdout, `${summary}\nwrote ${out} (${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB)\n`);
 }
 
+function checkMetricName(name: string): void {
+  try {
+    checkMetric("--metrics", name);
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
 function readModelOptions(values: Values): NFMOptions {
   const hidden = readText(values, "hidden");
   const rates = readText(values, "dropout")?.split(",").map((part) => checkNumber("dropout", part, 0, false));
@@ -214,7 +233,7 @@ function readModelOptions(values: Values): NFMOptions {
   const learningRate = readText(values, "learning-rate");
   const widths = hidden === "none" ? [] : hidden?.split(",").map((part) => checkNumber("hidden", part, 1, true));
   return {
-    loss: checkName("loss", readText(values, "loss") ?? "squared", ["squared", "log", "hinge"]),
+    loss: checkName("loss", readText(values, "loss") ?? "squared", ["squared", "log", "hinge", ...PAIRWISE]),
     activation: checkName("activation", readText(values, "activation") ?? "relu", ["relu", "tanh", "sigmoid", "identity"]),
     ...(k !== undefined && { embeddingDim: k }),
     ...(widths && { hiddenUnits: widths }),

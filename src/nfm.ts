@@ -199,7 +199,7 @@ export class NFM {
   }
 
   /**
-   * Takes V, w and w0 of a trained factorization machine as initial values, as section 3.2 of the paper does, and its
+   * Takes V, w and w0 of a trained factorization machine as initial values, as in the experiments of the paper, and its
    * vocabulary with them. `fit` starts from them, then and whenever it starts afresh.
    *
    * @param fm A model of the same `embeddingDim`.

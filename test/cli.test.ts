@@ -41,6 +41,17 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("neural-fm train and predict", () => {
+  it("train a ranking loss on the queries of a file, and say which file has none", async () => {
+    const ranked = lines.map((line, i) => line.replace(" ", ` qid:${Math.floor(i / 10)} `));
+    writeFileSync(at("ranked.libsvm"), ranked.join("\n"));
+    const trained = await run("train", at("ranked.libsvm"), "--out", at("ranker"), "--validation", at("ranked.libsvm"), "--metrics", "ndcg@3,group-auc", ...small, "--loss", "bpr");
+    expect(trained.err).toMatch(/^epoch 1\/3: loss 0\.\d+, validation loss .*ndcg@3 .*group-auc /);
+    expect(trained.code).toBe(0);
+    const plain = await run("train", at("ranked.libsvm"), "--validation", at("train.libsvm"), ...small, "--loss", "max-margin");
+    expect(plain.err).toMatch(/^neural-fm: .*train\.libsvm: --loss max-margin compares the lines of a query, and there is no qid: .*\n$/);
+    expect(plain.code).toBe(1);
+  });
+
   it("train a model whose predictions are those of the library, and say where it went", async () => {
     const out = at("model.safetensors");
     const data = at("train.libsvm");
@@ -146,9 +157,9 @@ describe("neural-fm, when something is wrong,", () => {
     [["train", "t", "--hidden", "8,x"], '--hidden must be an integer of at least 1, got "x"'],
     [["train", "t", "--learning-rate", ""], '--learning-rate must be a number of at least 0, got ""'],
     [["train", "t", "--dropout", "0.5,1"], "--dropout must be one or two rates of at least 0 and below 1, got 0.5,1"],
-    [["train", "t", "--loss", "bpr"], '--loss must be one of squared, log, hinge, got "bpr"'],
+    [["train", "t", "--loss", "bprr"], '--loss must be one of squared, log, hinge, bpr, max-margin, got "bprr"'],
     [["train", "t", "--patience", "2"], "--patience needs --validation"],
-    [["train", "t", "--metrics", "auk", "--validation", "t"], "--metrics must be one of rmse,"],
+    [["train", "t", "--metrics", "auk", "--validation", "t"], '--metrics must be one of "rmse",'],
   ])("%j is wrong usage: code 2 and one line", async (argv, message) => {
     const { code, out, err } = await run(...argv);
     expect(err).toContain(message);
