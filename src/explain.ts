@@ -1,7 +1,7 @@
 // Explains one score as a sum of parts: a bias, a part of each feature and a part of each pair of features,
 //     score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d,    f(p) = h . layers(p),
 // G = mean of grad f along the ray from 0 to BI(Vx): integrated gradients (Sundararajan et al. 2017) on the
-// Bi-Interaction vector. In a factorization machine f is linear, G is ones, and the parts are the formula's own terms.
+// Bi-Interaction vector. In a factorization machine G is ones, and the parts are the terms of its own formula.
 
 import { sigmoid, tanh } from "./core/math.ts";
 import type { Tensor } from "./core/tensor.ts";
@@ -203,7 +203,7 @@ function stepOf({ layer, pass: { parameters } }: Stage): Step {
   if (layer instanceof Dense) return dense(parameters.weight, parameters.bias);
   if (layer instanceof BatchNorm) return norm(parameters);
   if (layer instanceof Activation) return activation(layer.activation);
-  throw new Error(`explain: layer ${JSON.stringify(layer.type)} is one of your own; only scores of Dense, BatchNorm, Activation and Dropout can be explained`);
+  throw new Error(`explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`);
 }
 
 /** y = x W + b; W (in, out). */
@@ -257,8 +257,8 @@ interface Curve {
 
 const ACTIVATIONS: Readonly<Record<ActivationName, Curve>> = {
   relu: {
-    value: (x) => (x > 0 ? x : 0),
-    secant: (xa, xb) => (xa > 0 === xb > 0 ? Number(xa > 0) : Math.max(xa, xb) / Math.abs(xa - xb)),
+    value: (x) => (x < 0 ? 0 : x), // NaN stays NaN
+    secant: (xa, xb) => (xa > 0 && xb > 0 ? 1 : xa <= 0 && xb <= 0 ? 0 : Math.max(xa, xb) / Math.abs(xa - xb)),
   },
   tanh: {
     value: tanh,
