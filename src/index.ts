@@ -3,7 +3,7 @@
 export { NFM, type Ranked } from "./nfm.ts";
 export { Recommender, type HeldOutEvents, type Recommendation, type RecommenderFitOptions, type RecommenderOptions } from "./recommender.ts";
 export type { Catalogue } from "./ranking/catalogue.ts";
-export type { Explanation, FeaturePart, PairPart } from "./explanation.ts";
+export type { Explanation, FeaturePart, PairPart } from "./explain.ts";
 export type { LoadOverrides, NFMOptions } from "./options.ts";
 export type { RowLike, SparseVector } from "./core/sparse-row.ts";
 export { CSRMatrix } from "./core/sparse.ts";

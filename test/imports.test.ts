@@ -19,7 +19,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["training/"],
   ["options.ts"],
   ["model-file.ts"],
-  ["explain.ts", "explanation.ts", "learner.ts", "ranking/"],
+  ["explain.ts", "learner.ts", "ranking/"],
   ["nfm.ts"],
   ["recommender.ts"],
   ["index.ts"],
