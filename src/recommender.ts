@@ -9,6 +9,7 @@ import type { RowView } from "./data/batches.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { checkId, numbered, readIds, type Id } from "./data/ids.ts";
 import { checkInput, countRows, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
+import type { Explanation } from "./explain.ts";
 import { readerOf, type Learner } from "./learner.ts";
 import { NFM } from "./nfm.ts";
 import { Catalogue } from "./ranking/catalogue.ts";
@@ -154,6 +155,17 @@ export class Recommender {
     return Array.from(selectTop(scores, top, excluded), (i) => ({ id: this.ids[i], score: Math.fround(link(scores[i])) }));
   }
 
+  /** The reasons for an item's score in a context: `NFM.explain` of the two together. */
+  explain<C extends object & FeatureRow<C>>(context: FeatureMap | SparseVector | C, id: Id): Explanation {
+    const item = this.#itemNumber(id, "explain: id");
+    const reader = readerOf(this.#learner.ready("explain"));
+    const rows = new CSRBuilder();
+    readRow(rows, context as FeatureMap, reader, "explain: context");
+    const [first, second] = [rows.lastRow(), runAtOnce(this.#catalogue.read(reader)).row(item)];
+    const valuesOf = ({ indices, values }: SparseVector): number[] => Array.from(values ?? new Float32Array(indices.length).fill(1));
+    return this.model.explain({ indices: [...Array.from(first.indices), ...Array.from(second.indices)], values: [...valuesOf(first), ...valuesOf(second)] });
+  }
+
   /**
    * Leave-one-out evaluation: for each held-out event the whole catalogue is ranked in its context, and what counts is the
    * place of the event's item. An item that scores the same as another counts as the lower of the two.
@@ -275,12 +287,13 @@ function readItemIds(items: Input, ids: string | ArrayLike<Id> | undefined): rea
   return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
-/** The id that each row has in a field. */
+/** The id that each row has in a field: a string, for a number would be the feature's value and no feature of its own. */
 function readField(rows: Input, field: string, place: string): Id[] {
   if (!Array.isArray(rows)) throw wrongType(place, `feature maps with a field ${describe(field)}`, rows);
   return rows.map((row: unknown, i) => {
     const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
-    return checkId(id, `${place}[${i}].${field}`);
+    if (typeof id !== "string") throw wrongType(`${place}[${i}].${field}`, "an id as a string (a number there is a value, not a feature of its own)", id);
+    return id;
   });
 }
 

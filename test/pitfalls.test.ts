@@ -148,6 +148,14 @@ describe("traps", () => {
     }
   });
 
+  it("MRR looks at the first positive alone, and ties count against us", () => {
+    const model = new NFM({ numFeatures: 4, hiddenUnits: [], initStd: 0 }); // every score is 0
+    const rows = [0, 1, 2, 3].map((i) => ({ indices: [i] }));
+    expect(model.evaluate(rows, [1, 1, 0, 0], ["mrr", "hr@2", "group-auc"], { groups: [7, 7, 7, 7] })).toEqual({ mrr: 1 / 3, "hr@2": 0, "group-auc": 0 });
+    model.partialFit([rows[0], rows[1], rows[2]], [2, 1, 0]);
+    expect(model.evaluate(rows, [1, 1, 0, 0], ["mrr", "hr@2", "group-auc"], { groups: [7, 7, 7, 7] })).toEqual({ mrr: 1, "hr@2": 1, "group-auc": 1 });
+  });
+
   it("batch norm takes a batch of one row", () => {
     const model = new NFM({ numFeatures: 10, embeddingDim: 3, hiddenUnits: [3] });
     expect(Number.isFinite(model.partialFit([rows[0]], [1]))).toBe(true);
