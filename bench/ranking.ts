@@ -1,114 +1,186 @@
 // Recommending on MovieLens 100k as implicit feedback. Usage: npm run bench -- ranking FOLDER [options]
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each user is held
-// out, and ranked among all films but those the user has in training. --tune holds out the latest but one instead, and
-// leaves the latest alone.
+// out and ranked among all films but those the user has in training, ties counting against it. Contexts are the user with
+// age, gender and occupation, and with --recent N the last N films liked before; items are films with year and genres.
+// Settings and epochs were chosen with --tune, which holds out the latest event but one and never sees the latest.
+// Prints metrics by model, seconds per epoch, and the time of a list over this catalogue and over a generated one.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Adagrad, NFM, Recommender, type FeatureMap } from "../src/index.ts";
+import { Adagrad, NFM, Recommender, type FeatureMap, type NFMOptions, type RecommenderFitOptions } from "../src/index.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seed: { type: "string", default: "1" },
-    epochs: { type: "string", default: "30" },
-    k: { type: "string", default: "64" },
-    hidden: { type: "string", default: "64" },
-    lr: { type: "string", default: "0.05" },
-    batch: { type: "string", default: "256" },
-    dropout: { type: "string", default: "0.5,0.2" },
-    "l2-embedding": { type: "string", default: "0" },
-    "l2-linear": { type: "string", default: "0" },
-    "batch-norm": { type: "boolean", default: false },
-    activation: { type: "string", default: "relu" },
-    "init-std": { type: "string", default: "0.01" },
-    acc: { type: "string", default: "1e-8" },
-    negatives: { type: "string" },
-    popularity: { type: "string", default: "0" },
-    loss: { type: "string", default: "bpr" },
     recent: { type: "string", default: "0" },
-    fm: { type: "boolean", default: false },
-    side: { type: "string", default: "all" },
+    only: { type: "string" },
+    set: { type: "string" },
     tune: { type: "boolean", default: false },
   },
 });
 const [folder] = positionals;
+if (positionals.length !== 1 || !existsSync(join(folder, "ml-100k.inter"))) {
+  console.error(`usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`);
+  console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
+  process.exit(2);
+}
 
+/** What is tried: options of the model and of its training. */
+interface Setting {
+  readonly hidden: readonly number[];
+  readonly loss: "bpr" | "max-margin" | "log";
+  readonly epochs: number;
+  readonly dropout: readonly [biInteraction: number, hidden: number];
+  readonly l2: number;
+  readonly negatives: number;
+  readonly k: number;
+  readonly lr: number;
+}
+
+const common = { k: 64, lr: 0.05, negatives: 4 } as const;
+const fm = { ...common, hidden: [], dropout: [0.3, 0], l2: 0, epochs: 50 } as const;
+const nfm = { ...common, hidden: [64], dropout: [0.3, 0.2], l2: 0.0005, epochs: 35 } as const;
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  "FM, bpr": { ...fm, loss: "bpr" },
+  "FM, max-margin": { ...fm, loss: "max-margin" },
+  "FM, log": { ...fm, loss: "log" },
+  "NFM, bpr": { ...nfm, loss: "bpr" },
+  "NFM, max-margin": { ...nfm, loss: "max-margin" },
+  "NFM, log": { ...nfm, loss: "log" },
+};
+
+/** Rows of a tab-separated file with a header "name:type ...", by column name. */
 function readTable(name: string): Record<string, string>[] {
   const [header, ...lines] = readFileSync(join(folder, name), "utf8").split(/\r?\n/).filter((line) => line !== "");
   const columns = header.split("\t").map((column) => column.split(":")[0]);
   return lines.map((line) => Object.fromEntries(line.split("\t").map((cell, i) => [columns[i], cell])));
 }
+
+/** Ages and years in classes of a few years each. */
 function band(value: string, width: number): string | null {
   return Number.isFinite(Number(value)) && value !== "" ? `${Math.floor(Number(value) / width) * width}` : null;
 }
-const side = values.side === "all";
-const people = new Map(readTable("ml-100k.user").map((row) => [row.user_id, row]));
-const films = readTable("ml-100k.item");
-const items: FeatureMap[] = films.map((film) => side ? ({
-  item: film.item_id, year: band(film.release_year, 5), genres: film.class.split(" ").filter((g) => g !== ""),
-}) : { item: film.item_id });
-const byUser = new Map<string, { item: string; time: number }[]>();
-for (const { user_id, item_id, rating, timestamp } of readTable("ml-100k.inter")) {
-  if (Number(rating) < 4) continue;
-  if (!byUser.has(user_id)) byUser.set(user_id, []);
-  byUser.get(user_id)!.push({ item: item_id, time: Number(timestamp) });
+
+interface Event {
+  readonly context: FeatureMap;
+  readonly item: string;
+  /** What the user has in training. */
+  readonly known: readonly string[];
 }
-const recent = Number(values.recent);
-interface Event { context: FeatureMap; item: string; user: string }
-const [train, held]: [Event[], Event[]] = [[], []];
-const known = new Map<string, string[]>();
-for (const [user, list] of byUser) {
-  list.sort((a, b) => a.time - b.time || Number(a.item) - Number(b.item));
-  const person = people.get(user)!;
-  const event = (t: number): Event => {
-    const last = list.slice(Math.max(0, t - recent), t).map(({ item }) => item);
-    const w = 1 / Math.sqrt(last.length || 1);
-    return {
-      user, item: list[t].item,
-      context: { user, ...(side ? { age: band(person.age, 5), gender: person.gender, occupation: person.occupation } : {}), ...(recent ? { recent: Object.fromEntries(last.map((i) => [i, w])) } : {}) },
+
+/** Events to train on and events to rank, one of each user with more than one event. */
+function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] } {
+  const recent = Number(values.recent);
+  const people = new Map(readTable("ml-100k.user").map((row) => [row.user_id, row]));
+  const films = readTable("ml-100k.item").map((film): FeatureMap => (
+    { item: film.item_id, year: band(film.release_year, 5), genres: film.class.split(" ").filter((genre) => genre !== "") }
+  ));
+  const liked = new Map<string, { item: string; time: number }[]>();
+  for (const { user_id, item_id, rating, timestamp } of readTable("ml-100k.inter")) {
+    if (Number(rating) < 4) continue;
+    liked.set(user_id, [...(liked.get(user_id) ?? []), { item: item_id, time: Number(timestamp) }]);
+  }
+  const [train, heldOut]: [Event[], Event[]] = [[], []];
+  for (const [user, events] of liked) {
+    const items = events.sort((a, b) => a.time - b.time || Number(a.item) - Number(b.item)).map(({ item }) => item);
+    const { age, gender, occupation } = people.get(user)!;
+    const end = items.length - (values.tune ? 2 : 1);
+    const known = items.slice(0, Math.max(0, end));
+    const eventAt = (t: number): Event => {
+      const last = items.slice(Math.max(0, t - recent), t);
+      const weights = Object.fromEntries(last.map((item) => [item, 1 / Math.sqrt(last.length)]));
+      return { item: items[t], known, context: { user, age: band(age, 5), gender, occupation, recent: weights } };
     };
+    if (end < 1) continue;
+    known.forEach((_, t) => train.push(eventAt(t)));
+    heldOut.push(eventAt(end));
+  }
+  return { train, heldOut, films };
+}
+
+const METRICS = ["hr@10", "ndcg@10", "mrr"] as const;
+type Measured = Readonly<Record<string, number>>;
+
+/** The same list for everybody: films by the number of their events. */
+function popularity(train: readonly Event[], heldOut: readonly Event[], films: readonly FeatureMap[]): Measured {
+  const events = new Map<string, number>();
+  for (const { item } of train) events.set(item, (events.get(item) ?? 0) + 1);
+  const ids = films.map((film) => (film as { item: string }).item);
+  const sums: Record<string, number> = { "hr@10": 0, "ndcg@10": 0, mrr: 0 };
+  for (const { item, known } of heldOut) {
+    const own = events.get(item) ?? 0;
+    const left = new Set(known);
+    const rank = 1 + ids.filter((id) => id !== item && !left.has(id) && (events.get(id) ?? 0) >= own).length;
+    sums["hr@10"] += rank <= 10 ? 1 : 0;
+    sums["ndcg@10"] += rank <= 10 ? 1 / Math.log2(rank + 1) : 0;
+    sums.mrr += 1 / rank;
+  }
+  return Object.fromEntries(METRICS.map((metric) => [metric, sums[metric] / heldOut.length]));
+}
+
+function modelOf({ hidden, loss, dropout, l2, k, lr }: Setting, seed: number): NFM {
+  const options: NFMOptions = {
+    embeddingDim: k, hiddenUnits: hidden, batchNorm: false, dropout: { biInteraction: dropout[0], hidden: dropout[1] }, loss, l2: { embedding: l2 },
+    optimizer: new Adagrad({ learningRate: lr }), seed,
   };
-  const end = list.length - (values.tune ? 2 : 1);
-  if (end < 1) continue;
-  for (let t = 0; t < end; t++) train.push(event(t));
-  held.push(event(end));
-  known.set(user, list.slice(0, end).map(({ item }) => item));
+  return new NFM(options);
 }
-const exclude = held.map(({ user }) => known.get(user)!);
-console.log(train.length, held.length);
-// popularity
-{
-  const count = new Map<string, number>();
-  for (const { item } of train) count.set(item, (count.get(item) ?? 0) + 1);
-  let [hr, ndcg, mrr] = [0, 0, 0];
-  held.forEach(({ item }, i) => {
-    const out = new Set(exclude[i]);
-    const own = count.get(item) ?? 0;
-    let rank = 1;
-    for (const f of films) if (f.item_id !== item && !out.has(f.item_id) && (count.get(f.item_id) ?? 0) >= own) rank++;
-    if (rank <= 10) { hr++; ndcg += 1 / Math.log2(rank + 1); }
-    mrr += 1 / rank;
-  });
-  console.log("popularity", (hr / held.length).toFixed(4), (ndcg / held.length).toFixed(4), (mrr / held.length).toFixed(4));
+
+const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const show = (name: string, measured: Measured, rest: string): void => {
+  console.log(`${name.padEnd(16)}${METRICS.map((metric) => measured[metric].toFixed(4).padStart(9)).join("")}  ${rest}`);
+};
+
+const { train, heldOut, films } = readEvents();
+const contextsOf = (events: readonly Event[]): FeatureMap[] => events.map(({ context }) => context);
+const itemsOf = (events: readonly Event[]): string[] => events.map(({ item }) => item);
+const exclude = heldOut.map(({ known }) => known);
+const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
+console.log(`${train.length} events to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, ${films.length} films, seed ${values.seed}\n`);
+console.log(`${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`);
+show("popularity", popularity(train, heldOut, films), "");
+let served: Recommender | null = null;
+for (const [name, defaults] of Object.entries(SETTINGS)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  const setting = { ...defaults, ...given };
+  const recommender = new Recommender(modelOf(setting, Number(values.seed)), films);
+  const options: RecommenderFitOptions = { users: "user", epochs: setting.epochs, batchSize: 256, negatives: setting.negatives };
+  const questions = { contexts: contextsOf(heldOut), items: itemsOf(heldOut), exclude };
+  const { epochs, bestEpoch } = await recommender.fit(contextsOf(train), itemsOf(train), values.tune ? { ...options, validation: questions } : options);
+  const measured = recommender.evaluate(questions.contexts, questions.items, { metrics: METRICS, exclude });
+  show(name, measured, `${String(bestEpoch ?? setting.epochs).padStart(6)}  ${median(epochs.map(({ seconds }) => seconds)).toFixed(2).padStart(17)}`);
+  if (name === "NFM, bpr") served = recommender;
 }
-const [biInteraction, hidden] = values.dropout.split(",").map(Number);
-const model = new NFM({
-  embeddingDim: Number(values.k), hiddenUnits: values.fm ? [] : values.hidden.split(",").map(Number), batchNorm: values["batch-norm"],
-  dropout: { biInteraction, hidden }, l2: { linear: Number(values["l2-linear"]), embedding: Number(values["l2-embedding"]) },
-  optimizer: new Adagrad({ learningRate: Number(values.lr), initialAccumulator: Number(values.acc) }), seed: Number(values.seed), loss: values.loss as "bpr", initStd: Number(values["init-std"]), activation: values.activation as "relu",
-});
-const recommender = new Recommender(model, items);
-const t0 = performance.now();
-await recommender.fit(train.map((e) => e.context), train.map((e) => e.item), {
-  users: "user", epochs: Number(values.epochs), batchSize: Number(values.batch), popularity: Number(values.popularity),
-  ...(values.negatives ? { negatives: Number(values.negatives) } : {}),
-  validation: { contexts: held.map((e) => e.context), items: held.map((e) => e.item), exclude },
-  onEpoch({ epoch, loss, validation, seconds, best }) {
-    if (epoch % 5 === 0 || epoch === 1) console.log(epoch, loss.toFixed(4), Object.values(validation!).map((v) => v.toFixed(4)).join(" "), seconds.toFixed(2), best ? "*" : "");
-  },
-});
-const { history } = model;
-const b = history!.epochs[history!.bestEpoch! - 1];
-console.log("BEST", JSON.stringify(values.fm ? "FM" : "NFM"), process.argv.slice(3).join(" "), b.epoch, Object.values(b.validation!).map((v) => v.toFixed(4)).join(" "), ((performance.now() - t0) / 1000).toFixed(0) + "s");
+if (values.tune || served === null) process.exit();
+
+/** Microseconds per call, the median. */
+function timeOf(calls: number, call: (i: number) => unknown): string {
+  const times: number[] = [];
+  for (let i = 0; i < calls; i++) {
+    const start = performance.now();
+    call(i);
+    times.push((performance.now() - start) * 1000);
+  }
+  return median(times).toFixed(0).padStart(8);
+}
+
+console.log("\nmicroseconds per list of 10, median               NFM      FM");
+const lists = contextsOf(heldOut);
+const served1682 = timeOf(400, (i) => served.recommend(lists[i], { exclude: exclude[i] }));
+const fm1682 = new Recommender(modelOf(SETTINGS["FM, bpr"], 1), films);
+await fm1682.fit(contextsOf(train), itemsOf(train), { epochs: 1 });
+console.log(`${films.length} films, a context of 4 fields            ${served1682}${timeOf(400, (i) => fm1682.recommend(lists[i], { exclude: exclude[i] }))}`);
+
+/** 100,000 items of one feature, and contexts of 20. */
+const many = Array.from({ length: 100_000 }, (_, i): FeatureMap => ({ item: `${i}` }));
+const contexts = Array.from({ length: 50 }, (_, c): FeatureMap => Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`field${f}`, `${(c * 7 + f) % 10}`])));
+const cells: string[] = [];
+for (const name of ["NFM, bpr", "FM, bpr"]) {
+  const recommender = new Recommender(modelOf(SETTINGS[name], 1), many);
+  await recommender.fit(contexts, contexts.map((_, i) => `${i * 1999}`), { epochs: 1 });
+  for (let i = 0; i < 5; i++) recommender.recommend(contexts[i]);
+  cells.push(timeOf(30, (i) => recommender.recommend(contexts[i])));
+}
+console.log(`100,000 items of one feature, a context of 20 ${cells.join("")}`);
