@@ -1,6 +1,7 @@
 // Neural Factorization Machine (He & Chua, SIGIR 2017): score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx)).
 // The class tells the whole story and leaves every detail to others: options.ts reads the options, data/ turns what
-// users pass into sparse rows, network.ts computes scores and gradients, training/ moves the parameters.
+// users pass into sparse rows, network.ts computes scores and gradients, learner.ts and training/ move the parameters,
+// ranking/ scores many candidates in one context, explain.ts takes a score apart.
 
 import { runAtOnce } from "./core/cooperate.ts";
 import { checkBoolean, checkInteger, checkKeys, wrongType, wrongValue } from "./core/errors.ts";

@@ -6,7 +6,7 @@ import { checkInteger, checkKeys, checkNumber, describe, isArrayLike, wrongType,
 import type { SparseVector } from "./core/sparse-row.ts";
 import { CSRBuilder, type CSRMatrix } from "./core/sparse.ts";
 import type { RowView } from "./data/batches.ts";
-import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
+import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 import { checkId, numbered, readIds, type Id } from "./data/ids.ts";
 import { checkInput, countRows, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import type { Explanation } from "./explain.ts";
@@ -71,7 +71,7 @@ const METRICS: readonly RankingMetric[] = ["hr@10", "ndcg@10", "mrr"];
  * await recommender.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"], { users: "user" });
  * recommender.recommend({ user: "ana" }, { top: 2, exclude: ["tea"] }); // [{ id, score }, { id, score }]
  */
-export class Recommender {
+export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>> {
   /** The model, for `save`, `explain` and everything else. */
   readonly model: NFM;
   /** The items' ids, in the order of the catalogue. */
@@ -86,7 +86,7 @@ export class Recommender {
    * @param items Features of each item, its id among them: feature maps or sparse rows; at least one.
    * @throws TypeError or RangeError that names the item: ids must be there, and differ.
    */
-  constructor(model: NFM, items: Input, options: RecommenderOptions = {}) {
+  constructor(model: NFM, items: Input | readonly Item[], options: RecommenderOptions = {}) {
     if (!(model instanceof NFM)) throw wrongType("Recommender: model", "an NFM", model);
     checkKeys("Recommender", options, ["ids"]);
     const input = snapshot(checkInput(items, "Recommender: items"));

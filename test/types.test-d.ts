@@ -1,7 +1,7 @@
 // What the public types promise, checked by the compiler.
 
 import { describe, expectTypeOf, it } from "vitest";
-import { Adagrad, CSRMatrix, Dense, FeatureEncoder, NFM, parseLibSVM, SGD, type FeatureMap, type History, type Layer, type PointwiseLoss, type SparseVector } from "../src/index.ts";
+import { Adagrad, CSRMatrix, Dense, FeatureEncoder, NFM, parseLibSVM, Recommender, SGD, type Explanation, type FeatureMap, type History, type Layer, type PointwiseLoss, type Ranked, type Recommendation, type SparseVector } from "../src/index.ts";
 
 const model = new NFM();
 declare const maps: readonly FeatureMap[];
@@ -50,6 +50,39 @@ describe("predict", () => {
     model.predict({ when: new Date() });
     // @ts-expect-error an unknown option
     model.predict(matrix, { probability: true });
+  });
+});
+
+describe("ranking and recommending", () => {
+  interface Film { item: string; genres: readonly string[]; year?: number }
+  interface Visit { user: string; hour: number }
+  const films: Film[] = [{ item: "a", genres: [] }];
+  const visit = { user: "ana", hour: 7 } as Visit;
+
+  it("takes rows of every kind, those declared as an interface too", () => {
+    expectTypeOf(model.rank(visit, films, { top: 3 })).toEqualTypeOf<Ranked[]>();
+    expectTypeOf(model.rank({ 3: 1 }, matrix)).toEqualTypeOf<Ranked[]>();
+    expectTypeOf(model.rank({ indices: [1] }, model.prepare(films))).toEqualTypeOf<Ranked[]>();
+    expectTypeOf(model.explain(visit)).toEqualTypeOf<Explanation>();
+    expectTypeOf(model.initFrom(new NFM())).toEqualTypeOf<NFM>();
+    const recommender = new Recommender(model, films, { ids: "item" });
+    expectTypeOf(recommender.fit([visit], ["a"], { users: "user", negatives: 2, metrics: ["hr@5"], validation: { contexts: maps, items: ["a"], exclude: [new Set(["b"])] } })).toEqualTypeOf<Promise<History>>();
+    expectTypeOf(recommender.recommend(visit, { exclude: new Set(["a"]) })).toEqualTypeOf<Recommendation[]>();
+    expectTypeOf(recommender.evaluate([visit], ["a"], { metrics: ["ndcg@10", "mrr"] })).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(new Recommender(model, matrix, { ids: [1, 2] }).recommend({ indices: [1] })).toEqualTypeOf<Recommendation[]>();
+    expectTypeOf(new Recommender(model, maps).recommend({ user: "ana" })).toEqualTypeOf<Recommendation[]>();
+  });
+
+  it("refuses what it cannot use", () => {
+    interface Dated { item: string; when: Date }
+    // @ts-expect-error a date is no feature value
+    new Recommender(model, [] as Dated[]);
+    // @ts-expect-error no ranking metric
+    void new Recommender(model, films).fit([visit], ["a"], { metrics: ["auc"] });
+    // @ts-expect-error no such metric
+    model.evaluate(matrix, [1], ["ndcg@ten"], { groups: ["a"] });
+    // @ts-expect-error an unknown option
+    model.rank(visit, films, { k: 3 });
   });
 });
 
