@@ -36,14 +36,19 @@ const program = `
 const model = new NFM({ embeddingDim: 4, hiddenUnits: [4], loss: "log", seed: 1 });
 await model.fit([{ user: "ana" }, { user: "bo" }], [1, 0], { epochs: 3 });
 const loaded = NFM.load(model.save());
-console.log(model.predict({ user: "ana" }) === loaded.predict({ user: "ana" }), CSRMatrix.fromRows([{ indices: [3] }]).cols, model.predict({ user: "ana" }));`;
-writeFileSync(join(folder, "esm.mjs"), `import { CSRMatrix, NFM } from "neural-fm";${program}`);
-writeFileSync(join(folder, "cjs.cjs"), `const { CSRMatrix, NFM } = require("neural-fm");\n(async () => {${program}\n})();`);
+const shop = new Recommender(new NFM({ loss: "bpr", embeddingDim: 4, hiddenUnits: [4] }), [{ item: "tea" }, { item: "milk" }, { item: "juice" }]);
+await shop.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"], { users: "user", epochs: 3 });
+const list = shop.recommend({ user: "ana" }, { exclude: ["tea"] });
+console.log(model.predict({ user: "ana" }) === loaded.predict({ user: "ana" }), CSRMatrix.fromRows([{ indices: [3] }]).cols, list.length, model.predict({ user: "ana" }), list);`;
+writeFileSync(join(folder, "esm.mjs"), `import { CSRMatrix, NFM, Recommender } from "neural-fm";${program}`);
+writeFileSync(join(folder, "cjs.cjs"), `const { CSRMatrix, NFM, Recommender } = require("neural-fm");\n(async () => {${program}\n})();`);
 const [fromESM, fromCJS] = [run("node", ["esm.mjs"]), run("node", ["cjs.cjs"])];
-check("works from an ES module", fromESM.startsWith("true 4 0."), fromESM.trim());
+check("works from an ES module", fromESM.startsWith("true 4 2 0."), fromESM.trim());
 check("works from CommonJS, with the same result", fromCJS === fromESM, fromCJS.trim());
 
-const typed = `import { NFM, type History, type Layer } from "neural-fm";
+const typed = `import { NFM, Recommender, type History, type Layer } from "neural-fm";
+interface Film { item: string }
+export const id: string | number = new Recommender(new NFM(), [] as Film[]).recommend({ user: "ana" })[0].id;
 const model: NFM = new NFM({ hiddenUnits: [8] });
 export const one: number = model.predict({ user: "ana" });
 export const many: Float32Array = model.predict([{ user: "ana" }]);

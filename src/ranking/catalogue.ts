@@ -13,7 +13,6 @@ import { affineOf, type Affine } from "../inference.ts";
 import { chooseBackend } from "../kernels/backend.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import type { Network } from "../network.ts";
-import type { ItemRows } from "../training/events.ts";
 import type { Trainer } from "../training/trainer.ts";
 
 /** Above this many bytes of sums, a factorization machine ranks like any other model. */
@@ -23,7 +22,7 @@ const MAX_SUMS = 2 ** 30;
  * Candidates that have been encoded for `NFM.rank`, made by `NFM.prepare`. It follows the model: after more training, or
  * a fresh fit, what it holds is brought up to date on the next use.
  */
-export class Catalogue implements ItemRows {
+export class Catalogue {
   /** @internal */
   readonly input: Input;
   /** @internal */
