@@ -28,6 +28,8 @@ const PRETRAINED = ["bias", "linear.weight", "embedding.weight"];
 /** A model with everything that trains it. */
 export class Learner {
   settings: Settings;
+  /** The settings before `initFrom`. */
+  readonly #given: Settings;
   model: Model | null;
   /** The course of the last fit that ended well. */
   history: History | null = null;
@@ -40,6 +42,7 @@ export class Learner {
   /** @param model One that has been loaded; null: a fresh start. */
   constructor(settings: Settings, model: Model | null = null) {
     this.settings = settings;
+    this.#given = settings;
     this.model = model;
     this.#trained = model !== null;
   }
@@ -133,7 +136,7 @@ export class Learner {
   initFrom(source: Learner): void {
     const { trainer, encoder } = source.ready("initFrom: fm");
     const { spec, parameters } = trainer.network;
-    const { embeddingDim, encoder: ownEncoder, numFeatures } = this.settings;
+    const { embeddingDim, encoder: ownEncoder, numFeatures } = this.#given;
     if (this.#fitting) throw new Error("initFrom: this model is being fitted; await that first");
     if (this.#trained) throw new Error("initFrom: this model has been trained already, and that would be lost; make a new one");
     if (spec.embeddingDim !== embeddingDim) throw new RangeError(`initFrom: fm must have this model's embeddingDim (${embeddingDim}), got ${spec.embeddingDim}`);
@@ -141,7 +144,7 @@ export class Learner {
     if (ownEncoder !== null && JSON.stringify(ownEncoder) !== JSON.stringify(encoder)) throw new Error("initFrom: this model has an encoder of its own, which differs from that of fm; leave it out, and fm's is taken");
     const tensors = parameters.filter(({ name }) => PRETRAINED.includes(name));
     this.#pretrained = new Map(tensors.map(({ name, value }) => [name, toPacked(value)]));
-    this.settings = { ...this.settings, encoder, numFeatures: spec.numFeatures };
+    this.settings = { ...this.#given, encoder, numFeatures: spec.numFeatures };
     this.model = null;
   }
 

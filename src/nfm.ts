@@ -118,7 +118,7 @@ export class NFM {
       return link ? Math.fround(link(score)) : score;
     }
     const scores = this.#scoreAll(model, checkInput(x, "predict: x"), "predict: x");
-    return link ? scores.map(link) : scores;
+    return link ? scores.map((score) => link(score)) : scores;
   }
 
   /**
@@ -146,12 +146,13 @@ export class NFM {
   /**
    * Ranks candidates in a context, whose features they share: the context's sums are computed once, so its size costs nothing
    * per candidate. Scores are those of `predict` for rows that hold the context's features and behind them the candidate's,
-   * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the magnitude of their terms.
+   * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the terms that pooling adds and
+   * subtracts, (sum_i x_i v_i)^2 and sum_i (x_i v_i)^2.
    *
    * @param context What all candidates share: a feature map or sparse vector.
    * @param candidates Rows, or what `prepare` made of them.
    * @param options.top How many to return, at least 1. Default: all.
-   * @returns The best, best first; of equal scores the earlier candidate first.
+   * @returns The best by raw score, best first; of equal ones the earlier candidate first.
    */
   rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
     context: FeatureMap | SparseVector | C, candidates: Input | readonly T[] | Catalogue, options: { top?: number | undefined } = {},
@@ -200,7 +201,7 @@ export class NFM {
 
   /**
    * Takes V, w and w0 of a trained factorization machine as initial values, as in the experiments of the paper, and its
-   * vocabulary with them. `fit` starts from them, then and whenever it starts afresh.
+   * vocabulary with them. `fit` starts from them whenever it starts afresh; a model loaded from a file does not.
    *
    * @param fm A model of the same `embeddingDim`.
    * @returns This model.

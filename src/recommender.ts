@@ -115,12 +115,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   async fit<T extends FeatureRow<T>>(contexts: Input | readonly T[], items: ArrayLike<Id>, options: RecommenderFitOptions = {}): Promise<History> {
     const caller = "Recommender.fit";
     const { loss } = this.#learner.settings;
-    const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
     const { validation, metrics, monitor, users } = options;
-    const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? (loss.kind === "pairwise" ? 1 : 4), 1, 2 ** 16);
-    const popularity = checkNumber(`${caller}: popularity`, options.popularity ?? 0, "a number of at least 0", (alpha) => alpha >= 0);
     const measured = checkRankingMetrics(caller, metrics);
     if (monitor !== undefined) checkRankingMetrics(caller, [monitor], "monitor");
+    const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
+    const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? (loss.kind === "pairwise" ? 1 : 4), 1, 2 ** 16);
+    const popularity = checkNumber(`${caller}: popularity`, options.popularity ?? 0, "a number of at least 0", (alpha) => alpha >= 0);
     const input = snapshot(checkInput(contexts, `${caller}: contexts`));
     const itemOf = this.#readItems(items, countRows(input), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
@@ -292,8 +292,8 @@ function readField(rows: Input, field: string, place: string): Id[] {
   if (!Array.isArray(rows)) throw wrongType(place, `feature maps with a field ${describe(field)}`, rows);
   return rows.map((row: unknown, i) => {
     const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
-    if (typeof id !== "string") throw wrongType(`${place}[${i}].${field}`, "an id as a string (a number there is a value, not a feature of its own)", id);
-    return id;
+    if (typeof id === "string") return id;
+    throw wrongType(`${place}[${i}].${field}`, typeof id === "number" ? "a string (a number is the value of a feature, not one of its own)" : "an id (a string)", id);
   });
 }
 

@@ -99,6 +99,30 @@ describe.each(SIZES)("with %i columns", (k) => {
     }
   });
 
+  it("linear term and Bi-Interaction in a context", () => {
+    for (const binary of [true, false]) {
+      for (const wild of [true, false]) {
+        compare(
+          (allocate) => ({
+            v: allocate(40, k), w: allocate(40, 1, 1), contextLinear: allocate(1, 1), contextSums: allocate(1, k), contextSquares: allocate(1, k),
+            linear: allocate(13, 1, 1), sums: allocate(13, k), pooled: allocate(13, k), linear2: allocate(13, 1, 1), sums2: allocate(13, k), pooled2: allocate(13, k),
+          }),
+          (kernels, t, batch) => {
+            batch.context = { linear: t.contextLinear, sums: t.contextSums, squares: t.contextSquares };
+            kernels.linearForward(batch, t.w, t.linear, 0, 4);
+            kernels.linearForward(batch, t.w, t.linear, 4, 13);
+            kernels.biInteractionForward(batch, t.v, t.sums, t.pooled, 0, 5);
+            kernels.biInteractionForward(batch, t.v, t.sums, t.pooled, 5, 13);
+            for (const [context, start] of [[t.contextLinear, -0], [t.contextSums, Infinity], [t.contextSquares, NaN]] as const) context.data[0] = start;
+            kernels.linearForward(batch, t.w, t.linear2, 0, 13);
+            kernels.biInteractionForward(batch, t.v, t.sums2, t.pooled2, 0, 13);
+          },
+          `binary ${binary}, wild ${wild}`, sparse(binary), wild,
+        );
+      }
+    }
+  });
+
   it("matrix products", () => {
     for (const [m, depth] of [[1, 1], [2, 7], [3, 64], [4, 5], [7, 33], [13, 16], [150, 3], [257, 2]]) {
       compare(

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { sigmoid, tanh } from "../src/core/math.ts";
 import { randomBits, randomKey } from "../src/core/random.ts";
 import { jsBackend } from "../src/kernels/js.ts";
-import type { ActivationName, Backend, Kernels, NormTensors, SparseBatch, Update } from "../src/kernels/kernels.ts";
+import type { ActivationName, Backend, Context, Kernels, NormTensors, SparseBatch, Update } from "../src/kernels/kernels.ts";
 import { wasmBackend } from "../src/kernels/wasm.ts";
 import type { Tensor } from "../src/core/tensor.ts";
 import { biInteraction, linearTerm, numbers, statistics, type Row } from "./reference.ts";
@@ -122,7 +122,8 @@ function normTensors(k: number, seed: number): NormTensors {
   };
 }
 
-const sum = (n: number, term: (i: number) => number): number => { let s = 0; for (let i = 0; i < n; i++) s = f(s + f(term(i))); return s; };
+const sumFrom = (start: number, n: number, term: (i: number) => number): number => { let s = start; for (let i = 0; i < n; i++) s = f(s + f(term(i))); return s; };
+const sum = (n: number, term: (i: number) => number): number => sumFrom(0, n, term);
 
 describe.each(BACKENDS)("kernels $name", (backend) => {
   let kernels: Kernels;
@@ -173,6 +174,44 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
       const naive = rows.map((row) => biInteraction(row, packed, k));
       const magnitude = (b: number, j: number): number => terms(b, j).reduce((s, t) => s + Math.abs(t), 0) ** 2;
       expectNear(pooled, (b, j) => naive[b][j], (b, j) => rounding(2 * 12, magnitude(b, j)), "pooled");
+    });
+
+    it.each(WIDTHS)("forward passes go on where a context's sums end, K = %i", (k) => {
+      const [w, v] = [column(N, random(1)), tensor(N, k, random(k))];
+      const outputs = (): Tensor[] => [column(rows.length, () => SENTINEL), tensor(rows.length, k, () => SENTINEL), tensor(rows.length, k, () => SENTINEL)];
+      const run = (given: SparseBatch): Tensor[] => {
+        const [linear, sums, pooled] = outputs();
+        kernels.linearForward(given, w, linear, 0, rows.length);
+        kernels.biInteractionForward(given, v, sums, pooled, 0, rows.length);
+        return [linear, sums, pooled];
+      };
+      const terms = ({ indices, values }: Row, j: number): number[] => indices.map((index, p) => f(values[p] * at(v, index, j)));
+
+      // Any sums, of no row at all: the operations one by one.
+      const context: Context = { linear: tensor(1, 1, random(2)), sums: tensor(1, k, random(3)), squares: tensor(1, k, random(4, 0, 2)) };
+      const [linear, sums, pooled] = run({ ...batch, context });
+      expectBits(linear, (b) => sumFrom(context.linear.data[0], rows[b].indices.length, (p) => w.data[rows[b].indices[p]] * rows[b].values[p]), "linear");
+      const total = (b: number, j: number): number => { const t = terms(rows[b], j); return sumFrom(context.sums.data[j], t.length, (i) => t[i]); };
+      expectBits(sums, total, "sums");
+      expectBits(pooled, (b, j) => {
+        const t = terms(rows[b], j);
+        return 0.5 * f(f(total(b, j) * total(b, j)) - sumFrom(context.squares.data[j], t.length, (i) => t[i] * t[i]));
+      }, "pooled");
+
+      // The sums of a row: the bits of that row and each other one in one, which are near the double sum over pairs.
+      const shared: Row = { indices: [6, 2, 9, 0], values: binary ? [1, 1, 1, 1] : [f(0.4), -3, f(1e-3), 50] };
+      const joined = rows.map(({ indices, values }): Row => ({ indices: [...shared.indices, ...indices], values: [...shared.values, ...values] }));
+      const own: Context = {
+        linear: tensor(1, 1, () => sum(4, (p) => w.data[shared.indices[p]] * shared.values[p])),
+        sums: tensor(1, k, (_, j) => { const t = terms(shared, j); return sum(4, (i) => t[i]); }),
+        squares: tensor(1, k, (_, j) => { const t = terms(shared, j); return sum(4, (i) => t[i] * t[i]); }),
+      };
+      const [got, whole] = [run({ ...batch, context: own }), run(sparseBatch(joined, binary))];
+      got.forEach((output, o) => expectBits(output, (i, j) => at(whole[o], i, j), `output ${o}`));
+      const packed = Float64Array.from({ length: N * k }, (_, i) => at(v, Math.floor(i / k), i % k));
+      const naive = joined.map((row) => biInteraction(row, packed, k));
+      const magnitude = (b: number, j: number): number => terms(joined[b], j).reduce((s, t) => s + Math.abs(t), 0) ** 2;
+      expectNear(got[2], (b, j) => naive[b][j], (b, j) => rounding(2 * 16, magnitude(b, j)), "pooled");
     });
 
     it.each(WIDTHS)("biInteractionBackward sums per touched feature in batch order, K = %i", (k) => {
@@ -477,6 +516,7 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
     const [x, y, h] = [tensor(B, k, random(2)), tensor(B, k, random(3)), tensor(1, k, random(4))];
     const [square, bias] = [tensor(k, k, random(5)), tensor(1, k, random(6))];
     const [w, linear, one] = [column(N, random(7)), column(B, random(8)), tensor(1, 1, () => 0.5)];
+    const context: Context = { linear: one, sums: tensor(1, k, random(12)), squares: tensor(1, k, random(13)) };
     const out = (count = B, width = k): Tensor => tensor(count, width, () => SENTINEL);
     const scores = (): Tensor => column(B, () => SENTINEL);
     const single = (
@@ -505,6 +545,14 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         build: () => {
           const [sums, pooled] = [out(), out()];
           return { outputs: [sums, pooled], run: (s, e) => kernels.biInteractionForward(batch, v, sums, pooled, s, e) };
+        },
+      },
+      single("linearForward in a context", "rows", B, scores, (o, s, e) => kernels.linearForward({ ...batch, context }, w, o, s, e)),
+      {
+        name: "biInteractionForward in a context", axis: "rows", size: B,
+        build: () => {
+          const [sums, pooled] = [out(), out()];
+          return { outputs: [sums, pooled], run: (s, e) => kernels.biInteractionForward({ ...batch, context }, v, sums, pooled, s, e) };
         },
       },
       single("biInteractionBackward", "columns", k, () => out(batch.touchedCount + 1), (o, s, e) =>

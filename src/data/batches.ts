@@ -95,8 +95,20 @@ export class Batch implements SparseBatch {
     for (let i = 0; i < count; i++) {
       const start = this.indptr[this.rows];
       const middle = this.#copyRow(first, firsts[i], start, start);
-      this.indptr[++this.rows] = this.#copyRow(second, seconds[i], middle, mayShare ? start : middle);
+      const end = this.#copyRow(second, seconds[i], middle, mayShare ? start : middle);
+      this.indptr[++this.rows] = mayShare ? this.#dropZeros(start, end) : end;
     }
+  }
+
+  /** Leaves out entries whose values have cancelled: as in every row, 0 means absent. Returns the end. */
+  #dropZeros(start: number, end: number): number {
+    let kept = start;
+    for (let p = start; p < end; p++) {
+      this.indices[kept] = this.indices[p];
+      this.#values[kept] = this.#values[p];
+      if (this.#values[p] !== 0) kept++;
+    }
+    return kept;
   }
 
   /** Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features. Returns the end. */

@@ -268,8 +268,8 @@ export class EncoderFit {
     this.#install = install;
   }
 
-  /** Learns from one map. `place` names it in errors. */
-  add(map: FeatureMap, place: string): void {
+  /** Learns from one map. `place` names it in errors; `minCount` counts it as `times` maps. */
+  add(map: FeatureMap, place: string, times: number = 1): void {
     const number = this.#maps++;
     const { hashBits, scale } = this.#options;
     walkFeatures(map, place, (name, value, scalable) => {
@@ -279,10 +279,10 @@ export class EncoderFit {
       const id = this.#ids.get(name);
       if (id === undefined) {
         this.#ids.set(name, this.#ids.size);
-        this.#counts.push(1);
+        this.#counts.push(times);
         this.#lastMap.push(number);
       } else if (this.#lastMap[id] !== number) {
-        this.#counts[id]++;
+        this.#counts[id] += times;
         this.#lastMap[id] = number;
       }
     });

@@ -61,14 +61,17 @@ export function needsEncoder(x: Input): x is readonly FeatureMap[] {
   return Array.isArray(x) && x.length > 0 && !isSparseRow(x[0]);
 }
 
-/** Lets a fresh encoder learn from all feature maps of the parts. */
-export function* learnEncoder(encoder: FeatureEncoder, parts: readonly (readonly [x: Input, place: string])[]): Generator<void, void> {
+/** What an encoder learns from, what errors call it, and as how many maps each of its maps counts. */
+export type Lesson = readonly [x: Input, place: string, times?: number];
+
+/** Lets a fresh encoder learn from all feature maps of the lessons. */
+export function* learnEncoder(encoder: FeatureEncoder, lessons: readonly Lesson[]): Generator<void, void> {
   const fit = encoder.beginFit();
-  for (const [x, place] of parts) {
+  for (const [x, place, times] of lessons) {
     if (x instanceof CSRMatrix) throw wrongType(place, "an array of feature maps, for the encoder to learn from", x);
     for (let i = 0; i < x.length; i++) {
       if (isSparseRow(x[i])) throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", x[i]);
-      fit.add(x[i] as FeatureMap, `${place}[${i}]`);
+      fit.add(x[i] as FeatureMap, `${place}[${i}]`, times);
       if (i % ROWS_PER_STEP === 0) yield;
     }
   }
@@ -93,6 +96,7 @@ export function* readInput(x: Input, reader: Reader, place: string): Generator<v
 export function readRow(builder: CSRBuilder, row: FeatureMap | SparseVector, reader: Reader, place: string): void {
   const { encoder, numFeatures } = reader;
   if (isSparseVector(row)) {
+    if (isMatrix(row)) throw wrongType(place, "one row", row);
     if (numFeatures !== null) checkIndices(row.indices, numFeatures, place);
     builder.appendRow(row, place);
   } else if (encoder !== null && !isSparseRow(row)) {

@@ -50,8 +50,9 @@ export class Catalogue {
     const { encoder, numFeatures } = reader;
     if (this.#matrix !== null && this.#encoder === encoder && (numFeatures === null || this.#matrix.cols <= numFeatures)) return this.#matrix;
     const matrix = yield* readInput(this.input, reader, this.place);
-    this.#features = null;
     this.#encoder = encoder;
+    if (matrix === this.#matrix) return matrix; // one that has been a matrix all along
+    this.#features = null;
     this.#dots = null;
     return (this.#matrix = matrix);
   }
@@ -67,12 +68,12 @@ export class Catalogue {
     if (affine === null || matrix.rows * trainer.network.spec.embeddingDim * 4 > MAX_SUMS) {
       runAtOnce(trainer.score(matrix, scores, context));
     } else {
-      this.#dots ??= new DotProducts(matrix, trainer.network);
+      if (this.#dots?.embeddingDim !== trainer.network.spec.embeddingDim) this.#dots = new DotProducts(matrix, trainer.network);
       this.#dots.score(trainer.network, affine, context, scores);
     }
     if (this.#mayShare(context, once)) {
       const shared = rowsWith(matrix, context);
-      if (shared.length > 0) trainer.scoreJoined(context, matrix, shared, scores);
+      if (shared.length > 0) trainer.scoreJoined(context, matrix, shared, scores, this.place);
     }
     return scores;
   }
@@ -102,6 +103,7 @@ function rowsWith({ rows, indptr, indices }: CSRMatrix, context: RowView): Uint3
 
 /** Scores of a factorization machine, a dot product for each candidate. */
 class DotProducts {
+  readonly embeddingDim: number;
   readonly #matrix: CSRMatrix;
   readonly #kernels: Kernels;
   /** s of each candidate, (n, K). */
@@ -115,6 +117,7 @@ class DotProducts {
   #madeFor: { network: Network; version: number } | null = null;
 
   constructor(matrix: CSRMatrix, { spec, kernels }: Network) {
+    this.embeddingDim = spec.embeddingDim;
     this.#matrix = matrix;
     let made: Kernels = kernels;
     const { rows } = matrix;

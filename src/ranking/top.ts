@@ -13,7 +13,8 @@ export function selectTop(scores: Float32Array, top: number, excluded: ReadonlyS
   let size = 0;
   /** Whether position a goes before b: the lower score, or the later one of two equals. NaN goes first. */
   const goesFirst = (a: number, b: number): boolean => {
-    const [x, y] = [scores[a], scores[b]];
+    const x = scores[a];
+    const y = scores[b];
     return x < y || (!(x > y) && (Number.isNaN(x) === Number.isNaN(y) ? a > b : Number.isNaN(x)));
   };
   const sink = (at: number, length: number): void => {

@@ -54,6 +54,7 @@ export function* readEvents(place: string, examples: EventExamples, reader: Read
   const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
   const itemOfRow = (row: number, epoch: number): number => (row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row));
   const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
+  if (Number.isNaN(one + zero)) throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
   const targets = Float32Array.from({ length: events.length * perEvent }, (_, row) => (row % perEvent === 0 ? one : zero));
   return { kind: "pointwise", x: new JoinedRows(targets.length, contexts, eventOf, items, itemOfRow), targets, weights: null, skipped };
 }

@@ -5,7 +5,7 @@ import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { GroupPairs } from "../data/group-pairs.ts";
 import { numbered, readIds } from "../data/ids.ts";
-import { checkInput, countRows, learnEncoder, needsEncoder, readInput, readLabels, readWeights, takeRows, type Input, type Reader } from "../data/input.ts";
+import { checkInput, countRows, learnEncoder, needsEncoder, readInput, readLabels, readWeights, takeRows, type Input, type Lesson, type Reader } from "../data/input.ts";
 import { PickedRows } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import { readEvents, type EventExamples } from "./events.ts";
@@ -96,15 +96,15 @@ function takeExamples<E extends LabelledExamples | PairedExamples>(examples: E, 
   return { ...examples, x: takeRows(x, rows), targets: take(targets), weights: weights && take(weights), groups: groups && numbered(Array.from(rows, (row) => groups[row])) };
 }
 
-/** What an encoder learns the vocabulary from, and how errors call it. */
-function inputsOf(place: string, examples: Examples): [Input, string][] {
+/** What an encoder learns the vocabulary from. Features of a catalogue are known, however few events they have. */
+function lessonsOf(place: string, examples: Examples): Lesson[] {
   switch (examples.kind) {
     case "labelled":
       return [[examples.x, `${place}x`]];
     case "pairs":
       return [[examples.positives, `${place}positives`], [examples.negatives, `${place}negatives`]];
     case "events":
-      return [[examples.contexts, `${place}contexts`], [examples.items.input, examples.items.place]];
+      return [[examples.contexts, `${place}contexts`], [examples.items.input, examples.items.place, Infinity]];
   }
 }
 
@@ -116,10 +116,10 @@ export function* makeReader(
   place: string, examples: Examples, given: FeatureEncoder | null, numFeatures: number | null,
 ): Generator<void, Reader> {
   if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
-  const parts = inputsOf(place, examples);
-  if (given === null && (numFeatures !== null || !parts.some(([x]) => needsEncoder(x)))) return { encoder: null, numFeatures };
+  const lessons = lessonsOf(place, examples);
+  if (given === null && (numFeatures !== null || !lessons.some(([x]) => needsEncoder(x)))) return { encoder: null, numFeatures };
   const encoder = new FeatureEncoder(given?.options);
-  yield* learnEncoder(encoder, parts);
+  yield* learnEncoder(encoder, lessons);
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
     throw wrongValue("NFM: numFeatures", `at least the number of features in the data (${encoder.numFeatures})`, numFeatures);
   }

@@ -200,8 +200,11 @@ export class Trainer {
     return scores;
   }
 
-  /** Raw scores of the rows `which` of x, each behind row 0 of `context` (a feature in both has the sum of its values), into `scores` at their positions. */
-  scoreJoined(context: RowView, x: CSRMatrix, which: Uint32Array, scores: Float32Array): void {
+  /**
+   * Raw scores of the rows `which` of x, each behind row 0 of `context`, into `scores` at their positions. A feature in both
+   * has the sum of its values, which must be finite; `place` is what errors call x.
+   */
+  scoreJoined(context: RowView, x: CSRMatrix, which: Uint32Array, scores: Float32Array, place: string): void {
     const contextRow = new Uint32Array(BATCH_ROWS);
     const lengthOf = (row: number): number => context.indptr[1] - context.indptr[0] + x.indptr[row + 1] - x.indptr[row];
     for (let start = 0; start < which.length; ) {
@@ -216,6 +219,9 @@ export class Trainer {
       }
       batch.clear();
       batch.appendJoined(context, contextRow, x, which.subarray(start, end), end - start, true);
+      if (!batch.values!.subarray(0, batch.indptr[batch.rows]).every(Number.isFinite)) {
+        throw new RangeError(`${place}: the sum of a value and that of the same feature in the context must be finite, got an infinite one in rows ${which[start]} to ${which[end - 1]}`);
+      }
       this.network.forward(false);
       for (let i = start; i < end; i++) scores[which[i]] = this.network.scores.data[i - start];
       start = end;
