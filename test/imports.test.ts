@@ -15,6 +15,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["safetensors.ts", "losses.ts", "optimizers.ts", "data/"],
   ["layers/"],
   ["inference.ts"],
+  ["layout.ts"],
   ["network.ts"],
   ["training/"],
   ["options.ts"],

@@ -4,8 +4,9 @@
 import type { CSRMatrix } from "../core/sparse.ts";
 import type { RowView } from "../data/batches.ts";
 import { appendRows, type Rows } from "../data/rows.ts";
+import type { Capacity } from "../layout.ts";
 import type { Loss } from "../losses.ts";
-import type { Capacity, Network } from "../network.ts";
+import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizers.ts";
 
 /** Rows with targets, as a pointwise loss reads them. */
