@@ -140,6 +140,7 @@ export class NFM {
     const targets = readTargets("evaluate: y", loss, y, rows);
     const groups = options.groups === undefined ? null : readIds(options.groups, rows, "evaluate: groups", "the number of rows of x");
     const measured = chooseMetrics(metrics, { targets, groups, loss, labelRange }, "evaluate: ");
+    if (measured.length === 0 && metrics === undefined) throw new Error(`evaluate: the ${loss.name} loss ranks rows within groups; pass groups, or metrics that these labels can give`);
     return measureAll(measured, { scores: this.#scoreAll(model, input, "evaluate: x"), targets, groups, loss, labelRange });
   }
 
@@ -149,7 +150,8 @@ export class NFM {
    * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the terms that pooling adds and
    * subtracts, (sum_i x_i v_i)^2 and sum_i (x_i v_i)^2.
    *
-   * @param context What all candidates share: a feature map or sparse vector.
+   * @param context What all candidates share: a feature map or sparse vector. A feature of context and candidate has the sum
+   *   of its values, so leave out of candidates what the context says.
    * @param candidates Rows, or what `prepare` made of them.
    * @param options.top How many to return, at least 1. Default: all.
    * @returns The best by raw score, best first; of equal ones the earlier candidate first.

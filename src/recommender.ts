@@ -8,7 +8,7 @@ import { CSRBuilder, type CSRMatrix } from "./core/sparse.ts";
 import type { RowView } from "./data/batches.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 import { checkId, numbered, readIds, type Id } from "./data/ids.ts";
-import { checkInput, countRows, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
+import { checkInput, countRows, fieldsOf, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import type { Explanation } from "./explain.ts";
 import { readerOf, type Learner } from "./learner.ts";
 import { NFM } from "./nfm.ts";
@@ -29,7 +29,7 @@ export interface RecommenderOptions {
 
 /** Held-out events, and per event the ids that are left out of its list beside the event's own item. */
 export interface HeldOutEvents {
-  readonly contexts: Input;
+  readonly contexts: Input | readonly object[];
   readonly items: ArrayLike<Id>;
   readonly exclude?: readonly Iterable<Id>[] | undefined;
 }
@@ -79,6 +79,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   readonly #learner: Learner;
   readonly #catalogue: Catalogue;
   readonly #numberOf: ReadonlyMap<Id, number>;
+  /** Fields of the items, if they are feature maps. */
+  readonly #fields: ReadonlySet<string>;
   readonly #row = new CSRBuilder();
 
   /**
@@ -93,7 +95,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     this.#catalogue = new Catalogue(input, "Recommender: items");
     this.model = model;
     this.#learner = NFM.learnerOf(model);
-    this.ids = readItemIds(input, options.ids);
+    this.ids = Object.freeze(readItemIds(input, options.ids));
     const numberOf = new Map<Id, number>();
     this.ids.forEach((id, i) => {
       const other = numberOf.get(id);
@@ -101,6 +103,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
       numberOf.set(id, i);
     });
     this.#numberOf = numberOf;
+    this.#fields = new Set(fieldsOf(input));
   }
 
   /**
@@ -108,7 +111,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * pairwise loss every event is a pair with each of its negatives; with a pointwise loss it is a row of label 1, and each
    * negative one of label 0. Negatives are drawn anew in every epoch.
    *
-   * @param contexts Features of user and situation; (events).
+   * @param contexts Features of user and situation, and none of the item; (events).
    * @param items Ids of the items taken; (events).
    * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
    */
@@ -122,6 +125,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? (loss.kind === "pairwise" ? 1 : 4), 1, 2 ** 16);
     const popularity = checkNumber(`${caller}: popularity`, options.popularity ?? 0, "a number of at least 0", (alpha) => alpha >= 0);
     const input = snapshot(checkInput(contexts, `${caller}: contexts`));
+    this.#checkContexts(input, `${caller}: contexts`);
     const itemOf = this.#readItems(items, countRows(input), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
     const heldOut = validation === undefined ? null : this.#heldOut(`${caller}: validation`, validation, [...new Set([...measured, watched])], watched);
@@ -143,13 +147,14 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   recommend<C extends object & FeatureRow<C>>(
     context: FeatureMap | SparseVector | C, options: { top?: number | undefined; exclude?: Iterable<Id> | undefined } = {},
   ): Recommendation[] {
-    checkKeys("recommend", options, ["top", "exclude"]);
-    const top = checkInteger("recommend: top", options.top ?? 10, 1);
-    const excluded = options.exclude === undefined ? null : this.#readExcluded(options.exclude, "recommend: exclude");
-    const model = this.#learner.ready("recommend");
+    checkKeys("Recommender.recommend", options, ["top", "exclude"]);
+    const top = checkInteger("Recommender.recommend: top", options.top ?? 10, 1);
+    const excluded = options.exclude === undefined ? null : this.#readExcluded(options.exclude, "Recommender.recommend: exclude");
+    const model = this.#learner.ready("Recommender.recommend");
     const { loss, trainer } = { ...model, loss: this.#learner.settings.loss };
     this.#row.clear();
-    readRow(this.#row, context as FeatureMap, readerOf(model), "recommend: context");
+    this.#checkContext(context as FeatureMap, "Recommender.recommend: context");
+    readRow(this.#row, context as FeatureMap, readerOf(model), "Recommender.recommend: context");
     const scores = this.#catalogue.score(trainer, readerOf(model), this.#row.view);
     const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
     return Array.from(selectTop(scores, top, excluded), (i) => ({ id: this.ids[i], score: Math.fround(link(scores[i])) }));
@@ -157,10 +162,11 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
 
   /** The reasons for an item's score in a context: `NFM.explain` of the two together. */
   explain<C extends object & FeatureRow<C>>(context: FeatureMap | SparseVector | C, id: Id): Explanation {
-    const item = this.#itemNumber(id, "explain: id");
-    const reader = readerOf(this.#learner.ready("explain"));
+    const item = this.#itemNumber(id, "Recommender.explain: id");
+    const reader = readerOf(this.#learner.ready("Recommender.explain"));
     const rows = new CSRBuilder();
-    readRow(rows, context as FeatureMap, reader, "explain: context");
+    this.#checkContext(context as FeatureMap, "Recommender.explain: context");
+    readRow(rows, context as FeatureMap, reader, "Recommender.explain: context");
     const [first, second] = [rows.lastRow(), runAtOnce(this.#catalogue.read(reader)).row(item)];
     const valuesOf = ({ indices, values }: SparseVector): number[] => Array.from(values ?? new Float32Array(indices.length).fill(1));
     return this.model.explain({ indices: [...Array.from(first.indices), ...Array.from(second.indices)], values: [...valuesOf(first), ...valuesOf(second)] });
@@ -191,8 +197,20 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return runAtOnce(this.#measure(questions, rows, metrics, model.trainer, reader));
   }
 
+  #checkContexts(contexts: Input, place: string): void {
+    if (Array.isArray(contexts)) contexts.forEach((context: FeatureMap, i) => this.#checkContext(context, `${place}[${i}]`));
+  }
+
+  /** A context with an item's field would show the model in training what it is to find out. */
+  #checkContext(context: FeatureMap | SparseVector, place: string): void {
+    for (const field of fieldsOf(context)) {
+      if (this.#fields.has(field)) throw new RangeError(`${place} has the field ${describe(field)}, which is one of the items'; a context holds what all items share: leave it out, or give it another name`);
+    }
+  }
+
   /** Held-out events for the trainer. `place` is what errors call them. */
   #heldOut(place: string, validation: HeldOutEvents, metrics: readonly RankingMetric[], monitor: RankingMetric): HeldOut {
+    if (typeof validation !== "object" || validation === null || isArrayLike(validation)) throw wrongType(place, "{ contexts, items, exclude? }", validation);
     checkKeys(place, validation, ["contexts", "items", "exclude"]);
     const questions = this.#readQuestions(`${place}.`, validation.contexts, validation.items, validation.exclude);
     const measure = this.#measure.bind(this);
@@ -210,6 +228,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const input = snapshot(checkInput(contexts, `${place}contexts`));
     const events = countRows(input);
     if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
+    this.#checkContexts(input, `${place}contexts`);
     const itemOf = this.#readItems(items, events, `${place}items`);
     if (exclude === undefined) return { contexts: input, itemOf, excluded: null };
     if (!isArrayLike(exclude)) throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);
@@ -287,13 +306,13 @@ function readItemIds(items: Input, ids: string | ArrayLike<Id> | undefined): rea
   return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
-/** The id that each row has in a field: a string, for a number would be the feature's value and no feature of its own. */
+/** The id that each row has in a field. */
 function readField(rows: Input, field: string, place: string): Id[] {
   if (!Array.isArray(rows)) throw wrongType(place, `feature maps with a field ${describe(field)}`, rows);
   return rows.map((row: unknown, i) => {
     const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
     if (typeof id === "string") return id;
-    throw wrongType(`${place}[${i}].${field}`, typeof id === "number" ? "a string (a number is the value of a feature, not one of its own)" : "an id (a string)", id);
+    throw wrongType(`${place}[${i}].${field}`, typeof id === "number" ? "a string: write String(id), for a number is a value and names no feature of its own" : "an id, a string", id);
   });
 }
 

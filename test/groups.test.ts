@@ -585,3 +585,13 @@ describe("errors", () => {
     expect(bytes(model)).toEqual(files[files.length - 1]);
   });
 });
+
+describe("evaluate without groups", () => {
+  it("refuses a pairwise loss whose labels can give nothing else", () => {
+    const model = new NFM({ numFeatures: 3, loss: "bpr" });
+    const rows = [0, 1, 2].map((i) => ({ indices: [i] }));
+    expect(() => model.evaluate(rows, [0, 1, 2])).toThrow("evaluate: the bpr loss ranks rows within groups; pass groups, or metrics that these labels can give");
+    expect(Object.keys(model.evaluate(rows, [0, 1, 1]))).toEqual(["auc"]);
+    expect(Object.keys(model.evaluate(rows, [0, 1, 2], undefined, { groups: ["q", "q", "q"] }))).toEqual(["ndcg@10", "group-auc"]);
+  });
+});

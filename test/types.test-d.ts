@@ -67,6 +67,8 @@ describe("ranking and recommending", () => {
     expectTypeOf(model.initFrom(new NFM())).toEqualTypeOf<NFM>();
     const recommender = new Recommender(model, films, { ids: "item" });
     expectTypeOf(recommender.fit([visit], ["a"], { users: "user", negatives: 2, metrics: ["hr@5"], validation: { contexts: maps, items: ["a"], exclude: [new Set(["b"])] } })).toEqualTypeOf<Promise<History>>();
+    void recommender.fit([visit], ["a"], { validation: { contexts: [visit], items: ["a"] } });
+    void model.fit([visit], [1], { groups: ["q"], validation: { x: [visit], y: [1], groups: ["q"] } });
     expectTypeOf(recommender.recommend(visit, { exclude: new Set(["a"]) })).toEqualTypeOf<Recommendation[]>();
     expectTypeOf(recommender.evaluate([visit], ["a"], { metrics: ["ndcg@10", "mrr"] })).toEqualTypeOf<Record<string, number>>();
     expectTypeOf(new Recommender(model, matrix, { ids: [1, 2] }).recommend({ indices: [1] })).toEqualTypeOf<Recommendation[]>();

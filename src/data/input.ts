@@ -56,6 +56,16 @@ export function takeRows(x: Input, rows: Uint32Array): Input {
   return x instanceof CSRMatrix ? x.take(rows) : Array.from(rows, (row) => x[row] as FeatureMap);
 }
 
+/** The fields that have a value in feature maps; none for sparse rows and maps from feature indices. */
+export function* fieldsOf(x: Input | FeatureMap | SparseVector): Generator<string, void> {
+  for (const row of isInput(x) ? (x instanceof CSRMatrix ? [] : x) : [x]) {
+    if (typeof row !== "object" || row === null || isSparseRow(row)) continue;
+    for (const [field, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
+      if (typeof field === "string" && value != null && !/^\d+$/.test(field)) yield field;
+    }
+  }
+}
+
 /** Whether the rows are feature maps that need an encoder. */
 export function needsEncoder(x: Input): x is readonly FeatureMap[] {
   return Array.isArray(x) && x.length > 0 && !isSparseRow(x[0]);

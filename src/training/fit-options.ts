@@ -27,8 +27,8 @@ export interface BatchEvent {
 /** Held-out data: a share of the training rows (of the groups, if there are any), labelled rows, or pairs. */
 export type Validation =
   | number
-  | { readonly x: Input; readonly y: ArrayLike<number>; readonly groups?: ArrayLike<Id> | undefined }
-  | { readonly positives: Input; readonly negatives: Input };
+  | { readonly x: Input | readonly object[]; readonly y: ArrayLike<number>; readonly groups?: ArrayLike<Id> | undefined }
+  | { readonly positives: Input | readonly object[]; readonly negatives: Input | readonly object[] };
 
 export interface FitOptions {
   /** Passes over the data, at least 1. Default: 20. */
