@@ -72,7 +72,7 @@ const METRICS: readonly RankingMetric[] = ["hr@10", "ndcg@10", "mrr"];
  * recommender.recommend({ user: "ana" }, { top: 2, exclude: ["tea"] }); // [{ id, score }, { id, score }]
  */
 export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>> {
-  /** The model, for `save`, `explain` and everything else. */
+  /** The model, for `save` and everything else; the catalogue is no part of its file. */
   readonly model: NFM;
   /** The items' ids, in the order of the catalogue. */
   readonly ids: readonly Id[];
@@ -117,6 +117,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    */
   async fit<T extends FeatureRow<T>>(contexts: Input | readonly T[], items: ArrayLike<Id>, options: RecommenderFitOptions = {}): Promise<History> {
     const caller = "Recommender.fit";
+    if (typeof options !== "object" || options === null) throw wrongType(`${caller}: options`, "an object", options);
     const { loss } = this.#learner.settings;
     const { validation, metrics, monitor, users } = options;
     const measured = checkRankingMetrics(caller, metrics);

@@ -875,3 +875,7 @@ describe("bugs that were", () => {
     await expect(new Recommender(new NFM({ loss }), SHOP.items).fit(SHOP.contexts, SHOP.taken)).rejects.toThrow("Recommender.fit: the stars loss must accept the labels 1 (taken) and 0 (not taken)");
   });
 });
+
+it("fit without options that are an object says so", async () => {
+  await expect(new Recommender(new NFM(), SHOP.items).fit(SHOP.contexts, SHOP.taken, null as never)).rejects.toThrow("Recommender.fit: options must be an object, got null");
+});
