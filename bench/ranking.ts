@@ -40,11 +40,12 @@ interface Setting {
 }
 
 const fm = { hidden: [], k: 64, lr: 0.05, negatives: 4, dropout: [0.3, 0], l2: 0, epochs: 50 } as const;
-const nfm = { hidden: [16], k: 128, lr: 0.05, negatives: 4, dropout: [0.5, 0.2], l2: 0.0005, epochs: 45 } as const;
+const nfm = { hidden: [128], k: 128, lr: 0.05, negatives: 4, dropout: [0.5, 0.5], l2: 0.0005, epochs: 40 } as const;
 const SETTINGS: Readonly<Record<string, Setting>> = {
   "FM, bpr": { ...fm, loss: "bpr" },
   "FM, max-margin": { ...fm, loss: "max-margin" },
   "FM, log": { ...fm, loss: "log" },
+  "FM as NFM, bpr": { ...nfm, hidden: [], loss: "bpr" },
   "NFM, bpr": { ...nfm, loss: "bpr" },
   "NFM, max-margin": { ...nfm, loss: "max-margin" },
   "NFM, log": { ...nfm, loss: "log" },
@@ -141,7 +142,6 @@ const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
 console.log(`${train.length} events to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, ${films.length} films, seed ${values.seed}\n`);
 console.log(`${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`);
 show("popularity", popularity(train, heldOut, films), "");
-let served: Recommender | null = null;
 for (const [name, defaults] of Object.entries(SETTINGS)) {
   if (values.only !== undefined && values.only !== name) continue;
   const setting = { ...defaults, ...given };
@@ -151,9 +151,8 @@ for (const [name, defaults] of Object.entries(SETTINGS)) {
   const { epochs, bestEpoch } = await recommender.fit(contextsOf(train), itemsOf(train), values.tune ? { ...options, validation: questions } : options);
   const measured = recommender.evaluate(questions.contexts, questions.items, { metrics: METRICS, exclude });
   show(name, measured, `${String(bestEpoch ?? setting.epochs).padStart(6)}  ${median(epochs.map(({ seconds }) => seconds)).toFixed(2).padStart(17)}`);
-  if (name === "NFM, bpr") served = recommender;
 }
-if (values.tune || served === null) process.exit();
+if (values.tune || values.only !== undefined) process.exit();
 
 /** Microseconds per call, the median. */
 function timeOf(calls: number, call: (i: number) => unknown): string {
@@ -166,21 +165,20 @@ function timeOf(calls: number, call: (i: number) => unknown): string {
   return median(times).toFixed(0).padStart(8);
 }
 
-console.log("\nmicroseconds per list of 10, median               NFM      FM");
+console.log("\nmicroseconds per list of 10, median, k = 64    NFM [64]      FM");
 const lists = contextsOf(heldOut);
-const served1682 = timeOf(400, (i) => served.recommend(lists[i], { exclude: exclude[i] }));
-const fm1682 = new Recommender(modelOf(SETTINGS["FM, bpr"], 1), films);
-await fm1682.fit(contextsOf(train), itemsOf(train), { epochs: 1 });
-console.log(`${films.length} films, a context of 4 fields            ${served1682}${timeOf(400, (i) => fm1682.recommend(lists[i], { exclude: exclude[i] }))}`);
-
 /** 100,000 items of one feature, and contexts of 20. */
 const many = Array.from({ length: 100_000 }, (_, i): FeatureMap => ({ item: `${i}` }));
 const contexts = Array.from({ length: 50 }, (_, c): FeatureMap => Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`field${f}`, `${(c * 7 + f) % 10}`])));
-const cells: string[] = [];
-for (const name of ["NFM, bpr", "FM, bpr"]) {
-  const recommender = new Recommender(modelOf(SETTINGS[name], 1), many);
-  await recommender.fit(contexts, contexts.map((_, i) => `${i * 1999}`), { epochs: 1 });
-  for (let i = 0; i < 5; i++) recommender.recommend(contexts[i]);
-  cells.push(timeOf(30, (i) => recommender.recommend(contexts[i])));
+const cells: [films: string, many: string][] = [];
+for (const hidden of [[64], []]) {
+  const setting = { ...SETTINGS["FM, bpr"], hidden };
+  const overFilms = new Recommender(modelOf(setting, 1), films);
+  await overFilms.fit(contextsOf(train), itemsOf(train), { epochs: 1 });
+  const overMany = new Recommender(modelOf(setting, 1), many);
+  await overMany.fit(contexts, contexts.map((_, i) => `${i * 1999}`), { epochs: 1 });
+  for (let i = 0; i < 5; i++) overMany.recommend(contexts[i]);
+  cells.push([timeOf(400, (i) => overFilms.recommend(lists[i], { exclude: exclude[i] })), timeOf(40, (i) => overMany.recommend(contexts[i % 50]))]);
 }
-console.log(`100,000 items of one feature, a context of 20 ${cells.join("")}`);
+console.log(`${films.length} films, a context of 4 fields             ${cells.map(([time]) => time).join("")}`);
+console.log(`100,000 items of one feature, a context of 20 ${cells.map(([, time]) => time).join("")}`);
