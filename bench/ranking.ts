@@ -39,16 +39,16 @@ interface Setting {
   readonly lr: number;
 }
 
-const fm = { hidden: [], k: 64, lr: 0.05, negatives: 4, dropout: [0.3, 0], l2: 0, epochs: 50 } as const;
-const nfm = { hidden: [128], k: 128, lr: 0.05, negatives: 4, dropout: [0.5, 0.5], l2: 0.0005, epochs: 40 } as const;
+const fm = { hidden: [], k: 64, lr: 0.05, negatives: 4, dropout: [0.3, 0], l2: 0 } as const;
+const nfm = { hidden: [16], k: 128, lr: 0.05, negatives: 4, dropout: [0.5, 0.2], l2: 0.0005 } as const;
 const SETTINGS: Readonly<Record<string, Setting>> = {
-  "FM, bpr": { ...fm, loss: "bpr" },
-  "FM, max-margin": { ...fm, loss: "max-margin" },
-  "FM, log": { ...fm, loss: "log" },
-  "FM as NFM, bpr": { ...nfm, hidden: [], loss: "bpr" },
-  "NFM, bpr": { ...nfm, loss: "bpr" },
-  "NFM, max-margin": { ...nfm, loss: "max-margin" },
-  "NFM, log": { ...nfm, loss: "log" },
+  "FM, bpr": { ...fm, loss: "bpr", epochs: 50 },
+  "FM, max-margin": { ...fm, loss: "max-margin", epochs: 35 },
+  "FM, log": { ...fm, loss: "log", epochs: 35 },
+  "FM as NFM, bpr": { ...nfm, hidden: [], loss: "bpr", epochs: 45 },
+  "NFM, bpr": { ...nfm, loss: "bpr", epochs: 45 },
+  "NFM, max-margin": { ...nfm, loss: "max-margin", epochs: 35 },
+  "NFM, log": { ...nfm, loss: "log", epochs: 60 },
 };
 
 /** Rows of a tab-separated file with a header "name:type ...", by column name. */
