@@ -11,6 +11,7 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { demo } from "./demo/demo.ts";
 import { Adagrad, NFM, parseLibSVM, readLibSVM, type EpochEvent, type Metric, type NFMOptions } from "./index.ts";
 import { checkMetric } from "./training/metrics.ts";
+import { isRankingMetric } from "./training/ranking-metrics.ts";
 
 /** A text stream to write to. */
 export interface Output extends NodeJS.EventEmitter {
@@ -188,6 +189,8 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const validation = validationPath === undefined ? undefined : readData(validationPath, zeroBased);
   for (const [file, { groups }] of [[path, data], [validationPath, validation ?? data]] as const) {
     if (PAIRWISE.some((name) => name === options.loss) && !groups) throw new Error(`${file}: --loss ${options.loss as string} compares the lines of a query, and there is no qid: write "label qid:N index:value ..."`);
+    const ranking = metrics?.find(isRankingMetric);
+    if (ranking && !groups) throw new Error(`${file}: --metrics ${ranking} ranks the lines of a query, and there is no qid: write "label qid:N index:value ..."`);
   }
   const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
   const model = new NFM({ ...options, numFeatures });

@@ -5,13 +5,12 @@
 
 import { sigmoid, tanh } from "./core/math.ts";
 import type { Tensor } from "./core/tensor.ts";
-import type { Stage } from "./inference.ts";
+import { affine, type Stage } from "./inference.ts";
 import type { ActivationName } from "./kernels/kernels.ts";
 import { Activation } from "./layers/activation.ts";
-import { BatchNorm, EPSILON } from "./layers/batch-norm.ts";
+import { BatchNorm } from "./layers/batch-norm.ts";
 import { Dense } from "./layers/dense.ts";
-import { Dropout } from "./layers/dropout.ts";
-import type { LayerPass } from "./layers/layer.ts";
+import { isExactly, type LayerPass } from "./layers/layer.ts";
 import type { Scorer } from "./network.ts";
 
 /** What one feature adds to a score. */
@@ -70,7 +69,7 @@ const PANELS = 128;
 export function attribute(scorer: Scorer, indices: ArrayLike<number>, values: ArrayLike<number> | null): Attribution {
   const { embedding, output } = scorer;
   const [n, k] = [indices.length, embedding.cols];
-  const steps = scorer.stages.filter(({ layer }) => !(layer instanceof Dropout)).map(stepOf);
+  const steps = scorer.stages.map(stepOf);
   const h = Float64Array.from(output.data.subarray(0, output.cols));
 
   const linear = new Float64Array(n);
@@ -138,9 +137,9 @@ function traceFrom(steps: readonly Step[], p: Float64Array): Trace {
 }
 
 function stepOf({ layer, pass: { parameters } }: Stage): Step {
-  if (layer instanceof Dense) return dense(parameters.weight, parameters.bias);
-  if (layer instanceof BatchNorm) return norm(parameters);
-  if (layer instanceof Activation) return activation(layer.activation);
+  if (isExactly(layer, Dense)) return dense(parameters.weight, parameters.bias);
+  if (isExactly(layer, BatchNorm)) return norm(parameters);
+  if (isExactly(layer, Activation)) return activation(layer.activation);
   throw new Error(`explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`);
 }
 
@@ -169,11 +168,11 @@ function dense(weight: Tensor, bias: Tensor): Step {
 }
 
 /** Batch norm by running statistics. */
-function norm({ weight, bias, running_mean: mean, running_var: variance }: LayerPass["parameters"]): Step {
-  const factor = Float64Array.from({ length: weight.cols }, (_, j) => weight.data[j] / Math.sqrt(variance.data[j] + EPSILON));
+function norm(parameters: LayerPass["parameters"]): Step {
+  const { factor, offset } = affine(parameters);
   return {
     curved: false,
-    forward: (x) => x.map((value, j) => (value - mean.data[j]) * factor[j] + bias.data[j]),
+    forward: (x) => x.map((value, j) => value * factor[j] + offset[j]),
     backward: (dY) => dY.map((g, j) => g * factor[j]),
   };
 }

@@ -6,7 +6,7 @@ import type { Allocate, Tensor } from "./core/tensor.ts";
 import { BatchNorm, EPSILON } from "./layers/batch-norm.ts";
 import { Dense } from "./layers/dense.ts";
 import { Dropout } from "./layers/dropout.ts";
-import type { Layer, LayerPass } from "./layers/layer.ts";
+import { isExactly, type Layer, type LayerPass } from "./layers/layer.ts";
 
 /** A layer bound to its tensors: what it is given in every pass. */
 export interface Stage {
@@ -27,7 +27,7 @@ type Parameters = LayerPass["parameters"];
 
 /** Plans prediction for the layers of training. `pooled` is the input of the first, (B, K). */
 export function planInference(training: readonly Stage[], pooled: Tensor, allocate: Allocate): Inference {
-  const active = training.filter(({ layer }) => !(layer instanceof Dropout));
+  const active = training.filter(({ layer }) => !isExactly(layer, Dropout));
   const stages: Stage[] = [];
   const folds: (() => void)[] = [];
   let last = pooled;
@@ -35,13 +35,13 @@ export function planInference(training: readonly Stage[], pooled: Tensor, alloca
   for (let i = 0; i < active.length; i++) {
     const { layer, pass } = active[i];
     const next = active[i + 1];
-    if (layer instanceof BatchNorm && next?.layer instanceof Dense) {
+    if (isExactly(layer, BatchNorm) && isExactly(next?.layer, Dense)) {
       before = pass.parameters;
       continue;
     }
     let { parameters } = pass;
-    const after = layer instanceof Dense && next?.layer instanceof BatchNorm ? next.pass.parameters : null;
-    if (layer instanceof Dense && (before || after)) {
+    const after = isExactly(layer, Dense) && isExactly(next?.layer, BatchNorm) ? next.pass.parameters : null;
+    if (isExactly(layer, Dense) && (before || after)) {
       const { weight } = parameters;
       const folded = { weight: allocate(weight.rows, weight.cols), bias: allocate(1, weight.cols) };
       const [plain, input] = [parameters, before];
@@ -81,7 +81,7 @@ export interface Affine {
 export function affineOf(stages: readonly Stage[], cols: number): Affine | null {
   const [factor, offset] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
   for (const { layer, pass } of stages) {
-    if (!(layer instanceof BatchNorm)) return null;
+    if (!isExactly(layer, BatchNorm)) return null;
     const norm = affine(pass.parameters);
     for (let j = 0; j < cols; j++) {
       factor[j] *= norm.factor[j];
@@ -92,7 +92,7 @@ export function affineOf(stages: readonly Stage[], cols: number): Affine | null 
 }
 
 /** Batch norm in prediction. */
-function affine({ weight, bias, running_mean: mean, running_var: variance }: Parameters): Affine {
+export function affine({ weight, bias, running_mean: mean, running_var: variance }: Parameters): Affine {
   const factor = Float64Array.from({ length: weight.cols }, (_, j) => weight.data[j] / Math.sqrt(variance.data[j] + EPSILON));
   return { factor, offset: factor.map((f, j) => bias.data[j] - mean.data[j] * f) };
 }

@@ -2,10 +2,11 @@
 // that changes a model goes through here, and happens wholly or not at all.
 
 import { Pacer, runAtOnce, runPaced } from "./core/cooperate.ts";
+import { CSRMatrix } from "./core/sparse.ts";
 import { fromPacked, toPacked } from "./core/tensor.ts";
+import { maxEntries } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { Reader } from "./data/input.ts";
-import { mostEntries } from "./data/rows.ts";
 import { chooseBackend } from "./kernels/backend.ts";
 import type { Capacity } from "./layout.ts";
 import { PREDICTION_CAPACITY } from "./model-file.ts";
@@ -136,6 +137,7 @@ export class Learner {
   /** Makes V, w and w0 of another model the initial values of this one, together with its vocabulary. */
   initFrom(source: Learner): void {
     const { trainer, encoder } = source.ready("initFrom: fm");
+    if (!source.#trained) throw new Error("initFrom: fm has not been trained; its values are random");
     const { spec, parameters } = trainer.network;
     const { embeddingDim, encoder: ownEncoder, numFeatures } = this.#given;
     if (this.#fitting) throw new Error("initFrom: this model is being fitted; await that first");
@@ -158,11 +160,11 @@ export class Learner {
     return { loss: this.settings.loss, seed: this.settings.seed, pairsPerRow };
   }
 
-  /** Room for any batch of these data. */
+  /** Room for any batch of these data (of drawn rows, for all but the rarest: the trainer makes more when it must). */
   #capacityFor(data: TrainingData, batchSize: number): Capacity {
     const examples = Math.min(batchSize, countExamples(data));
     const parts = partsOf(data);
-    const entries = parts.reduce((sum, part) => sum + mostEntries(part, examples), 0);
+    const entries = parts.reduce((sum, part) => sum + (part instanceof CSRMatrix ? maxEntries(part, examples) : part.usualEntries(examples)), 0);
     return { rows: examples * parts.length, entries, training: { initialState: this.settings.optimizer.initialState } };
   }
 

@@ -27,9 +27,9 @@ interface TrainingRecord {
 export function writeModel(settings: Settings, trainer: Trainer, encoder: FeatureEncoder | null, withOptimizer: boolean): Uint8Array {
   const { network, labelRange, steps, epochs } = trainer;
   const tensors = new Map<string, FileTensor>();
-  for (const { name, shape, value, transposed } of network.parameters) tensors.set(name, { shape, data: toPacked(value, transposed) });
+  for (const { name, shape, value, transposed } of network.readParameters()) tensors.set(name, { shape, data: toPacked(value, transposed) });
   if (withOptimizer) {
-    for (const { name, shape, state, transposed } of network.parameters) {
+    for (const { name, shape, state, transposed } of network.readParameters()) {
       if (state) tensors.set(`optimizer.${name}`, { shape, data: toPacked(state, transposed) });
     }
   }

@@ -34,8 +34,6 @@ export class Network {
   #version = 0;
   /** The version whose folded weights prediction has. */
   #foldedVersion = -1;
-  /** The row whose sums the context holds. */
-  #summed: { row: RowView | null; version: number } = { row: null, version: -1 };
 
   /** All parameters are zero until `initialise`, or until they are copied from elsewhere. */
   constructor(spec: NetworkSpec, capacity: Capacity, backend: Backend) {
@@ -69,6 +67,11 @@ export class Network {
     return this.#buffers.parameters;
   }
 
+  /** The same, for those who only read. */
+  readParameters(): readonly Parameter[] {
+    return this.#buffers.parameters;
+  }
+
   /** Another number whenever parameters may have changed. */
   get version(): number {
     return this.#version;
@@ -95,8 +98,8 @@ export class Network {
   resized(capacity: Capacity): Network {
     const next = new Network(this.spec, capacity, this.#backend);
     next.parameters.forEach((parameter, i) => {
-      copyInto(parameter.value, this.parameters[i].value);
-      const { state } = this.parameters[i];
+      const { value, state } = this.#buffers.parameters[i];
+      copyInto(parameter.value, value);
       if (parameter.state && state) copyInto(parameter.state, state);
     });
     return next;
@@ -114,7 +117,7 @@ export class Network {
 
   /** Whether all parameters, and the optimizer's state, are finite. */
   isFinite(): boolean {
-    return this.parameters.every(({ value, state }) => allFinite(value.data) && (state === null || allFinite(state.data)));
+    return this.#buffers.parameters.every(({ value, state }) => allFinite(value.data) && (state === null || allFinite(state.data)));
   }
 
   /**
@@ -139,12 +142,9 @@ export class Network {
     };
   }
 
-  /** The sums over row 0 of `row`, for batches whose rows share its features. Valid until another row comes. */
-  contextOf(row: RowView): Context {
+  /** The sums over row 0 of a matrix, for batches whose rows share its features. Overwritten by the next call. */
+  contextOf({ indptr, indices, values }: RowView): Context {
     const { linearWeight, embedding, context } = this.#buffers;
-    if (this.#summed.row === row && this.#summed.version === this.#version) return context;
-    this.#summed = { row, version: this.#version };
-    const { indptr, indices, values } = row;
     const [sums, squares] = [context.sums.data.fill(0), context.squares.data.fill(0)];
     const { data, stride } = embedding.value;
     let linear = 0;

@@ -12,7 +12,7 @@ import type { RowView } from "./data/batches.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { readIds, type Id } from "./data/ids.ts";
-import { checkInput, countRows, isInput, readInput, readRow, type Input } from "./data/input.ts";
+import { checkInput, copyRows, countRows, isInput, readInput, readRow, type Input } from "./data/input.ts";
 import { attribute, nameParts, type Explanation } from "./explain.ts";
 import { chooseBackend } from "./kernels/backend.ts";
 import { Learner, readerOf, type Model } from "./learner.ts";
@@ -20,7 +20,7 @@ import { readModel, writeModel } from "./model-file.ts";
 import { readOptions, type LoadOverrides, type NFMOptions } from "./options.ts";
 import { Catalogue } from "./ranking/catalogue.ts";
 import { selectTop } from "./ranking/top.ts";
-import { labelledExamples, pairedExamples, readTargets, snapshot } from "./training/examples.ts";
+import { labelledExamples, pairedExamples, readTargets } from "./training/examples.ts";
 import { checkMetricNames, readFitOptions, type FitOptions } from "./training/fit-options.ts";
 import type { History } from "./training/fit.ts";
 import { chooseMetrics, measureAll, type Metric } from "./training/metrics.ts";
@@ -65,7 +65,7 @@ export class NFM {
   async fit<T extends FeatureRow<T>>(x: Input | readonly T[], y: ArrayLike<number>, options: FitOptions = {}): Promise<History> {
     const settings = readFitOptions("fit", options);
     if (settings.groups === undefined) this.#requireLoss("fit", "pointwise", "pass groups, or use fitPairs");
-    return this.#learner.fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight, options.groups), settings);
+    return this.#learner.fit("fit", labelledExamples("fit: ", this.#settings.loss, x, y, options.sampleWeight, options.groups, options.pairsPerRow), settings);
   }
 
   /**
@@ -147,11 +147,11 @@ export class NFM {
   /**
    * Ranks candidates in a context, whose features they share: the context's sums are computed once, so its size costs nothing
    * per candidate. Scores are those of `predict` for rows that hold the context's features and behind them the candidate's,
-   * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the terms that pooling adds and
-   * subtracts, (sum_i x_i v_i)^2 and sum_i (x_i v_i)^2.
+   * bit for bit; for a factorization machine with a prepared catalogue within 1e-6 of the largest number on the way: w0, the
+   * linear sum, and (sum_i x_i v_i)^2 and sum_i (x_i v_i)^2, times batch norm's factor if there is one.
    *
    * @param context What all candidates share: a feature map or sparse vector. A feature of context and candidate has the sum
-   *   of its values, so leave out of candidates what the context says.
+   *   of its values, so leave out of candidates what the context says (those that share one are scored as whole rows).
    * @param candidates Rows, or what `prepare` made of them.
    * @param options.top How many to return, at least 1. Default: all.
    * @returns The best by raw score, best first; of equal ones the earlier candidate first.
@@ -164,8 +164,9 @@ export class NFM {
     const model = this.#learner.ready("rank");
     const row = this.#readRow(model, context as FeatureMap, "rank: context");
     const once = !(candidates instanceof Catalogue);
-    if (once && countRows(checkInput(candidates, "rank: candidates")) === 0) return [];
-    const catalogue = once ? new Catalogue(checkInput(candidates, "rank: candidates"), "rank: candidates") : candidates;
+    const input = once ? checkInput(candidates, "rank: candidates") : null;
+    if (input && countRows(input) === 0) return [];
+    const catalogue = input ? new Catalogue(input, "rank: candidates") : (candidates as Catalogue);
     const scores = catalogue.score(model.trainer, readerOf(model), row, once);
     const link = this.#link();
     return Array.from(selectTop(scores, top), (index) => ({ index, score: link ? Math.fround(link(scores[index])) : scores[index] }));
@@ -178,7 +179,7 @@ export class NFM {
    */
   prepare<T extends FeatureRow<T>>(candidates: Input | readonly T[]): Catalogue {
     const model = this.#learner.ready("prepare");
-    const catalogue = new Catalogue(snapshot(checkInput(candidates, "prepare: candidates")), "prepare: candidates");
+    const catalogue = new Catalogue(copyRows(checkInput(candidates, "prepare: candidates")), "prepare: candidates");
     runAtOnce(catalogue.read(readerOf(model)));
     return catalogue;
   }
@@ -187,14 +188,17 @@ export class NFM {
    * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model. With them, the
    * part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the pooled vector (Sundararajan et
    * al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean gradient of f on the way from 0 to BI(Vx). The
-   * sum is the raw score to 1e-4 of the magnitude of the parts. Time and result are quadratic in the features of the row.
+   * sum is the raw score in float64: that of `predict` to 1e-4, where its float32 does not cancel large squares, as of values
+   * in the thousands. Time and result are quadratic in the features of the row.
    *
    * @param x A feature map or sparse vector.
-   * @throws Error if the model has layers of your own, whose gradient in prediction is not known.
+   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError for a row of more
+   *   than 2,000 features.
    */
   explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
     const model = this.#learner.ready("explain");
     const { indptr, indices, values } = this.#readRow(model, x as FeatureMap, "explain: x");
+    if (indptr[1] > 2000) throw new RangeError(`explain: x must have at most 2000 features, whose pairs are listed, got ${indptr[1]}`);
     const entries = indices.slice(0, indptr[1]);
     const { network } = model.trainer;
     const nameOf = (index: number): string => (model.encoder && index < model.encoder.numFeatures ? model.encoder.name(index) : `#${index}`);
@@ -253,7 +257,7 @@ export class NFM {
 
   /** Number of trainable numbers; 0 while the number of features is not known. */
   get numParameters(): number {
-    const sizes = this.#learner.started()?.trainer.network.parameters.map(({ value, trainable }) => (trainable ? value.rows * value.cols : 0));
+    const sizes = this.#learner.started()?.trainer.network.readParameters().map(({ value, trainable }) => (trainable ? value.rows * value.cols : 0));
     return sizes?.reduce((sum, size) => sum + size, 0) ?? 0;
   }
 
@@ -269,7 +273,7 @@ export class NFM {
 
   /** A copy of a tensor by its name in the model file, such as "embedding.weight", in PyTorch's shape. */
   tensor(name: string): { shape: readonly number[]; data: Float32Array } {
-    const { parameters } = this.#learner.ready("tensor").trainer.network;
+    const parameters = this.#learner.ready("tensor").trainer.network.readParameters();
     const found = parameters.find((parameter) => parameter.name === name);
     if (!found) throw wrongValue("tensor: name", `one of ${parameters.map((parameter) => parameter.name).join(", ")}`, name);
     return { shape: found.shape, data: toPacked(found.value, found.transposed) };
@@ -287,7 +291,7 @@ export class NFM {
   /** From scores to predictions; null: scores are predictions. */
   #link(): ((score: number) => number) | null {
     const { loss } = this.#settings;
-    return loss.kind === "pairwise" || !loss.link ? null : loss.link.bind(loss);
+    return loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : null;
   }
 
   #scoreAll({ trainer, encoder }: Model, x: Input, place: string): Float32Array {

@@ -8,7 +8,7 @@ import { CSRBuilder, type CSRMatrix } from "./core/sparse.ts";
 import type { RowView } from "./data/batches.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 import { checkId, numbered, readIds, type Id } from "./data/ids.ts";
-import { checkInput, countRows, fieldsOf, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
+import { checkInput, copyRows, countRows, fieldsOf, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import type { Explanation } from "./explain.ts";
 import { readerOf, type Learner } from "./learner.ts";
 import { NFM } from "./nfm.ts";
@@ -41,8 +41,8 @@ export interface RecommenderFitOptions extends Omit<FitOptions, "validation" | "
   /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike. */
   popularity?: number | undefined;
   /**
-   * Whose events they are: the field of the contexts that holds the user's id, or an id per event. No item of a user's is a
-   * negative for that user. Default: only the event's own item is none.
+   * Whose events they are: the field of the contexts that holds the user's id, or an id per event. No item that a user has
+   * among these events is a negative for that user. Default: only the event's own item is none.
    */
   users?: string | ArrayLike<Id> | undefined;
   /** Held-out events, ranked among the whole catalogue after every epoch. */
@@ -91,7 +91,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   constructor(model: NFM, items: Input | readonly Item[], options: RecommenderOptions = {}) {
     if (!(model instanceof NFM)) throw wrongType("Recommender: model", "an NFM", model);
     checkKeys("Recommender", options, ["ids"]);
-    const input = snapshot(checkInput(items, "Recommender: items"));
+    const input = copyRows(checkInput(items, "Recommender: items"));
     this.#catalogue = new Catalogue(input, "Recommender: items");
     this.model = model;
     this.#learner = NFM.learnerOf(model);
@@ -111,7 +111,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * pairwise loss every event is a pair with each of its negatives; with a pointwise loss it is a row of label 1, and each
    * negative one of label 0. Negatives are drawn anew in every epoch.
    *
-   * @param contexts Features of user and situation, and none of the item; (events).
+   * @param contexts Features of user and situation, (events). Never those of the item, which would show the model what it is
+   *   to find out: fields of items are refused, indices in sparse rows are not.
    * @param items Ids of the items taken; (events).
    * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
    */
@@ -152,7 +153,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const top = checkInteger("Recommender.recommend: top", options.top ?? 10, 1);
     const excluded = options.exclude === undefined ? null : this.#readExcluded(options.exclude, "Recommender.recommend: exclude");
     const model = this.#learner.ready("Recommender.recommend");
-    const { loss, trainer } = { ...model, loss: this.#learner.settings.loss };
+    const { trainer } = model;
+    const { loss } = trainer;
     this.#row.clear();
     this.#checkContext(context as FeatureMap, "Recommender.recommend: context");
     readRow(this.#row, context as FeatureMap, readerOf(model), "Recommender.recommend: context");
@@ -299,7 +301,7 @@ function placeOf(item: number, scores: Float32Array, excluded: ReadonlySet<numbe
 
 function readItemIds(items: Input, ids: string | ArrayLike<Id> | undefined): readonly Id[] {
   const named = needsEncoder(items);
-  if (typeof ids === "string" || (ids === undefined && named)) return readField(items, ids ?? "item", "Recommender: items");
+  if (typeof ids === "string" || (ids === undefined && named)) return readField(items, ids ?? "item", "Recommender: items", "ids");
   const rows = countRows(items);
   if (ids === undefined) return Array.from({ length: rows }, (_, i) => i);
   if (!isArrayLike(ids)) throw wrongType("Recommender: ids", "the name of a field, or an array of ids", ids);
@@ -307,29 +309,29 @@ function readItemIds(items: Input, ids: string | ArrayLike<Id> | undefined): rea
   return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
-/** The id that each row has in a field. */
-function readField(rows: Input, field: string, place: string): Id[] {
+/** The id that each row has in a field, which `option` names. */
+function readField(rows: Input, field: string, place: string, option: string): Id[] {
   if (!Array.isArray(rows)) throw wrongType(place, `feature maps with a field ${describe(field)}`, rows);
-  return rows.map((row: unknown, i) => {
+  return Array.from(rows as readonly unknown[], (row, i) => {
     const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
     if (typeof id === "string") return id;
-    throw wrongType(`${place}[${i}].${field}`, typeof id === "number" ? "a string: write String(id), for a number is a value and names no feature of its own" : "an id, a string", id);
+    throw wrongType(`${place}[${i}].${field}`, typeof id === "number" ? "a string: write String(id), for a number is a value and names no feature of its own" : `an id, a string (the option ${option} names another field, or lists ids)`, id);
   });
 }
 
 function readUsers(users: string | ArrayLike<Id>, contexts: Input, place: string): Uint32Array {
   const rows = countRows(contexts);
-  if (typeof users === "string") return numbered(readField(contexts, users, place.replace(/users$/, "contexts")));
+  if (typeof users === "string") return numbered(readField(contexts, users, place.replace(/users$/, "contexts"), "users"));
   return readIds(users, rows, place, "the number of rows of contexts");
 }
 
 function checkRankingMetrics(caller: string, metrics: readonly RankingMetric[] | undefined, option: string = "metrics"): readonly RankingMetric[] {
   if (metrics === undefined) return METRICS;
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: ${option}`, "an array of ranking metrics", metrics);
-  metrics.forEach((metric, i) => {
+  return Array.from(metrics as readonly RankingMetric[], (metric, i) => {
     const place = option === "metrics" ? `${caller}: metrics[${i}]` : `${caller}: ${option}`;
     if (typeof metric !== "string") throw wrongType(place, `a ranking metric, ${RANKING_FORMS}`, metric);
     if (!isRankingMetric(metric)) throw wrongValue(place, `a ranking metric, ${RANKING_FORMS}`, metric);
+    return metric;
   });
-  return metrics;
 }

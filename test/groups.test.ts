@@ -595,3 +595,26 @@ describe("evaluate without groups", () => {
     expect(Object.keys(model.evaluate(rows, [0, 1, 2], undefined, { groups: ["q", "q", "q"] }))).toEqual(["ndcg@10", "group-auc"]);
   });
 });
+
+describe("what a review found", () => {
+  const rows = Array.from({ length: 201 }, (_, i) => ({ indices: i === 200 ? Array.from({ length: 500 }, (_, f) => 300 + f) : [i, 201 + (i % 7)] }));
+  const x = CSRMatrix.fromRows(rows, 800);
+
+  it("a long row may be drawn for every pair of a batch: memory grows by need, and no bit moves", async () => {
+    const options = { embeddingDim: 3, hiddenUnits: [4], loss: "bpr", seed: 4, numFeatures: 800 } as const;
+    const labels = rows.map((_, i) => (i === 200 ? 0 : 1));
+    const drawn = new NFM(options);
+    await drawn.fit(x, labels, { groups: rows.map(() => "q"), pairsPerRow: 1, epochs: 2 });
+    const literal = new NFM(options);
+    await literal.fitPairs(x.slice(0, 200), x.take(new Array(200).fill(200)), { epochs: 2 });
+    for (const name of ["embedding.weight", "hidden.0.weight", "norms.0.running_var"]) expect(drawn.tensor(name)).toEqual(literal.tensor(name));
+  });
+
+  it("pairsPerRow is refused for a loss of single rows, and holes in lists of metrics are named", async () => {
+    const y = rows.map((_, i) => i % 2);
+    await expect(new NFM().fit(x, y, { pairsPerRow: 3 })).rejects.toThrow("fit: pairsPerRow draws pairs, and the squared loss takes rows one by one; leave it out");
+    const model = new NFM({ numFeatures: 800 });
+    const holes = new Array<"auc">(1);
+    expect(() => model.evaluate(x, y, holes)).toThrow(/^evaluate: metrics\[0\] must be one of .*, got undefined$/);
+  });
+});

@@ -4,7 +4,7 @@
 
 import v8 from "node:v8";
 import { describe, expect, it } from "vitest";
-import { Activation, BatchNorm, CSRMatrix, Dense, FeatureEncoder, NFM, SGD, type Catalogue, type FeatureMap, type Input, type Layer, type NFMOptions, type PointwiseLoss, type Ranked } from "../src/index.ts";
+import { Activation, BatchNorm, CSRMatrix, Dense, FeatureEncoder, NFM, Recommender, SGD, type Catalogue, type FeatureMap, type Input, type Layer, type LayerPass, type NFMOptions, type PointwiseLoss, type Ranked } from "../src/index.ts";
 import { selectTop } from "../src/ranking/top.ts";
 import { numbers, scores as referenceScores, type Row, type Step } from "./reference.ts";
 
@@ -887,4 +887,67 @@ it("a context is summed once: its size costs far less than in rows that hold it"
   }));
   const catalogue = model.prepare(candidates);
   expect(fastest(() => model.rank({ indices: context }, catalogue, { top: 3 }))).toBeLessThan(fastest(() => model.predict(joined)) / 3); // about a fifteenth
+});
+
+describe("what a review found", () => {
+  class Twice extends Dense {
+    override forward(pass: LayerPass): void {
+      super.forward(pass);
+      for (let i = 0; i < pass.rows * pass.y.stride; i++) pass.y.data[i] *= 2;
+    }
+  }
+  class Halved extends BatchNorm {
+    override forward(pass: LayerPass): void {
+      super.forward(pass);
+      for (let i = 0; i < pass.rows * pass.y.stride; i++) pass.y.data[i] /= 2;
+    }
+  }
+  const candidates = [{ indices: [3] }, { indices: [4, 5] }];
+
+  it("a layer that extends a built-in one computes what it says, in every way of scoring; explain refuses it", () => {
+    for (const layers of [[new Halved()], [new Halved(), new Twice(3)], [new Dense(3), new Halved(), new Activation("relu")]]) {
+      const model = new NFM({ numFeatures: 9, embeddingDim: 4, initStd: 1, layers });
+      model.partialFit(candidates, [1, 2]);
+      const plain = new NFM({ numFeatures: 9, embeddingDim: 4, initStd: 1, layers: layers.map((layer) => (layer instanceof Twice ? new Dense(3) : layer instanceof Halved ? new BatchNorm() : layer)) });
+      plain.partialFit(candidates, [1, 2]);
+      const context = { indices: [0, 1] };
+      const whole = candidates.map(({ indices }) => model.predict({ indices: [0, 1, ...indices] }));
+      expect(whole).not.toEqual(candidates.map(({ indices }) => plain.predict({ indices: [0, 1, ...indices] })));
+      for (const given of [candidates, model.prepare(candidates)]) for (const { index, score } of model.rank(context, given)) expect(score).toBe(whole[index]);
+      expect(() => model.explain(context)).toThrow(/^explain: layer "(dense|batch-norm)" is one of your own/);
+    }
+  });
+
+  it("a prepared catalogue holds the rows as they were, and does not widen a later model", async () => {
+    const rows: Record<string, string>[] = [{ a: "1" }, { a: "2" }];
+    const maps = [{ a: "1", u: "x" }, { a: "2", u: "y" }, { a: "3", u: "x" }];
+    const model = new NFM({ embeddingDim: 3, initStd: 1 });
+    await model.fit(maps, [1, 2, 3], { epochs: 1 });
+    const catalogue = model.prepare(rows);
+    rows[0].a = "3";
+    await model.fit([...maps].reverse(), [1, 2, 3], { epochs: 1 });
+    expect(model.rank({ u: "x" }, catalogue)).toEqual(model.rank({ u: "x" }, [{ a: "1" }, { a: "2" }]));
+
+    const wide = new NFM({ loss: "bpr", embeddingDim: 2 });
+    const recommender = new Recommender(wide, [{ indices: [0] }, { indices: [1] }]);
+    await wide.fitPairs([{ indices: [999] }], [{ indices: [1] }], { epochs: 1 });
+    recommender.recommend({ indices: [5] });
+    await recommender.fit([{ indices: [5] }, { indices: [6] }], [0, 1], { epochs: 1 });
+    expect(wide.numFeatures).toBe(7);
+  });
+
+  it("reading parameters leaves the sums of a catalogue alone", () => {
+    const model = new NFM({ numFeatures: 9, embeddingDim: 4, hiddenUnits: [], initStd: 1 });
+    const { trainer } = NFM.learnerOf(model).ready("test");
+    const before = trainer.network.version;
+    expect([model.numParameters, model.tensor("bias").data.length, model.save().length > 0]).toEqual([46, 1, true]);
+    expect(trainer.network.version).toBe(before);
+    model.partialFit(candidates, [1, 2]);
+    expect(NFM.learnerOf(model).ready("test").trainer.network.version).not.toBe(before);
+  });
+
+  it("explain says how many features are too many", () => {
+    const model = new NFM({ numFeatures: 3000, embeddingDim: 1, hiddenUnits: [] });
+    expect(() => model.explain({ indices: Array.from({ length: 2001 }, (_, i) => i) })).toThrow("explain: x must have at most 2000 features, whose pairs are listed, got 2001");
+  });
 });

@@ -121,9 +121,9 @@ describe("the catalogue", () => {
     ["something else", () => new Recommender(new NFM(), "tea" as unknown as Input), new TypeError('Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"')],
     ["an id twice", () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }, { item: "a" }]), new RangeError('Recommender: items[2] must have an id of its own, got "a", as items[0] has')],
     ["an id twice in an array", () => new Recommender(new NFM(), [{ indices: [0] }, { indices: [1] }], { ids: [5, 5] }), new RangeError("Recommender: items[1] must have an id of its own, got 5, as items[0] has")],
-    ["an item without id", () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]), new TypeError("Recommender: items[1].item must be an id, a string, got undefined")],
-    ["no such field", () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }), new TypeError("Recommender: items[0].sku must be an id, a string, got undefined")],
-    ["an id that is a list", () => new Recommender(new NFM(), [{ item: ["a"] }]), new TypeError("Recommender: items[0].item must be an id, a string, got array of 1")],
+    ["an item without id", () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]), new TypeError("Recommender: items[1].item must be an id, a string (the option ids names another field, or lists ids), got undefined")],
+    ["no such field", () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }), new TypeError("Recommender: items[0].sku must be an id, a string (the option ids names another field, or lists ids), got undefined")],
+    ["an id that is a list", () => new Recommender(new NFM(), [{ item: ["a"] }]), new TypeError("Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got array of 1")],
     ["a number in a field", () => new Recommender(new NFM(), [{ item: "a" }, { item: 2 }]), new TypeError("Recommender: items[1].item must be a string: write String(id), for a number is a value and names no feature of its own, got 2")],
     ["an id of NaN", () => new Recommender(new NFM(), [{ item: "a" }], { ids: [NaN] }), new RangeError("Recommender: ids[0] must be an id: a string or a finite number, got NaN")],
     ["an array of too few ids", () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }], { ids: ["a"] }), new RangeError("Recommender: ids.length must be the number of items (2), got 1")],
@@ -727,7 +727,7 @@ describe("errors", () => {
     ["half a negative", contexts, taken, { negatives: 1.5 }, new RangeError("Recommender.fit: negatives must be an integer from 1 to 65536, got 1.5")],
     ["a popularity below 0", contexts, taken, { popularity: -1 }, new RangeError("Recommender.fit: popularity must be a number of at least 0, got -1")],
     ["a popularity of NaN", contexts, taken, { popularity: NaN }, new RangeError("Recommender.fit: popularity must be a number of at least 0, got NaN")],
-    ["a context without the user's field", [...contexts.slice(0, 2), { hour: 1 }], taken, { users: "user" }, new TypeError("Recommender.fit: contexts[2].user must be an id, a string, got undefined")],
+    ["a context without the user's field", [...contexts.slice(0, 2), { hour: 1 }], taken, { users: "user" }, new TypeError("Recommender.fit: contexts[2].user must be an id, a string (the option users names another field, or lists ids), got undefined")],
     ["a user's number in a field", [{ user: 3 }], ["i1"], { users: "user" }, new TypeError("Recommender.fit: contexts[0].user must be a string: write String(id), for a number is a value and names no feature of its own, got 3")],
     ["a field of users in sparse rows", CSRMatrix.fromRows([{ indices: [0] }]), ["i1"], { users: "user" }, new TypeError('Recommender.fit: contexts must be feature maps with a field "user", got CSRMatrix')],
     ["too few users", contexts, taken, { users: ["a"] }, new RangeError("Recommender.fit: users.length must be the number of rows of contexts (3), got 1")],
@@ -878,4 +878,19 @@ describe("bugs that were", () => {
 
 it("fit without options that are an object says so", async () => {
   await expect(new Recommender(new NFM(), SHOP.items).fit(SHOP.contexts, SHOP.taken, null as never)).rejects.toThrow("Recommender.fit: options must be an object, got null");
+});
+
+describe("what a review found", () => {
+  it("holes, items without a known feature and too many negatives are named", async () => {
+    const holes = new Array<{ item: string }>(2);
+    holes[1] = { item: "a" };
+    expect(() => new Recommender(new NFM(), holes)).toThrow("Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got undefined");
+    const recommender = await fitted();
+    expect(() => recommender.evaluate([{ user: "u1" }], ["i1"], { metrics: new Array<"mrr">(1) })).toThrow(/metrics\[0\] must be a ranking metric, .* got undefined/);
+    const encoder = new FeatureEncoder().fit([{ user: "u1" }]);
+    await expect(new Recommender(new NFM({ encoder, loss: "bpr" }), SHOP.items).fit([{ user: "u1" }], ["i1"])).rejects.toThrow("Recommender.fit: items have no feature that the model's encoder knows");
+    const many = Array.from({ length: 65600 }, () => ({ indices: [5] }));
+    const wide = new Recommender(new NFM({ numFeatures: 9, loss: "bpr" }), [{ indices: [0] }, { indices: [1] }]);
+    await expect(wide.fit(many, many.map(() => 0), { negatives: 65536 })).rejects.toThrow("Recommender.fit: negatives must leave fewer than 2^32 examples per epoch, got 65536 for 65600 events");
+  });
 });

@@ -4,6 +4,7 @@
 
 import { wrongValue } from "../core/errors.ts";
 import { randomBelow, randomKey, Stream, type RandomKey } from "../core/random.ts";
+import { rowsByGroup } from "./ids.ts";
 
 /**
  * Pairs of rows (i, j) with target_i > target_j within a group. Every row with m lower rows in its group has
@@ -47,9 +48,10 @@ export class GroupPairs {
    * @param groups Group of each row, numbered from 0 without gaps; (rows), kept and not copied.
    * @param perRow At most this many pairs per better row and epoch, at least 1.
    * @param seed Integer from 0 to 2^53 - 1.
+   * @param place What errors call `perRow`.
    * @throws RangeError if an epoch has 2^32 pairs or more.
    */
-  constructor(targets: Float32Array, groups: Uint32Array, perRow: number, seed: number) {
+  constructor(targets: Float32Array, groups: Uint32Array, perRow: number, seed: number, place: string = "perRow") {
     const rows = targets.length;
     const [starts, order] = rowsByGroup(groups);
     const lower = new Uint32Array(rows);
@@ -70,7 +72,7 @@ export class GroupPairs {
       firstPair[row] = count;
       count += Math.min(perRow, lower[row]);
     }
-    if (count > 0xffffffff) throw wrongValue("the number of pairs per epoch", "below 2^32 (take fewer per row)", count);
+    if (count > 0xffffffff) throw wrongValue(place, "small enough for fewer than 2^32 pairs per epoch", perRow);
     const better = new Uint32Array(count);
     for (let row = 0; row < rows; row++) better.fill(row, firstPair[row], firstPair[row] + Math.min(perRow, lower[row]));
 
@@ -111,17 +113,4 @@ export class GroupPairs {
     const position = randomBelow(this.#cutKey, row, m) + from + randomBelow(this.#drawKey, pair, size);
     return this.#order[start + (position < m ? position : position - m)];
   }
-}
-
-/** The rows of each group, one group after the other, and where each starts; (groups + 1), (rows). */
-export function rowsByGroup(groups: Uint32Array): [starts: Uint32Array, order: Uint32Array] {
-  let numGroups = 0;
-  for (let row = 0; row < groups.length; row++) if (groups[row] >= numGroups) numGroups = groups[row] + 1;
-  const starts = new Uint32Array(numGroups + 1);
-  for (let row = 0; row < groups.length; row++) starts[groups[row] + 1]++;
-  for (let group = 0; group < numGroups; group++) starts[group + 1] += starts[group];
-  const order = new Uint32Array(groups.length);
-  const filled = starts.slice();
-  for (let row = 0; row < groups.length; row++) order[filled[groups[row]]++] = row;
-  return [starts, order];
 }

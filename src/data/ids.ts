@@ -31,3 +31,22 @@ export function numbered(ids: ArrayLike<Id>): Uint32Array {
   }
   return result;
 }
+
+/** Number of groups that are numbered from 0. */
+export function countGroups(groups: Uint32Array): number {
+  let count = 0;
+  for (let row = 0; row < groups.length; row++) if (groups[row] >= count) count = groups[row] + 1;
+  return count;
+}
+
+/** The rows of each group, one group after the other, and where each starts; (groups + 1), (rows). */
+export function rowsByGroup(groups: Uint32Array): [starts: Uint32Array, order: Uint32Array] {
+  const numGroups = countGroups(groups);
+  const starts = new Uint32Array(numGroups + 1);
+  for (let row = 0; row < groups.length; row++) starts[groups[row] + 1]++;
+  for (let group = 0; group < numGroups; group++) starts[group + 1] += starts[group];
+  const order = new Uint32Array(groups.length);
+  const filled = starts.slice();
+  for (let row = 0; row < groups.length; row++) order[filled[groups[row]]++] = row;
+  return [starts, order];
+}

@@ -5,7 +5,7 @@ import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { badValue, isFloat32, type SparseVector } from "../core/sparse-row.ts";
 import { CSRBuilder, CSRMatrix } from "../core/sparse.ts";
 import type { FeatureEncoder } from "./feature-encoder.ts";
-import type { FeatureMap } from "./feature-map.ts";
+import { isPlainObject, type FeatureMap } from "./feature-map.ts";
 
 /** Rows as `fit`, `predict` and the others take them. */
 export type Input = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
@@ -44,6 +44,12 @@ export function checkInput(x: unknown, place: string): Input {
   if (isMatrix(x)) return x instanceof CSRMatrix ? x : new CSRMatrix(x);
   if (Array.isArray(x)) return x as Input;
   throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
+}
+
+/** The rows as they are now, whatever becomes of the objects that hold them; numbers in typed arrays are not copied. */
+export function copyRows(x: Input): Input {
+  const copy = (row: unknown): unknown => (row instanceof Map ? new Map(row) : isPlainObject(row) ? { ...row } : row);
+  return x instanceof CSRMatrix ? x : (Array.from(x as readonly unknown[], copy) as FeatureMap[]);
 }
 
 /** Number of rows. */

@@ -5,7 +5,7 @@
 
 import { exp, log } from "../core/math.ts";
 import { randomBits, randomKey, Stream, type RandomKey } from "../core/random.ts";
-import { rowsByGroup } from "./group-pairs.ts";
+import { rowsByGroup } from "./ids.ts";
 
 /**
  * Draws negative items. Every draw is a pure function of the seed, its epoch, its number and its event.
@@ -34,7 +34,7 @@ export class NegativeSampler {
   /**
    * @param numItems Number of items n, at most 2^31.
    * @param items Item of each event, below n; (events).
-   * @param users User of each event, numbered from 0 without gaps; (events), kept and not copied. `null`: each
+   * @param users User of each event, numbered from 0; (events), kept and not copied. `null`: each
    *   event stands alone, and only its own item is excluded.
    * @param alpha 0: all items are equally likely. Above: in proportion to (number of its events)^alpha, never without.
    * @param seed Integer from 0 to 2^53 - 1.

@@ -4,16 +4,18 @@
 import { CSRMatrix } from "../core/sparse.ts";
 import { maxEntries, type Batch } from "./batches.ts";
 
-/** Rows made for a batch when it comes. */
+/** Rows made for a batch when it comes: `choose`, then `append`. */
 export interface DrawnRows {
   /** Number of examples. */
   readonly rows: number;
   /** Indices are below it. */
   readonly cols: number;
-  /** Entries of the longest row. */
-  readonly longest: number;
-  /** Appends the rows of the examples `order[start]` up to `order[end - 1]` (order null: `start` to `end - 1`) in this epoch. */
-  append(batch: Batch, epoch: number, order: Uint32Array | null, start: number, end: number): void;
+  /** The most entries that `count` different rows can have together; more come only where long ones are drawn repeatedly. */
+  usualEntries(count: number): number;
+  /** Chooses the rows of the examples `order[start]` up to `order[end - 1]` (order null: `start` to `end - 1`); returns their entries. */
+  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number;
+  /** Appends the rows chosen last. */
+  append(batch: Batch): void;
 }
 
 /** Row i of a matrix is example i; or rows are drawn. */
@@ -22,37 +24,57 @@ export type Rows = CSRMatrix | DrawnRows;
 /** Gives the row number for an example in an epoch (from 1). */
 export type Choose = (example: number, epoch: number) => number;
 
-/** Appends the rows of some examples to a batch. */
-export function appendRows(batch: Batch, x: Rows, epoch: number, order: Uint32Array | null, start: number, end: number): void {
-  if (x instanceof CSRMatrix) batch.append(x, order, start, end);
-  else x.append(batch, epoch, order, start, end);
-}
+/** Row numbers chosen for the examples of a batch, in memory that is used again. */
+class Choice {
+  readonly x: CSRMatrix;
+  /** (count), or longer. */
+  rows: Uint32Array = new Uint32Array(0);
+  count = 0;
+  readonly #choose: Choose;
 
-/** The most entries that any `count` of the examples can have together in one batch. */
-export function mostEntries(x: Rows, count: number): number {
-  return x instanceof CSRMatrix ? maxEntries(x, count) : x.longest * count; // a row may be drawn more than once
+  constructor(x: CSRMatrix, choose: Choose) {
+    this.x = x;
+    this.#choose = choose;
+  }
+
+  /** Returns the number of entries. */
+  make(epoch: number, order: Uint32Array | null, start: number, end: number): number {
+    const { indptr } = this.x;
+    this.count = end - start;
+    if (this.rows.length < this.count) this.rows = new Uint32Array(this.count);
+    let entries = 0;
+    for (let i = start; i < end; i++) {
+      const row = this.#choose(order === null ? i : order[i], epoch);
+      this.rows[i - start] = row;
+      entries += indptr[row + 1] - indptr[row];
+    }
+    return entries;
+  }
 }
 
 /** Rows of one matrix, chosen per example and epoch. */
 export class PickedRows implements DrawnRows {
   readonly rows: number;
   readonly cols: number;
-  readonly longest: number;
-  readonly #x: CSRMatrix;
-  readonly #choose: Choose;
-  #chosen: Uint32Array = new Uint32Array(0);
+  readonly #choice: Choice;
 
   constructor(x: CSRMatrix, examples: number, choose: Choose) {
     this.rows = examples;
     this.cols = x.cols;
-    this.longest = maxEntries(x, 1);
-    this.#x = x;
-    this.#choose = choose;
+    this.#choice = new Choice(x, choose);
   }
 
-  append(batch: Batch, epoch: number, order: Uint32Array | null, start: number, end: number): void {
-    this.#chosen = chooseRows(this.#chosen, this.#choose, epoch, order, start, end);
-    batch.append(this.#x, this.#chosen, 0, end - start);
+  usualEntries(count: number): number {
+    return maxEntries(this.#choice.x, count);
+  }
+
+  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number {
+    return this.#choice.make(epoch, order, start, end);
+  }
+
+  append(batch: Batch): void {
+    const { x, rows, count } = this.#choice;
+    batch.append(x, rows, 0, count);
   }
 }
 
@@ -60,27 +82,29 @@ export class PickedRows implements DrawnRows {
 export class JoinedRows implements DrawnRows {
   readonly rows: number;
   readonly cols: number;
-  readonly longest: number;
-  readonly #parts: readonly [CSRMatrix, CSRMatrix];
-  readonly #choose: readonly [Choose, Choose];
+  readonly #contexts: Choice;
+  readonly #items: Choice;
   readonly #mayShare: boolean;
-  #chosen: [Uint32Array, Uint32Array] = [new Uint32Array(0), new Uint32Array(0)];
 
   constructor(examples: number, contexts: CSRMatrix, contextOf: Choose, items: CSRMatrix, itemOf: Choose) {
     this.rows = examples;
     this.cols = Math.max(contexts.cols, items.cols);
-    this.longest = maxEntries(contexts, 1) + maxEntries(items, 1);
-    this.#parts = [contexts, items];
-    this.#choose = [contextOf, itemOf];
+    this.#contexts = new Choice(contexts, contextOf);
+    this.#items = new Choice(items, itemOf);
     this.#mayShare = shareFeatures(contexts, featuresOf(items));
   }
 
-  append(batch: Batch, epoch: number, order: Uint32Array | null, start: number, end: number): void {
-    const [contexts, items] = this.#parts;
-    this.#chosen = [
-      chooseRows(this.#chosen[0], this.#choose[0], epoch, order, start, end), chooseRows(this.#chosen[1], this.#choose[1], epoch, order, start, end),
-    ];
-    batch.appendJoined(contexts, this.#chosen[0], items, this.#chosen[1], end - start, this.#mayShare);
+  usualEntries(count: number): number {
+    return maxEntries(this.#contexts.x, count) + maxEntries(this.#items.x, count);
+  }
+
+  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number {
+    return this.#contexts.make(epoch, order, start, end) + this.#items.make(epoch, order, start, end);
+  }
+
+  append(batch: Batch): void {
+    const [contexts, items] = [this.#contexts, this.#items];
+    batch.appendJoined(contexts.x, contexts.rows, items.x, items.rows, contexts.count, this.#mayShare);
   }
 }
 
@@ -94,11 +118,4 @@ export function featuresOf({ indices }: Pick<CSRMatrix, "indices">): Uint8Array 
 /** Whether any entry is of a flagged feature. */
 export function shareFeatures({ indices }: Pick<CSRMatrix, "indices">, flags: Uint8Array): boolean {
   return indices.some((index) => flags[index] === 1);
-}
-
-/** The row numbers of some examples, in `scratch` if it is long enough. */
-function chooseRows(scratch: Uint32Array, choose: Choose, epoch: number, order: Uint32Array | null, start: number, end: number): Uint32Array {
-  const chosen = scratch.length >= end - start ? scratch : new Uint32Array(end - start);
-  for (let i = start; i < end; i++) chosen[i - start] = choose(order === null ? i : order[i], epoch);
-  return chosen;
 }

@@ -39,13 +39,14 @@ export const jsKernels: Kernels = {
 
   biInteractionForward(batch, v, sums, pooled, start, end) {
     const { indptr, indices, values, context } = batch;
+    const s = context && context.sums.data;
+    const q = context && context.squares.data;
     const { data, stride } = v;
     for (let b = start; b < end; b++) {
       const [first, last] = [indptr[b], indptr[b + 1]];
       for (let j = 0; j < stride; j += 4) {
         let s0 = 0, s1 = 0, s2 = 0, s3 = 0, q0 = 0, q1 = 0, q2 = 0, q3 = 0;
-        if (context !== null) {
-          const [s, q] = [context.sums.data, context.squares.data];
+        if (s !== null && q !== null) {
           s0 = s[j]; s1 = s[j + 1]; s2 = s[j + 2]; s3 = s[j + 3];
           q0 = q[j]; q1 = q[j + 1]; q2 = q[j + 2]; q3 = q[j + 3];
         }

@@ -81,3 +81,8 @@ export interface Layer {
   /** The constructor's options, for the model file. A layer without it is passed to `NFM.load` again by the user. */
   toJSON?(): Record<string, unknown>;
 }
+
+/** Whether a layer is of this class itself: one of the user's own that extends it may compute anything. */
+export function isExactly<L extends Layer>(layer: Layer | undefined, kind: { readonly prototype: L }): layer is L {
+  return layer !== undefined && Object.getPrototypeOf(layer) === kind.prototype;
+}

@@ -15,12 +15,13 @@ import type { Kernels } from "../kernels/kernels.ts";
 import type { Network } from "../network.ts";
 import type { Trainer } from "../training/trainer.ts";
 
-/** Above this many bytes of sums, a factorization machine ranks like any other model. */
+/** Most bytes of sums. */
 const MAX_SUMS = 2 ** 30;
 
 /**
  * Candidates that have been encoded for `NFM.rank`, made by `NFM.prepare`. It follows the model: after more training, or
- * a fresh fit, what it holds is brought up to date on the next use.
+ * a fresh fit, what it holds is brought up to date on the next use. For a factorization machine it keeps 4 k bytes per
+ * candidate.
  */
 export class Catalogue {
   /** @internal */
@@ -48,7 +49,7 @@ export class Catalogue {
   /** @internal The rows as this reader reads them, read once. */
   *read(reader: Reader): Generator<void, CSRMatrix> {
     const { encoder, numFeatures } = reader;
-    if (this.#matrix !== null && this.#encoder === encoder && (numFeatures === null || this.#matrix.cols <= numFeatures)) return this.#matrix;
+    if (this.#matrix !== null && this.#encoder === encoder && numFeatures !== null && this.#matrix.cols <= numFeatures) return this.#matrix;
     const matrix = yield* readInput(this.input, reader, this.place);
     this.#encoder = encoder;
     if (matrix === this.#matrix) return matrix; // one that has been a matrix all along
@@ -65,17 +66,26 @@ export class Catalogue {
     const matrix = runAtOnce(this.read(reader));
     const scores = this.#scores;
     const affine = once ? null : affineOf(trainer.network.scorer.stages, trainer.network.spec.embeddingDim);
-    if (affine === null || matrix.rows * trainer.network.spec.embeddingDim * 4 > MAX_SUMS) {
-      runAtOnce(trainer.score(matrix, scores, context));
-    } else {
-      if (this.#dots?.embeddingDim !== trainer.network.spec.embeddingDim) this.#dots = new DotProducts(matrix, trainer.network);
-      this.#dots.score(trainer.network, affine, context, scores);
-    }
+    const dots = affine && this.#dotsFor(matrix, trainer.network);
+    if (affine && dots) dots.score(trainer.network, affine, context, scores);
+    else runAtOnce(trainer.score(matrix, scores, context));
     if (this.#mayShare(context, once)) {
       const shared = rowsWith(matrix, context);
       if (shared.length > 0) trainer.scoreJoined(context, matrix, shared, scores, this.place);
     }
     return scores;
+  }
+
+  /** Null where there is no memory for the sums: then a factorization machine ranks like any other model. */
+  #dotsFor(matrix: CSRMatrix, network: Network): DotProducts | null {
+    const { embeddingDim } = network.spec;
+    if (this.#dots?.embeddingDim === embeddingDim) return this.#dots;
+    if (matrix.rows * embeddingDim * 4 > MAX_SUMS) return null;
+    try {
+      return (this.#dots = new DotProducts(matrix, network));
+    } catch {
+      return null;
+    }
   }
 
   /** Whether some candidate has a feature of the context; `once`: perhaps, since finding out would cost as much as finding them. */
@@ -89,11 +99,11 @@ export class Catalogue {
 
 /** The rows that have a feature of the context. */
 function rowsWith({ rows, indptr, indices }: CSRMatrix, context: RowView): Uint32Array {
-  const features = featuresOf({ indices: context.indices.subarray(context.indptr[0], context.indptr[1]) });
+  const features = new Set(context.indices.subarray(context.indptr[0], context.indptr[1]));
   const found: number[] = [];
   for (let i = 0; i < rows; i++) {
     for (let p = indptr[i]; p < indptr[i + 1]; p++) {
-      if (features[indices[p]] !== 1) continue;
+      if (!features.has(indices[p])) continue;
       found.push(i);
       break;
     }

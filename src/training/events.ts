@@ -39,9 +39,15 @@ export function* readEvents(place: string, examples: EventExamples, reader: Read
   const contexts = yield* readInput(examples.contexts, reader, `${place}contexts`);
   const items = yield* examples.items.read(reader);
   yield;
+  if (items.nnz === 0) throw new RangeError(`${place}items have no feature that the model's encoder knows: they would all score the same`);
+  const perEvent = loss.kind === "pairwise" ? negatives : negatives + 1;
+  if (itemOf.length * perEvent > 0xffffffff) throw new RangeError(`${place}negatives must leave fewer than 2^32 examples per epoch, got ${negatives} for ${itemOf.length} events`);
   const sampler = new NegativeSampler(items.rows, itemOf, users, popularity, seed);
   yield;
-  const events = Uint32Array.from(itemOf.keys()).filter((event) => sampler.has(event));
+  let count = 0;
+  const kept = new Uint32Array(itemOf.length);
+  for (let event = 0; event < itemOf.length; event++) if (sampler.has(event)) kept[count++] = event;
+  const events = kept.subarray(0, count);
   const skipped = itemOf.length - events.length;
   if (events.length === 0) throw new RangeError(`${place}items leave no negative to draw for any of ${itemOf.length} events: every user has taken every item of the catalogue that could be drawn`);
   if (loss.kind === "pairwise") {
@@ -50,11 +56,11 @@ export function* readEvents(place: string, examples: EventExamples, reader: Read
     const positives = join((pair) => itemOf[eventOf(pair)]);
     return { kind: "pairwise", positives, negatives: join((pair, epoch) => sampler.sample(eventOf(pair), epoch, pair)), skipped };
   }
-  const perEvent = negatives + 1;
   const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
   const itemOfRow = (row: number, epoch: number): number => (row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row));
   const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
   if (Number.isNaN(one + zero)) throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
-  const targets = Float32Array.from({ length: events.length * perEvent }, (_, row) => (row % perEvent === 0 ? one : zero));
+  const targets = new Float32Array(events.length * perEvent).fill(zero);
+  for (let row = 0; row < targets.length; row += perEvent) targets[row] = one;
   return { kind: "pointwise", x: new JoinedRows(targets.length, contexts, eventOf, items, itemOfRow), targets, weights: null, skipped };
 }

@@ -4,7 +4,7 @@ import { wrongValue } from "../core/errors.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { GroupPairs } from "../data/group-pairs.ts";
-import { numbered, readIds } from "../data/ids.ts";
+import { countGroups, numbered, readIds } from "../data/ids.ts";
 import { checkInput, countRows, learnEncoder, needsEncoder, readInput, readLabels, readWeights, takeRows, type Input, type Lesson, type Reader } from "../data/input.ts";
 import { PickedRows } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
@@ -40,11 +40,12 @@ export interface Drawing {
 }
 
 /** Checks labelled rows. `place` is what errors start with, such as "fit: ". */
-export function labelledExamples(place: string, loss: Loss, x: unknown, y: unknown, sampleWeight?: unknown, groups?: unknown): LabelledExamples {
+export function labelledExamples(place: string, loss: Loss, x: unknown, y: unknown, sampleWeight?: unknown, groups?: unknown, pairsPerRow?: unknown): LabelledExamples {
   const input = snapshot(checkInput(x, `${place}x`));
   const rows = countRows(input);
   const targets = readTargets(`${place}y`, loss, y, rows);
   if (loss.kind === "pairwise" && sampleWeight !== undefined) throw new TypeError(`${place}sampleWeight weighs rows, and the ${loss.name} loss compares pairs; leave it out`);
+  if (loss.kind === "pointwise" && pairsPerRow !== undefined) throw new TypeError(`${place}pairsPerRow draws pairs, and the ${loss.name} loss takes rows one by one; leave it out`);
   const weights = sampleWeight === undefined ? null : readWeights(sampleWeight, rows, `${place}sampleWeight`);
   return { kind: "labelled", x: input, targets, weights, groups: groups === undefined ? null : readIds(groups, rows, `${place}groups`, "the number of rows of x") };
 }
@@ -79,7 +80,7 @@ export function exampleCount(examples: Examples): number {
 export function splitExamples<E extends LabelledExamples | PairedExamples>(place: string, examples: E, share: number, seed: number): [kept: E, heldOut: E] {
   const groups = examples.kind === "labelled" ? examples.groups : null;
   const rows = exampleCount(examples);
-  const count = groups === null ? rows : groups.reduce((largest, group) => Math.max(largest, group), -1) + 1;
+  const count = groups === null ? rows : countGroups(groups);
   const size = Math.max(1, Math.round(count * share));
   if (size >= count) throw wrongValue(`${place}validation`, `a share that leaves ${groups ? "groups" : "rows"} to train on (of ${count})`, share);
   const order = randomPermutation(randomKey(seed, Stream.split), count);
@@ -149,7 +150,7 @@ export function* readExamples(place: string, examples: Examples, reader: Reader,
 /** The pairs of a pairwise loss within groups, of which there must be one. */
 export function drawPairs(place: string, targets: Float32Array, groups: Uint32Array | null, { loss, pairsPerRow, seed }: Drawing): GroupPairs {
   if (groups === null) throw new TypeError(`${place}groups is needed: the ${loss.name} loss compares rows within a group; pass groups, or use fitPairs`);
-  const pairs = new GroupPairs(targets, groups, pairsPerRow, seed);
+  const pairs = new GroupPairs(targets, groups, pairsPerRow, seed, `${place}pairsPerRow`);
   if (pairs.count === 0) throw new RangeError(`${place}groups must have two rows of different labels in some group, got none in ${pairs.skippedGroups} groups`);
   return pairs;
 }

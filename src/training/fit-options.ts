@@ -1,4 +1,4 @@
-// The options of `fit` and `fitPairs`, and what they default to.
+// The options of all ways to fit, and what they default to.
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import type { Id } from "../data/ids.ts";
@@ -125,7 +125,7 @@ export function readTrainingOptions(caller: string, options: Omit<FitOptions, "v
 /** Checks a list of metrics. */
 export function checkMetricNames(caller: string, metrics: readonly Metric[]): readonly Metric[] {
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
-  return metrics.map((metric, i) => checkMetric(`${caller}: metrics[${i}]`, metric));
+  return Array.from(metrics as readonly Metric[], (metric, i) => checkMetric(`${caller}: metrics[${i}]`, metric));
 }
 
 function checkValidation(caller: "fit" | "fitPairs", validation: Validation): void {

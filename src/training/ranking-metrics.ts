@@ -3,6 +3,7 @@
 
 import { wrongValue } from "../core/errors.ts";
 import { exp, log } from "../core/math.ts";
+import { countGroups, rowsByGroup } from "../data/ids.ts";
 
 /**
  * Metrics of rows in groups, each the plain mean over groups. Within a group rows are ranked by score, highest first;
@@ -67,10 +68,6 @@ function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
   });
 }
 
-function countGroups(groups: Uint32Array): number {
-  return groups.reduce((count, group) => Math.max(count, group + 1), 0);
-}
-
 /** The value of a metric that `rankingObstacle` has let pass; NaN without rows. No score may be NaN. */
 export function measureRanking(metric: RankingMetric, rows: GroupedRows): number {
   const { starts, ranked, ideal } = rankedLists(rows);
@@ -130,12 +127,7 @@ function rankedLists(rows: GroupedRows): RankedLists {
 }
 
 function rankRows(scores: Float32Array, targets: Float32Array, groups: Uint32Array): RankedLists {
-  const starts = new Uint32Array(countGroups(groups) + 1);
-  for (const group of groups) starts[group + 1]++;
-  for (let group = 1; group < starts.length; group++) starts[group] += starts[group - 1];
-  const next = starts.slice();
-  const order = new Uint32Array(groups.length);
-  for (let row = 0; row < groups.length; row++) order[next[groups[row]]++] = row;
+  const [starts, order] = rowsByGroup(groups);
   // A difference of equal infinities is NaN, which falls through to the targets like 0.
   const compare = (a: number, b: number): number => scores[b] - scores[a] || targets[a] - targets[b];
   for (let group = 0; group + 1 < starts.length; group++) order.subarray(starts[group], starts[group + 1]).sort(compare);

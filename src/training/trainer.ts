@@ -1,9 +1,10 @@
 // Training, one mini-batch at a time: gather rows, score them, let the loss say how each score should move, carry that
 // back through the network, and move every parameter once.
 
-import type { CSRMatrix } from "../core/sparse.ts";
+import { CSRMatrix } from "../core/sparse.ts";
 import type { RowView } from "../data/batches.ts";
-import { appendRows, type Rows } from "../data/rows.ts";
+import type { Rows } from "../data/rows.ts";
+import type { Context } from "../kernels/kernels.ts";
 import type { Capacity } from "../layout.ts";
 import type { Loss } from "../losses.ts";
 import type { Network } from "../network.ts";
@@ -118,9 +119,16 @@ export class Trainer {
   }
 
   #gather(data: TrainingData, order: Uint32Array | null, start: number, end: number): void {
+    const parts = partsOf(data);
+    let drawn = 0;
+    for (const x of parts) if (!(x instanceof CSRMatrix)) drawn += x.choose(this.epochs + 1, order, start, end);
+    if (drawn > this.network.capacity.entries) this.reserve(1, drawn, true);
     const { batch } = this.network;
     batch.clear();
-    for (const x of partsOf(data)) appendRows(batch, x, this.epochs + 1, order, start, end);
+    for (const x of parts) {
+      if (x instanceof CSRMatrix) batch.append(x, order, start, end);
+      else x.append(batch);
+    }
     batch.indexFeatures();
   }
 
@@ -182,16 +190,21 @@ export class Trainer {
 
   /**
    * Raw scores of rows `0 .. x.rows - 1` into `scores`, in batches; yields after each batch. With a `context` every row is
-   * that of `context` (its row 0) and its own behind it, bit for bit; the two must not share a feature.
+   * that of `context` (its row 0) and its own behind it, bit for bit; the two must not share a feature, and nothing else may
+   * be scored before the end.
    */
   *score(x: CSRMatrix, scores: Float32Array, context: RowView | null = null): Generator<void, Float32Array> {
+    let shared: Context | null = null;
+    let summedBy: Network | null = null;
     for (let start = 0; start < x.rows; ) {
       this.reserve(1, x.indptr[start + 1] - x.indptr[start], false);
       const { network } = this;
       const { rows, entries } = network.capacity;
       let end = start + 1;
       while (end < x.rows && end - start < Math.min(rows, BATCH_ROWS) && x.indptr[end + 1] - x.indptr[start] <= entries) end++;
-      network.batch.clear(context && network.contextOf(context));
+      if (context !== null && summedBy !== network) shared = network.contextOf(context);
+      summedBy = network;
+      network.batch.clear(shared);
       network.batch.append(x, null, start, end);
       network.forward(false);
       scores.set(network.scores.data.subarray(0, end - start), start);
