@@ -50,6 +50,8 @@ describe("neural-fm train and predict", () => {
     const plain = await run("train", at("ranked.libsvm"), "--validation", at("train.libsvm"), ...small, "--loss", "max-margin");
     expect(plain.err).toMatch(/^neural-fm: .*train\.libsvm: --loss max-margin compares the lines of a query, and there is no qid: .*\n$/);
     expect(plain.code).toBe(1);
+    const metric = await run("train", at("train.libsvm"), "--validation", at("train.libsvm"), "--metrics", "ndcg@10", ...small);
+    expect(metric.err).toMatch(/^neural-fm: .*train\.libsvm: --metrics ndcg@10 ranks the lines of a query, and there is no qid: .*\n$/);
   });
 
   it("train a model whose predictions are those of the library, and say where it went", async () => {

@@ -6,6 +6,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { buildSync } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "neural-fm-package-"));
@@ -75,6 +77,10 @@ writeFileSync(join(folder, "data.libsvm"), Array.from({ length: 100 }, (_, i) =>
 run("npx", ["--no-install", "neural-fm", "train", "data.libsvm", "--epochs", "2", "--k", "4", "--hidden", "4", "--out", "m.safetensors"], { stdio: "ignore" });
 const predictions = run("npx", ["--no-install", "neural-fm", "predict", "m.safetensors", "data.libsvm"]).trim().split("\n");
 check("trains and predicts from the command line", predictions.length === 100 && predictions.every((line) => Number.isFinite(Number(line))));
+
+const { outputFiles } = buildSync({ entryPoints: [join(installed, "dist/index.js")], minify: true, format: "esm", write: false, logLevel: "error" });
+const size = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+check("is at most 46,000 bytes minified and gzipped", size <= 46_000, `(${size})`); // raised only by a commit that says why
 
 for (const name of ["index.js", "index.cjs"]) {
   const path = join(installed, "dist", name);
