@@ -4,10 +4,9 @@
 // report is the clean one; a single run used seed 2). The last epoch is the result, the best a remark.
 // RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularised biases of users and items.
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Adagrad, NFM, type FeatureMap } from "../src/index.ts";
+import { band, isML100k, readTable } from "./ml-100k.ts";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";
 
 const { values, positionals } = parseArgs({
@@ -29,7 +28,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [folder] = positionals;
-if (positionals.length !== 1 || !existsSync(join(folder, "ml-100k.inter"))) {
+if (positionals.length !== 1 || !isML100k(folder)) {
   console.error("usage: npm run bench -- movielens FOLDER [--seed 1] [--epochs 25] [--k 64] [--hidden 64] [--lr 0.02] [--batch 256]");
   console.error("       [--dropout 0.7,0.3] [--l2-linear 0] [--l2-embedding 0.003] [--batch-norm] [--fm] [--tune] [--fields user,item,...]");
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
@@ -42,20 +41,8 @@ interface Rating {
   readonly rating: number;
 }
 
-/** Rows of a tab-separated file with a header "name:type ...", by column name. */
-function readTable(name: string): Record<string, string>[] {
-  const [header, ...lines] = readFileSync(join(folder, name), "utf8").split(/\r?\n/).filter((line) => line !== "");
-  const columns = header.split("\t").map((column) => column.split(":")[0]);
-  return lines.map((line) => Object.fromEntries(line.split("\t").map((cell, i) => [columns[i], cell])));
-}
-
-/** Ages and years are classes of a few years each: taste does not go straight up or down with either. */
-function band(value: string, width: number): string | null {
-  return Number.isFinite(Number(value)) && value !== "" ? `${Math.floor(Number(value) / width) * width}` : null;
-}
-
-const users = new Map(readTable("ml-100k.user").map((row) => [row.user_id, row]));
-const items = new Map(readTable("ml-100k.item").map((row) => [row.item_id, row]));
+const users = new Map(readTable(folder, "ml-100k.user").map((row) => [row.user_id, row]));
+const items = new Map(readTable(folder, "ml-100k.item").map((row) => [row.item_id, row]));
 const fields = new Set(values.fields.split(","));
 
 function toMap({ user, item }: Rating): FeatureMap {
@@ -93,7 +80,7 @@ function biasBaseline(train: readonly Rating[]): (row: Rating) => number {
 }
 
 const seed = Number(values.seed);
-const ratings = readTable("ml-100k.inter").map(({ user_id, item_id, rating }): Rating => ({ user: user_id, item: item_id, rating: Number(rating) }));
+const ratings = readTable(folder, "ml-100k.inter").map(({ user_id, item_id, rating }): Rating => ({ user: user_id, item: item_id, rating: Number(rating) }));
 const order = randomPermutation(randomKey(seed, Stream.split), ratings.length);
 const tenth = Math.round(ratings.length / 10);
 const take = (from: number, to: number): Rating[] => Array.from(order.subarray(from, to), (i) => ratings[i]);

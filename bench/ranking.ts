@@ -5,10 +5,9 @@
 // Settings and epochs were chosen with --tune, which holds out the three events before the latest and never sees that one.
 // Prints metrics by model, seconds per epoch, and the time of a list over this catalogue and over a generated one.
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Adagrad, NFM, Recommender, type FeatureMap, type NFMOptions, type RecommenderFitOptions } from "../src/index.ts";
+import { band, isML100k, readTable } from "./ml-100k.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,7 +20,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [folder] = positionals;
-if (positionals.length !== 1 || !existsSync(join(folder, "ml-100k.inter"))) {
+if (positionals.length !== 1 || !isML100k(folder)) {
   console.error(`usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`);
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
@@ -51,18 +50,6 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "NFM, log": { ...nfm, loss: "log", epochs: 60 },
 };
 
-/** Rows of a tab-separated file with a header "name:type ...", by column name. */
-function readTable(name: string): Record<string, string>[] {
-  const [header, ...lines] = readFileSync(join(folder, name), "utf8").split(/\r?\n/).filter((line) => line !== "");
-  const columns = header.split("\t").map((column) => column.split(":")[0]);
-  return lines.map((line) => Object.fromEntries(line.split("\t").map((cell, i) => [columns[i], cell])));
-}
-
-/** Ages and years in classes of a few years each. */
-function band(value: string, width: number): string | null {
-  return Number.isFinite(Number(value)) && value !== "" ? `${Math.floor(Number(value) / width) * width}` : null;
-}
-
 interface Event {
   readonly context: FeatureMap;
   readonly item: string;
@@ -73,12 +60,12 @@ interface Event {
 /** Events to train on and events to rank, of each user with more events than are held out. */
 function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] } {
   const recent = Number(values.recent);
-  const people = new Map(readTable("ml-100k.user").map((row) => [row.user_id, row]));
-  const films = readTable("ml-100k.item").map((film): FeatureMap => (
+  const people = new Map(readTable(folder, "ml-100k.user").map((row) => [row.user_id, row]));
+  const films = readTable(folder, "ml-100k.item").map((film): FeatureMap => (
     { item: film.item_id, year: band(film.release_year, 5), genres: film.class.split(" ").filter((genre) => genre !== "") }
   ));
   const liked = new Map<string, { item: string; time: number }[]>();
-  for (const { user_id, item_id, rating, timestamp } of readTable("ml-100k.inter")) {
+  for (const { user_id, item_id, rating, timestamp } of readTable(folder, "ml-100k.inter")) {
     if (Number(rating) < 4) continue;
     liked.set(user_id, [...(liked.get(user_id) ?? []), { item: item_id, time: Number(timestamp) }]);
   }

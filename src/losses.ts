@@ -33,6 +33,11 @@ export interface PairwiseLoss {
 
 export type Loss = PointwiseLoss | PairwiseLoss;
 
+/** From scores to predictions; null: scores are predictions. */
+export function linkOf(loss: Loss): ((score: number) => number) | null {
+  return loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : null;
+}
+
 /** The losses known by name. */
 export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin";
 

@@ -16,6 +16,7 @@ import { checkInput, copyRows, countRows, isInput, readInput, readRow, type Inpu
 import { attribute, nameParts, type Explanation } from "./explain.ts";
 import { chooseBackend } from "./kernels/backend.ts";
 import { Learner, readerOf, type Model } from "./learner.ts";
+import { linkOf } from "./losses.ts";
 import { readModel, writeModel } from "./model-file.ts";
 import { readOptions, type LoadOverrides, type NFMOptions } from "./options.ts";
 import { Catalogue } from "./ranking/catalogue.ts";
@@ -112,7 +113,7 @@ export class NFM {
     checkKeys("predict", options, ["raw"]);
     if (options.raw !== undefined) checkBoolean("predict: raw", options.raw);
     const model = this.#learner.ready("predict");
-    const link = options.raw ? null : this.#link();
+    const link = options.raw ? null : linkOf(this.#settings.loss);
     if (!isInput(x)) {
       const score = this.#scoreOne(model, x, "predict: x");
       return link ? Math.fround(link(score)) : score;
@@ -168,7 +169,7 @@ export class NFM {
     if (input && countRows(input) === 0) return [];
     const catalogue = input ? new Catalogue(input, "rank: candidates") : (candidates as Catalogue);
     const scores = catalogue.score(model.trainer, readerOf(model), row, once);
-    const link = this.#link();
+    const link = linkOf(this.#settings.loss);
     return Array.from(selectTop(scores, top), (index) => ({ index, score: link ? Math.fround(link(scores[index])) : scores[index] }));
   }
 
@@ -286,12 +287,6 @@ export class NFM {
   #requireLoss(caller: string, kind: "pointwise" | "pairwise", remedy: string): void {
     const { loss } = this.#settings;
     if (loss.kind !== kind) throw new Error(`${caller}: the ${loss.name} loss is ${loss.kind}; ${remedy}, or another loss`);
-  }
-
-  /** From scores to predictions; null: scores are predictions. */
-  #link(): ((score: number) => number) | null {
-    const { loss } = this.#settings;
-    return loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : null;
   }
 
   #scoreAll({ trainer, encoder }: Model, x: Input, place: string): Float32Array {

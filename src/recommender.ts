@@ -11,6 +11,7 @@ import { checkId, numbered, readIds, type Id } from "./data/ids.ts";
 import { checkInput, copyRows, countRows, fieldsOf, needsEncoder, readInput, readRow, type Input, type Reader } from "./data/input.ts";
 import type { Explanation } from "./explain.ts";
 import { readerOf, type Learner } from "./learner.ts";
+import { linkOf } from "./losses.ts";
 import { NFM } from "./nfm.ts";
 import { Catalogue } from "./ranking/catalogue.ts";
 import { selectTop } from "./ranking/top.ts";
@@ -154,13 +155,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const excluded = options.exclude === undefined ? null : this.#readExcluded(options.exclude, "Recommender.recommend: exclude");
     const model = this.#learner.ready("Recommender.recommend");
     const { trainer } = model;
-    const { loss } = trainer;
     this.#row.clear();
     this.#checkContext(context as FeatureMap, "Recommender.recommend: context");
     readRow(this.#row, context as FeatureMap, readerOf(model), "Recommender.recommend: context");
     const scores = this.#catalogue.score(trainer, readerOf(model), this.#row.view);
-    const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
-    return Array.from(selectTop(scores, top, excluded), (i) => ({ id: this.ids[i], score: Math.fround(link(scores[i])) }));
+    const link = linkOf(trainer.loss);
+    return Array.from(selectTop(scores, top, excluded), (i) => ({ id: this.ids[i], score: link ? Math.fround(link(scores[i])) : scores[i] }));
   }
 
   /** The reasons for an item's score in a context: `NFM.explain` of the two together. */

@@ -284,21 +284,11 @@ export class CSRBuilder {
         end++;
       }
     }
-    if (this.#values !== null) end = this.#dropZeros(start, end);
+    if (this.#values !== null) end = dropZeros(this.#indices, this.#values, start, end);
     for (let p = start; p < end; p++) if (indices[p] >= this.#width) this.#width = indices[p] + 1;
     this.#end = end;
     if (++this.#rows === this.#indptr.length) this.#indptr = grown(this.#indptr);
     this.#indptr[this.#rows] = end;
-  }
-
-  #dropZeros(start: number, end: number): number {
-    let kept = start;
-    for (let p = start; p < end; p++) {
-      this.#indices[kept] = this.#indices[p];
-      this.#values![kept] = this.#values![p];
-      if (this.#values![p] !== 0) kept++;
-    }
-    return kept;
   }
 
   /** Checks one row of any format and appends it. `place` names the row in errors. */
@@ -358,6 +348,17 @@ export class CSRBuilder {
       values: values && values.slice(0, end),
     });
   }
+}
+
+/** Leaves out the entries of value 0 from `start` up to `end`: 0 means absent. Returns the new end. */
+export function dropZeros(indices: Uint32Array, values: Float32Array, start: number, end: number): number {
+  let kept = start;
+  for (let p = start; p < end; p++) {
+    indices[kept] = indices[p];
+    values[kept] = values[p];
+    if (values[p] !== 0) kept++;
+  }
+  return kept;
 }
 
 function isAllOnes(values: Float32Array, start: number, end: number): boolean {

@@ -2,7 +2,7 @@
 // batch are gathered. The buffers are allocated once, for the largest batch that can come.
 
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
-import type { CSRMatrix } from "../core/sparse.ts";
+import { dropZeros, type CSRMatrix } from "../core/sparse.ts";
 import { asIntegers, type Allocate } from "../core/tensor.ts";
 import type { Context, SparseBatch } from "../kernels/kernels.ts";
 
@@ -96,19 +96,8 @@ export class Batch implements SparseBatch {
       const start = this.indptr[this.rows];
       const middle = this.#copyRow(first, firsts[i], start, start);
       const end = this.#copyRow(second, seconds[i], middle, mayShare ? start : middle);
-      this.indptr[++this.rows] = mayShare ? this.#dropZeros(start, end) : end;
+      this.indptr[++this.rows] = mayShare ? dropZeros(this.indices, this.#values, start, end) : end; // values that cancelled
     }
-  }
-
-  /** Leaves out entries whose values have cancelled: as in every row, 0 means absent. Returns the end. */
-  #dropZeros(start: number, end: number): number {
-    let kept = start;
-    for (let p = start; p < end; p++) {
-      this.indices[kept] = this.indices[p];
-      this.#values[kept] = this.#values[p];
-      if (this.#values[p] !== 0) kept++;
-    }
-    return kept;
   }
 
   /** Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features. Returns the end. */

@@ -3,7 +3,7 @@
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import { log as ln, softplus } from "../core/math.ts";
-import { hinge, log, type Loss } from "../losses.ts";
+import { hinge, linkOf, log, type Loss } from "../losses.ts";
 import { isRankingMetric, measureRanking, RANKING_FORMS, rankingObstacle, type RankingMetric } from "./ranking-metrics.ts";
 
 /**
@@ -105,7 +105,7 @@ export function measure(metric: Metric, scored: Scored): number {
   const { scores, targets, loss, labelRange } = scored;
   if (scores.some(Number.isNaN)) return NaN;
   if (isRankingMetric(metric)) return measureRanking(metric, scored);
-  const link = loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : (score: number) => score;
+  const link = linkOf(loss) ?? ((score: number) => score);
   switch (metric) {
     case "rmse":
       return Math.sqrt(mean(scored, (score, target) => (link(score) - target) ** 2));
