@@ -128,12 +128,11 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? (loss.kind === "pairwise" ? 1 : 4), 1, 2 ** 16);
     const popularity = checkNumber(`${caller}: popularity`, options.popularity ?? 0, "a number of at least 0", (alpha) => alpha >= 0);
     const input = snapshot(checkInput(contexts, `${caller}: contexts`));
-    this.#checkContexts(input, `${caller}: contexts`);
     const itemOf = this.#readItems(items, countRows(input), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
     const heldOut = validation === undefined ? null : this.#heldOut(`${caller}: validation`, validation, [...new Set([...measured, watched])], watched);
     const events = {
-      kind: "events", contexts: input, items: this.#catalogue, itemOf, users: users === undefined ? null : readUsers(users, input, `${caller}: users`), negatives, popularity,
+      kind: "events", contexts: input, checkContext: this.#checkContext.bind(this), items: this.#catalogue, itemOf, users: users === undefined ? null : readUsers(users, input, `${caller}: users`), negatives, popularity,
     } as const;
     return this.#learner.fit(caller, events, settings, heldOut);
   }
@@ -200,10 +199,6 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return runAtOnce(this.#measure(questions, rows, metrics, model.trainer, reader));
   }
 
-  #checkContexts(contexts: Input, place: string): void {
-    if (Array.isArray(contexts)) contexts.forEach((context: FeatureMap, i) => this.#checkContext(context, `${place}[${i}]`));
-  }
-
   /** A context with an item's field would show the model in training what it is to find out. */
   #checkContext(context: FeatureMap | SparseVector, place: string): void {
     for (const field of fieldsOf(context)) {
@@ -231,7 +226,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const input = snapshot(checkInput(contexts, `${place}contexts`));
     const events = countRows(input);
     if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
-    this.#checkContexts(input, `${place}contexts`);
+    if (Array.isArray(input)) input.forEach((context: FeatureMap, i) => this.#checkContext(context, `${place}contexts[${i}]`));
     const itemOf = this.#readItems(items, events, `${place}items`);
     if (exclude === undefined) return { contexts: input, itemOf, excluded: null };
     if (!isArrayLike(exclude)) throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);

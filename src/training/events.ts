@@ -2,7 +2,9 @@
 // learns from instead are other items of the catalogue, drawn anew in every epoch: as the worse rows of pairs, or as
 // rows of label 0.
 
+import type { SparseVector } from "../core/sparse-row.ts";
 import type { CSRMatrix } from "../core/sparse.ts";
+import type { FeatureMap } from "../data/feature-map.ts";
 import { readInput, type Input, type Reader } from "../data/input.ts";
 import { NegativeSampler } from "../data/negatives.ts";
 import { JoinedRows } from "../data/rows.ts";
@@ -22,6 +24,8 @@ export interface ItemRows {
 export interface EventExamples {
   readonly kind: "events";
   readonly contexts: Input;
+  /** Refuses a context that says something of the item. */
+  checkContext(context: FeatureMap | SparseVector, place: string): void;
   readonly items: ItemRows;
   /** Number of each event's item; (events). */
   readonly itemOf: Uint32Array;
@@ -36,6 +40,12 @@ export interface EventExamples {
 /** Rows to train on: of each event with every negative a pair, or the event with label 1 and its negatives with label 0. */
 export function* readEvents(place: string, examples: EventExamples, reader: Reader, { loss, seed }: { loss: Loss; seed: number }): Generator<void, TrainingData> {
   const { itemOf, users, negatives, popularity } = examples;
+  if (Array.isArray(examples.contexts)) {
+    for (const [i, context] of (examples.contexts as readonly FeatureMap[]).entries()) {
+      examples.checkContext(context, `${place}contexts[${i}]`);
+      if (i % 64 === 0) yield;
+    }
+  }
   const contexts = yield* readInput(examples.contexts, reader, `${place}contexts`);
   const items = yield* examples.items.read(reader);
   yield;
