@@ -15,6 +15,7 @@ import { linkOf } from "./losses.ts";
 import { NFM } from "./nfm.ts";
 import { Catalogue } from "./ranking/catalogue.ts";
 import { selectTop } from "./ranking/top.ts";
+import type { EventExamples } from "./training/events.ts";
 import { snapshot } from "./training/examples.ts";
 import { readTrainingOptions, type FitOptions } from "./training/fit-options.ts";
 import type { History } from "./training/fit.ts";
@@ -131,9 +132,10 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const itemOf = this.#readItems(items, countRows(input), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
     const heldOut = validation === undefined ? null : this.#heldOut(`${caller}: validation`, validation, [...new Set([...measured, watched])], watched);
-    const events = {
-      kind: "events", contexts: input, checkContext: this.#checkContext.bind(this), items: this.#catalogue, itemOf, users: users === undefined ? null : readUsers(users, input, `${caller}: users`), negatives, popularity,
-    } as const;
+    const events: EventExamples = {
+      kind: "events", contexts: input, checkContext: this.#checkContext.bind(this), items: this.#catalogue, itemOf,
+      users: users === undefined ? null : readUsers(users, input, `${caller}: users`), negatives, popularity,
+    };
     return this.#learner.fit(caller, events, settings, heldOut);
   }
 
