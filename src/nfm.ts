@@ -164,11 +164,11 @@ export class NFM {
     const top = checkInteger("rank: top", options.top ?? Number.MAX_SAFE_INTEGER, 1);
     const model = this.#learner.ready("rank");
     const row = this.#readRow(model, context as FeatureMap, "rank: context");
-    const once = !(candidates instanceof Catalogue);
-    const input = once ? checkInput(candidates, "rank: candidates") : null;
-    if (input && countRows(input) === 0) return [];
-    const catalogue = input ? new Catalogue(input, "rank: candidates") : (candidates as Catalogue);
-    const scores = catalogue.score(model.trainer, readerOf(model), row, once);
+    const prepared = candidates instanceof Catalogue;
+    const input = prepared ? candidates.input : checkInput(candidates, "rank: candidates");
+    if (countRows(input) === 0) return [];
+    const catalogue = prepared ? candidates : new Catalogue(input, "rank: candidates");
+    const scores = catalogue.score(model.trainer, readerOf(model), row, !prepared);
     const link = linkOf(this.#settings.loss);
     return Array.from(selectTop(scores, top), (index) => ({ index, score: link ? Math.fround(link(scores[index])) : scores[index] }));
   }

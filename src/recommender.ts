@@ -156,10 +156,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const excluded = options.exclude === undefined ? null : this.#readExcluded(options.exclude, "Recommender.recommend: exclude");
     const model = this.#learner.ready("Recommender.recommend");
     const { trainer } = model;
-    this.#row.clear();
-    this.#checkContext(context as FeatureMap, "Recommender.recommend: context");
-    readRow(this.#row, context as FeatureMap, readerOf(model), "Recommender.recommend: context");
-    const scores = this.#catalogue.score(trainer, readerOf(model), this.#row.view);
+    const row = this.#readContext(context as FeatureMap, readerOf(model), "Recommender.recommend: context");
+    const scores = this.#catalogue.score(trainer, readerOf(model), row.view);
     const link = linkOf(trainer.loss);
     return Array.from(selectTop(scores, top, excluded), (i) => ({ id: this.ids[i], score: link ? Math.fround(link(scores[i])) : scores[i] }));
   }
@@ -168,10 +166,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   explain<C extends object & FeatureRow<C>>(context: FeatureMap | SparseVector | C, id: Id): Explanation {
     const item = this.#itemNumber(id, "Recommender.explain: id");
     const reader = readerOf(this.#learner.ready("Recommender.explain"));
-    const rows = new CSRBuilder();
-    this.#checkContext(context as FeatureMap, "Recommender.explain: context");
-    readRow(rows, context as FeatureMap, reader, "Recommender.explain: context");
-    const [first, second] = [rows.lastRow(), runAtOnce(this.#catalogue.read(reader)).row(item)];
+    const row = this.#readContext(context as FeatureMap, reader, "Recommender.explain: context");
+    const [first, second] = [row.lastRow(), runAtOnce(this.#catalogue.read(reader)).row(item)];
     const valuesOf = ({ indices, values }: SparseVector): number[] => Array.from(values ?? new Float32Array(indices.length).fill(1));
     return this.model.explain({ indices: [...Array.from(first.indices), ...Array.from(second.indices)], values: [...valuesOf(first), ...valuesOf(second)] });
   }
@@ -199,6 +195,14 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const reader = readerOf(model);
     const rows = runAtOnce(readInput(questions.contexts, reader, `${place}contexts`));
     return runAtOnce(this.#measure(questions, rows, metrics, model.trainer, reader));
+  }
+
+  /** Reads one context, in memory that the next overwrites. */
+  #readContext(context: FeatureMap | SparseVector, reader: Reader, place: string): CSRBuilder {
+    this.#checkContext(context, place);
+    this.#row.clear();
+    readRow(this.#row, context, reader, place);
+    return this.#row;
   }
 
   /** A context with an item's field would show the model in training what it is to find out. */

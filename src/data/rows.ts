@@ -86,12 +86,13 @@ export class JoinedRows implements DrawnRows {
   readonly #items: Choice;
   readonly #mayShare: boolean;
 
-  constructor(examples: number, contexts: CSRMatrix, contextOf: Choose, items: CSRMatrix, itemOf: Choose) {
+  /** @param mayShare Whether a feature may stand in both matrices; found out by looking at every entry if it is not known. */
+  constructor(examples: number, contexts: CSRMatrix, contextOf: Choose, items: CSRMatrix, itemOf: Choose, mayShare: boolean = shareFeatures(contexts, featuresOf(items))) {
     this.rows = examples;
     this.cols = Math.max(contexts.cols, items.cols);
     this.#contexts = new Choice(contexts, contextOf);
     this.#items = new Choice(items, itemOf);
-    this.#mayShare = shareFeatures(contexts, featuresOf(items));
+    this.#mayShare = mayShare;
   }
 
   usualEntries(count: number): number {

@@ -7,7 +7,7 @@ import type { CSRMatrix } from "../core/sparse.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
 import { readInput, type Input, type Reader } from "../data/input.ts";
 import { NegativeSampler } from "../data/negatives.ts";
-import { JoinedRows } from "../data/rows.ts";
+import { featuresOf, JoinedRows, shareFeatures, type Choose } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import type { TrainingData } from "./trainer.ts";
 
@@ -16,7 +16,6 @@ export interface ItemRows {
   readonly input: Input;
   /** What errors call them. */
   readonly place: string;
-  readonly size: number;
   read(reader: Reader): Generator<void, CSRMatrix>;
 }
 
@@ -62,7 +61,8 @@ export function* readEvents(place: string, examples: EventExamples, reader: Read
   if (events.length === 0) throw new RangeError(`${place}items leave no negative to draw for any of ${itemOf.length} events: every user has taken every item of the catalogue that could be drawn`);
   if (loss.kind === "pairwise") {
     const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
-    const join = (itemOfPair: (pair: number, epoch: number) => number): JoinedRows => new JoinedRows(events.length * negatives, contexts, eventOf, items, itemOfPair);
+    const mayShare = shareFeatures(contexts, featuresOf(items));
+    const join = (itemOfPair: Choose): JoinedRows => new JoinedRows(events.length * negatives, contexts, eventOf, items, itemOfPair, mayShare);
     const positives = join((pair) => itemOf[eventOf(pair)]);
     return { kind: "pairwise", positives, negatives: join((pair, epoch) => sampler.sample(eventOf(pair), epoch, pair)), skipped };
   }

@@ -84,17 +84,17 @@ export function splitExamples<E extends LabelledExamples | PairedExamples>(place
   const size = Math.max(1, Math.round(count * share));
   if (size >= count) throw wrongValue(`${place}validation`, `a share that leaves ${groups ? "groups" : "rows"} to train on (of ${count})`, share);
   const order = randomPermutation(randomKey(seed, Stream.split), count);
-  if (groups === null) return [takeExamples(examples, order.slice(size).sort()), takeExamples(examples, order.slice(0, size).sort())];
-  const isHeldOut = new Set(order.subarray(0, size));
-  const all = Uint32Array.from({ length: rows }, (_, row) => row);
-  return [takeExamples(examples, all.filter((row) => !isHeldOut.has(groups[row]))), takeExamples(examples, all.filter((row) => isHeldOut.has(groups[row])))];
+  const isHeldOut = new Uint8Array(count);
+  for (let i = 0; i < size; i++) isHeldOut[order[i]] = 1;
+  const take = (flag: number): E => takeExamples(examples, Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => isHeldOut[groups === null ? row : groups[row]] === flag));
+  return [take(0), take(1)];
 }
 
 function takeExamples<E extends LabelledExamples | PairedExamples>(examples: E, rows: Uint32Array): E {
   if (examples.kind === "pairs") return { ...examples, positives: takeRows(examples.positives, rows), negatives: takeRows(examples.negatives, rows) };
   const { x, targets, weights, groups } = examples;
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
-  return { ...examples, x: takeRows(x, rows), targets: take(targets), weights: weights && take(weights), groups: groups && numbered(Array.from(rows, (row) => groups[row])) };
+  return { ...examples, x: takeRows(x, rows), targets: take(targets), weights: weights && take(weights), groups: groups && numbered(rows.map((row) => groups[row])) };
 }
 
 /** What an encoder learns the vocabulary from. Features of a catalogue are known, however few events they have. */
