@@ -1,27 +1,63 @@
-// What users import.
+// What users import from "neural-fm".
 
-export { NFM, type Ranked } from "./nfm.ts";
-export { Recommender, type HeldOutEvents, type Recommendation, type RecommenderFitOptions, type RecommenderOptions } from "./recommender.ts";
-export type { Catalogue } from "./ranking/catalogue.ts";
-export type { Explanation, FeaturePart, PairPart } from "./explain.ts";
-export type { LoadOverrides, NFMOptions } from "./options.ts";
-export type { RowLike, SparseVector } from "./core/sparse-row.ts";
-export { CSRMatrix } from "./core/sparse.ts";
-export { FeatureEncoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type FeatureMap, type FeatureRow, type FeatureValue } from "./data/feature-encoder.ts";
-export type { Id } from "./data/ids.ts";
-export type { Input } from "./data/input.ts";
-export { parseLibSVM, readLibSVM } from "./data/libsvm.ts";
+export { NFM, type EvaluateOptions, type NFMSummary } from "./nfm.ts";
+export {
+  Recommender,
+  type HeldOutEvents,
+  type Recommendation,
+  type RecommenderEvaluateOptions,
+  type RecommenderFitOptions,
+  type RecommenderOptions,
+  type RecommendOptions,
+} from "./recommender.ts";
+export type { BackendName, PredictOptions, PredictorOptions, Ranked, RankOptions } from "./predictor.ts";
+export type { Catalog } from "./ranking/catalog.ts";
+export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
+export type { L2Options, LoadOverrides, NFMOptions } from "./training/options.ts";
+export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
+export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
+export type { CSRInit } from "./data/csr-check.ts";
+export { CSRMatrix } from "./data/csr-matrix.ts";
+export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
+export { FeatureEncoder } from "./data/feature-encoder.ts";
+export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
+export type { Id, IdsOption } from "./data/ids.ts";
+export type { Rows } from "./data/rows.ts";
+export {
+  parseLibSVM,
+  readLibSVM,
+  type LibSVMData,
+  type ParseLibSVMOptions,
+  type ReadLibSVMOptions,
+} from "./data/libsvm.ts";
 export { Activation } from "./layers/activation.ts";
 export { BatchNorm } from "./layers/batch-norm.ts";
 export { Dense } from "./layers/dense.ts";
 export { Dropout } from "./layers/dropout.ts";
 export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
 export type { Tensor } from "./core/tensor.ts";
+export type { RandomKey } from "./core/random.ts";
 export { maxMargin, type Loss, type LossName, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
-export { Adagrad, SGD, type Optimizer } from "./optimizers.ts";
-export type { Kernels, Update } from "./kernels/kernels.ts";
-export type { BatchEvent, EpochEvent, FitOptions, Validation } from "./training/fit-options.ts";
-export type { History } from "./training/fit.ts";
-export type { Metric } from "./training/metrics.ts";
-export type { RankingMetric } from "./training/ranking-metrics.ts";
+export { Adagrad, SGD, type AdagradOptions, type Optimizer, type SGDOptions } from "./optimizers.ts";
+export type {
+  ActivationName,
+  Context,
+  ForwardKernels,
+  Kernels,
+  NormTensors,
+  SparseBatch,
+  TrainingKernels,
+  Update,
+} from "./kernels/kernels.ts";
+export type {
+  BatchEvent,
+  EpochEvent,
+  FitOptions,
+  FitPairsOptions,
+  HeldOutLabels,
+  HeldOutPairs,
+} from "./training/fit-options.ts";
+export type { History } from "./training/epochs.ts";
 export type { EpochRecord } from "./training/progress.ts";
+export type { Metric, RowMetric } from "./metrics/metrics.ts";
+export type { RankingMetric } from "./metrics/ranking-metrics.ts";

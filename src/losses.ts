@@ -1,7 +1,7 @@
 // Losses as scalar functions in score space (section 3.2). A pointwise loss compares a score with a target, a pairwise
 // one looks at the difference between the scores of a positive and a negative row. All are stable at any score.
 
-import { checkNumber } from "./core/errors.ts";
+import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
 import { sigmoid, softplus } from "./core/math.ts";
 
 /** A loss of one score against one target; your own may be passed to `NFM`. */
@@ -72,7 +72,7 @@ export const hinge: PointwiseLoss = {
   labels: BINARY,
 };
 
-/** Bayesian personalised ranking, softplus(-(s+ - s-)). */
+/** Bayesian personalized ranking (Rendle et al. 2009), softplus(-(s+ - s-)). */
 export const bpr: PairwiseLoss = {
   kind: "pairwise",
   name: "bpr",
@@ -102,4 +102,39 @@ export const LOSS_NAMES: readonly LossName[] = /* @__PURE__ */ Object.keys(BY_NA
 /** The built-in loss of that name. */
 export function lossByName(name: LossName): Loss {
   return BY_NAME[name];
+}
+
+/**
+ * Checks a loss, which may be the user's own.
+ *
+ * @param place What errors call it.
+ * @throws TypeError or RangeError.
+ */
+export function readLoss(loss: LossName | Loss, place: string): Loss {
+  if (typeof loss === "string") return lossByName(checkChoice(place, loss, LOSS_NAMES));
+  const { kind, name, value, gradient } = (loss ?? {}) as Partial<Loss>;
+  const isWhole = typeof name === "string" && typeof value === "function" && typeof gradient === "function";
+  if (isWhole && (kind === "pointwise" || kind === "pairwise")) return loss;
+  throw wrongType(place, "the name of a loss, or { kind, name, value, gradient }", loss);
+}
+
+/**
+ * The loss of a model file.
+ *
+ * @param config The configuration in the file.
+ * @param given A loss that takes the place of the saved one.
+ * @param place What errors start with.
+ * @throws Error if the saved loss is the user's own and none is given.
+ */
+export function savedLoss(
+  { loss, customLoss }: { readonly loss?: unknown; readonly customLoss?: unknown },
+  given: LossName | Loss | undefined,
+  place: string,
+): Loss {
+  const isUnknown = typeof loss === "string" && !(LOSS_NAMES as readonly string[]).includes(loss);
+  if (given === undefined && (customLoss === true || isUnknown)) {
+    const name = JSON.stringify(loss);
+    throw new Error(`${place}: the model was trained with a loss of its own (${name}); pass it as load(bytes, { loss })`);
+  }
+  return readLoss(given ?? (loss as LossName | undefined) ?? "squared", `${place}: loss`);
 }

@@ -16,8 +16,24 @@ export interface Optimizer {
   toJSON(): Record<string, number>;
 }
 
+/** Options of Adagrad. */
+export interface AdagradOptions {
+  /** Step size, at least 0. Default: 0.05. */
+  learningRate?: number | undefined;
+  /** Start of the sum of squared gradients, from 1e-37 to 1e37. Default: 1e-8. */
+  initialAccumulator?: number | undefined;
+}
+
+/** Options of SGD. */
+export interface SGDOptions {
+  /** Step size, at least 0. Default: 0.01. */
+  learningRate?: number | undefined;
+  /** Share of the velocity that is kept from step to step, at least 0, below 1. Default: 0. */
+  momentum?: number | undefined;
+}
+
 /**
- * Mini-batch Adagrad, the authors' choice: G += g^2, theta -= learningRate * g / sqrt(G), one update per touched
+ * Mini-batch Adagrad (Duchi et al. 2011), the authors' choice: G += g^2, theta -= learningRate * g / sqrt(G), one update per touched
  * feature and batch. A coordinate whose gradient is 0 does not move.
  *
  * @example
@@ -33,7 +49,7 @@ export class Adagrad implements Optimizer {
    * @param options.learningRate At least 0. Default: 0.05.
    * @param options.initialAccumulator Start of the sum of squares, above 0. Default: 1e-8.
    */
-  constructor(options: { learningRate?: number; initialAccumulator?: number } = {}) {
+  constructor(options: AdagradOptions = {}) {
     checkKeys("Adagrad", options, ["learningRate", "initialAccumulator"]);
     this.#learningRate = checkRate("Adagrad", options.learningRate ?? 0.05);
     // Above 0 even in float32: with a sum of 0, a tiny gradient would be divided by 0.
@@ -77,7 +93,7 @@ export class SGD implements Optimizer {
    * @param options.learningRate At least 0. Default: 0.01.
    * @param options.momentum At least 0, below 1. Default: 0.
    */
-  constructor(options: { learningRate?: number; momentum?: number } = {}) {
+  constructor(options: SGDOptions = {}) {
     checkKeys("SGD", options, ["learningRate", "momentum"]);
     this.#learningRate = checkRate("SGD", options.learningRate ?? 0.01);
     this.momentum = checkNumber("SGD: momentum", options.momentum ?? 0, "a number of at least 0 and below 1", (m) => m >= 0 && m < 1);

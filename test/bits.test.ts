@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { hashes, PROGRAMS } from "./bits.ts";
 
-const PATH = new URL("./fixtures/bits.json", import.meta.url);
+const PATH = new URL("./bits.json", import.meta.url);
 const recorded = (existsSync(PATH) ? JSON.parse(readFileSync(PATH, "utf8")) : {}) as Record<string, Record<string, string>>;
 
 if (process.env.RECORD_BITS) {

@@ -2,7 +2,7 @@
 // encoding and listing unseen features, so each kind of value is treated in exactly one place.
 
 import { describe, wrongType } from "../core/errors.ts";
-import { badValue, isFloat32 } from "../core/sparse-row.ts";
+import { badValue, isFloat32 } from "./sparse-row.ts";
 
 /** What a field of a feature map may hold; `null` and `undefined` mean absent. */
 export type FeatureValue = number | string | boolean | null | undefined | readonly string[] | Readonly<Record<string, number>>;
@@ -40,10 +40,10 @@ export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisit
       if (typeof field !== "string") throw new TypeError(`${place}: keys must be field names, got ${describe(field)}`);
       walkField(field, value, place, visit);
     }
-  } else if (isPlainObject(map)) {
-    for (const field of Object.keys(map)) walkField(field, map[field] as FeatureValue, place, visit);
+  } else if (isRecord(map)) {
+    for (const field of fieldsOfRecord(map)) walkField(field, map[field] as FeatureValue, place, visit);
   } else {
-    throw wrongType(place, "a plain object or a Map from field names to values", map);
+    throw wrongType(place, "an object or a Map from field names to values", map);
   }
 }
 
@@ -62,7 +62,7 @@ function walkField(field: string, value: FeatureValue, place: string, visit: Fea
       if (typeof item !== "string") throw wrongType(`${fieldPlace(place, field)}[${i}]`, "a string", item);
       visit(`${field}=${item}`, 1, false);
     }
-  } else if (isPlainObject(value)) {
+  } else if (isRecord(value)) {
     for (const item of Object.keys(value)) {
       const weight = value[item];
       if (!isFloat32(weight)) throw badValue(fieldPlace(fieldPlace(place, field), item), weight);
@@ -78,9 +78,20 @@ export function fieldPlace(place: string, field: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(field) ? `${place}.${field}` : `${place}[${describe(field)}]`;
 }
 
-/** An object literal, of this realm or another; no Date, class instance or typed array. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+/** Whether a value is an object with fields: an object literal or a class instance, but no array, Map, Date or the like. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.prototype.toString.call(value) === "[object Object]";
+}
+
+/** The field names of an object: its own ones and, for a class instance, the getters of its class. */
+export function fieldsOfRecord(row: object): string[] {
+  const fields = Object.keys(row);
+  let prototype = Object.getPrototypeOf(row) as object | null;
+  while (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+      if (get !== undefined && !fields.includes(name)) fields.push(name);
+    }
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return fields;
 }

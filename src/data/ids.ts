@@ -1,6 +1,7 @@
-// Ids as users write them - of groups, users, items - numbered from 0 in the order in which they first come.
+// Ids of groups, users and items, as the user writes them. They are numbered from 0 in the order of first appearance.
 
-import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { countRows, isSparseRows, type CheckedRows } from "./rows.ts";
 
 /** What names a group, a user or an item. */
 export type Id = string | number;
@@ -12,15 +13,52 @@ export function checkId(id: unknown, place: string): Id {
   return id;
 }
 
-/** Checks an array of ids, as long as `rows` (`expected` in words), and numbers them; (rows). */
-export function readIds(ids: unknown, rows: number, place: string, expected: string): Uint32Array {
-  if (!isArrayLike(ids)) throw wrongType(place, "an array of ids", ids);
-  if (ids.length !== rows) throw wrongValue(`${place}.length`, `${expected} (${rows})`, ids.length);
-  for (let i = 0; i < rows; i++) checkId(ids[i], `${place}[${i}]`);
+/** The name of a field of feature maps that holds the id of each row, or one id per row. */
+export type IdsOption = string | ArrayLike<Id>;
+
+/**
+ * Reads the id of each row and numbers the ids.
+ *
+ * @param ids The name of a field of the rows, or one id per row.
+ * @param x The rows.
+ * @param option Place and name of the option in errors, such as `fit: groups`.
+ * @param rowsName What the rows are called there, such as `x`.
+ * @returns Number of each row's id; (rows).
+ * @throws TypeError or RangeError that names the row.
+ */
+export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: string): Uint32Array {
+  if (typeof ids === "string") {
+    const name = option.replace(/^.*[ .]/, "");
+    return numbered(readField(x, ids, `${option.slice(0, -name.length)}${rowsName}`, name));
+  }
+  const rows = countRows(x);
+  if (!isArrayLike(ids)) throw wrongType(option, "the name of a field, or an array of ids", ids);
+  if (ids.length !== rows) throw wrongValue(`${option}.length`, `the number of rows of ${rowsName} (${rows})`, ids.length);
+  for (let i = 0; i < rows; i++) checkId(ids[i], `${option}[${i}]`);
   return numbered(ids as ArrayLike<Id>);
 }
 
-/** The number of each id. */
+/**
+ * Reads the id that each row has in a field.
+ *
+ * @param place What errors call the rows.
+ * @param option Name of the option that named the field.
+ * @throws TypeError that names the row if it has no id, or a number: a number is a value and names no feature of its own.
+ */
+export function readField(x: CheckedRows, field: string, place: string, option: string): Id[] {
+  if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
+  return Array.from(x, (row, i) => {
+    const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
+    if (typeof id === "string") return id;
+    const expected =
+      typeof id === "number"
+        ? "a string: write String(id), for a number is a value and names no feature of its own"
+        : `an id, a string (the option ${option} names another field, or lists ids)`;
+    throw wrongType(`${place}[${i}].${field}`, expected, id);
+  });
+}
+
+/** Numbers ids from 0 in the order of first appearance; (ids). */
 export function numbered(ids: ArrayLike<Id>): Uint32Array {
   const numbers = new Map<Id, number>();
   const result = new Uint32Array(ids.length);
@@ -32,14 +70,14 @@ export function numbered(ids: ArrayLike<Id>): Uint32Array {
   return result;
 }
 
-/** Number of groups that are numbered from 0. */
+/** Number of groups, given the group number of each row. */
 export function countGroups(groups: Uint32Array): number {
   let count = 0;
   for (let row = 0; row < groups.length; row++) if (groups[row] >= count) count = groups[row] + 1;
   return count;
 }
 
-/** The rows of each group, one group after the other, and where each starts; (groups + 1), (rows). */
+/** Lists the rows of each group, one group after the other: where each group starts, (groups + 1), and the rows, (rows). */
 export function rowsByGroup(groups: Uint32Array): [starts: Uint32Array, order: Uint32Array] {
   const numGroups = countGroups(groups);
   const starts = new Uint32Array(numGroups + 1);

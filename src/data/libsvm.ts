@@ -3,8 +3,9 @@
 // (Clinger 1990), all others through Number itself.
 
 import { checkBoolean, checkInteger, checkKeys, describe, wrongType, wrongValue } from "../core/errors.ts";
-import { isFloat32, MAX_INDEX } from "../core/sparse-row.ts";
-import { CSRBuilder, grown, type CSRMatrix } from "../core/sparse.ts";
+import { isFloat32, MAX_INDEX } from "./sparse-row.ts";
+import { CSRBuilder, grown } from "./csr-builder.ts";
+import { matrixOf, type CSRMatrix } from "./csr-matrix.ts";
 
 /** Rows read from libSVM text. */
 export interface LibSVMData {
@@ -13,7 +14,28 @@ export interface LibSVMData {
   /** The labels, (N). */
   y: Float32Array;
   /** The query id of each row, (N); present when the rows have one. */
-  groups?: Uint32Array;
+  groups?: Uint32Array | undefined;
+}
+
+/** Options of `parseLibSVM`. */
+export interface ParseLibSVMOptions {
+  /** Number of columns, 1 to 2^32 - 1. Default: the largest index + 1. */
+  cols?: number | undefined;
+  /**
+   * `true`: indices are columns as they stand (harmless for files that count from 1: column 0 stays empty). `false`: 1 is
+   * subtracted. Default: true.
+   */
+  zeroBased?: boolean | undefined;
+}
+
+/** Options of `readLibSVM`. */
+export interface ReadLibSVMOptions {
+  /** Number of columns, 1 to 2^32 - 1; required, as a stream's width is not known ahead. */
+  cols: number;
+  /** As for `parseLibSVM`. Default: true. */
+  zeroBased?: boolean | undefined;
+  /** Rows per block (the last may have fewer), at least 1. Default: 4096. */
+  batchSize?: number | undefined;
 }
 
 /**
@@ -28,7 +50,7 @@ export interface LibSVMData {
  * @example
  * const { x, y } = parseLibSVM("1 0:1 3:0.5\n-1 2:1\n"); // x: 2 rows, 4 columns; y: [1, -1]
  */
-export function parseLibSVM(text: string | Uint8Array, options: { cols?: number; zeroBased?: boolean } = {}): LibSVMData {
+export function parseLibSVM(text: string | Uint8Array, options: ParseLibSVMOptions = {}): LibSVMData {
   const place = "parseLibSVM";
   checkKeys(`${place}: options`, options, ["cols", "zeroBased"]);
   const { cols, zeroBased } = options;
@@ -51,7 +73,8 @@ export function parseLibSVM(text: string | Uint8Array, options: { cols?: number;
  * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 })) model.partialFit(x, y);
  */
 export function readLibSVM(
-  source: AsyncIterable<Uint8Array | string>, options: { cols: number; zeroBased?: boolean; batchSize?: number },
+  source: AsyncIterable<Uint8Array | string>,
+  options: ReadLibSVMOptions,
 ): AsyncIterable<LibSVMData> {
   const place = "readLibSVM";
   checkKeys(`${place}: options`, options, ["cols", "zeroBased", "batchSize"]);
@@ -147,7 +170,7 @@ class Parser {
   /** The rows collected so far; the next ones start a new block. */
   take(): LibSVMData {
     const rows = this.#builder.rows;
-    const data: LibSVMData = { x: this.#builder.build(this.#cols, this.#place), y: this.#labels.slice(0, rows) };
+    const data: LibSVMData = { x: matrixOf(this.#builder.build(this.#cols, this.#place)), y: this.#labels.slice(0, rows) };
     if (this.#grouped === true) data.groups = this.#groups.slice(0, rows);
     this.#builder.clear();
     return data;

@@ -1,122 +1,173 @@
-// Rows of training examples that stand in no matrix as they are: picked from one in an order drawn anew for each epoch,
-// or joined from two, a context's features and behind them an item's. Only the rows of a batch are ever put together.
+// What users pass as rows - a matrix, sparse vectors or feature maps - becomes `SparseRows` here, and is checked once.
+// Work on many rows is a generator that yields now and then, so that `fit` can give way to the event loop.
 
-import { CSRMatrix } from "../core/sparse.ts";
-import { maxEntries, type Batch } from "./batches.ts";
+import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { CSRBuilder } from "./csr-builder.ts";
+import { CHECKED, checkCSR, isCSR } from "./csr-check.ts";
+import type { CSRMatrix } from "./csr-matrix.ts";
+import type { Encoder } from "./encoder.ts";
+import { fieldsOfRecord, isRecord, type FeatureMap } from "./feature-map.ts";
+import type { SparseRows, SparseVector } from "./sparse-row.ts";
 
-/** Rows made for a batch when it comes: `choose`, then `append`. */
-export interface DrawnRows {
-  /** Number of examples. */
-  readonly rows: number;
-  /** Indices are below it. */
-  readonly cols: number;
-  /** The most entries that `count` different rows can have together; more come only where long ones are drawn repeatedly. */
-  usualEntries(count: number): number;
-  /** Chooses the rows of the examples `order[start]` up to `order[end - 1]` (order null: `start` to `end - 1`); returns their entries. */
-  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number;
-  /** Appends the rows chosen last. */
-  append(batch: Batch): void;
+/** Many rows, as every method takes them. */
+export type Rows = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
+
+/** Rows whose kind has been checked; the rows of an array are checked when they are read. */
+export type CheckedRows = SparseRows | readonly unknown[];
+
+/** Which features exist, and how feature maps name them. */
+export interface FeatureSpace {
+  /** Gives field names and values their feature index. Null: the keys of feature maps are feature indices. */
+  readonly encoder: Encoder | null;
+  /** Every index is below it. Null: not yet known. */
+  readonly numFeatures: number | null;
 }
 
-/** Row i of a matrix is example i; or rows are drawn. */
-export type Rows = CSRMatrix | DrawnRows;
+/** Rows to read between two moments at which the work may pause. */
+export const ROWS_PER_PAUSE = 64;
 
-/** Gives the row number for an example in an epoch (from 1). */
-export type Choose = (example: number, epoch: number) => number;
+/** Whether x is many rows rather than one. */
+export function isRows(x: unknown): x is Rows {
+  return Array.isArray(x) || isCSR(x);
+}
 
-/** Row numbers chosen for the examples of a batch, in memory that is used again. */
-class Choice {
-  readonly x: CSRMatrix;
-  /** (count), or longer. */
-  rows: Uint32Array = new Uint32Array(0);
-  count = 0;
-  readonly #choose: Choose;
+/**
+ * Checks the kind of x.
+ *
+ * @param place What errors call x.
+ * @throws TypeError if x is neither rows in compressed-sparse-row form nor an array.
+ */
+export function checkRows(x: unknown, place: string): CheckedRows {
+  if (Array.isArray(x)) return x as readonly unknown[];
+  if (isCSR(x)) return CHECKED in x ? (x as unknown as SparseRows) : checkCSR(x);
+  throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
+}
 
-  constructor(x: CSRMatrix, choose: Choose) {
-    this.x = x;
-    this.#choose = choose;
-  }
+/** Whether rows are in compressed-sparse-row form already. */
+export function isSparseRows(x: CheckedRows): x is SparseRows {
+  return !Array.isArray(x);
+}
 
-  /** Returns the number of entries. */
-  make(epoch: number, order: Uint32Array | null, start: number, end: number): number {
-    const { indptr } = this.x;
-    this.count = end - start;
-    if (this.rows.length < this.count) this.rows = new Uint32Array(this.count);
-    let entries = 0;
-    for (let i = start; i < end; i++) {
-      const row = this.#choose(order === null ? i : order[i], epoch);
-      this.rows[i - start] = row;
-      entries += indptr[row + 1] - indptr[row];
+/** Number of rows. */
+export function countRows(x: CheckedRows): number {
+  return isSparseRows(x) ? x.rows : x.length;
+}
+
+/** Returns the rows as they are now. `fit` gives way to the event loop before it has read all of them. */
+export function snapshot(x: CheckedRows): CheckedRows {
+  return isSparseRows(x) ? x : x.slice();
+}
+
+/** Returns rows that do not change when the user changes the objects. Numbers in typed arrays are not copied. */
+export function copyRows(x: CheckedRows): CheckedRows {
+  if (isSparseRows(x)) return x;
+  return Array.from(x, (row) => {
+    if (row instanceof Map) return new Map(row);
+    if (!isRecord(row)) return row;
+    return Object.fromEntries(fieldsOfRecord(row).map((field) => [field, row[field]]));
+  });
+}
+
+/** Lists the fields that have a value in feature maps; none for sparse rows and for maps from feature indices. */
+export function* fieldsOf(x: unknown): Generator<string, void> {
+  for (const row of Array.isArray(x) ? (x as readonly unknown[]) : isCSR(x) ? [] : [x]) {
+    if (typeof row !== "object" || row === null || isSparseRow(row)) continue;
+    const fields = row instanceof Map ? [...(row as Map<unknown, unknown>).keys()] : fieldsOfRecord(row);
+    for (const field of fields) {
+      const value = row instanceof Map ? (row.get(field) as unknown) : (row as Record<string, unknown>)[field as string];
+      if (typeof field === "string" && value != null && !/^\d+$/.test(field)) yield field;
     }
-    return entries;
   }
 }
 
-/** Rows of one matrix, chosen per example and epoch. */
-export class PickedRows implements DrawnRows {
-  readonly rows: number;
-  readonly cols: number;
-  readonly #choice: Choice;
+/** Whether the rows are feature maps, which need an encoder. */
+export function needsEncoder(x: CheckedRows): boolean {
+  return !isSparseRows(x) && x.length > 0 && !isSparseRow(x[0]);
+}
 
-  constructor(x: CSRMatrix, examples: number, choose: Choose) {
-    this.rows = examples;
-    this.cols = x.cols;
-    this.#choice = new Choice(x, choose);
+/** Whether the features of a row are given by index: `{ indices, values? }`, or a Map whose first key is a number. */
+export function isSparseRow(row: unknown): boolean {
+  return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
+}
+
+function isSparseVector(row: unknown): row is SparseVector {
+  const indices = (row as SparseVector | null | undefined)?.indices as unknown;
+  if (!isArrayLike(indices)) return false;
+  if (indices.length > 0) return typeof indices[0] === "number";
+  return Object.keys(row as object).every((key) => key === "indices" || key === "values");
+}
+
+/**
+ * Reads rows of any form; yields now and then.
+ *
+ * @param space Which features exist.
+ * @param place What errors call x.
+ * @returns The rows, with indices below `space.numFeatures`. Rows in compressed form come back as they are.
+ * @throws TypeError or RangeError that names the row.
+ */
+export function* readRows(x: CheckedRows, space: FeatureSpace, place: string): Generator<void, SparseRows> {
+  const { numFeatures } = space;
+  if (isSparseRows(x)) {
+    if (numFeatures !== null && x.cols > numFeatures) checkIndices(x.indices, numFeatures, place);
+    return x;
   }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#choice.x, count);
+  const builder = new CSRBuilder();
+  for (let i = 0; i < x.length; i++) {
+    readRow(builder, x[i], space, `${place}[${i}]`);
+    if (i % ROWS_PER_PAUSE === 0) yield;
   }
+  return builder.build(numFeatures ?? undefined, place);
+}
 
-  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number {
-    return this.#choice.make(epoch, order, start, end);
-  }
-
-  append(batch: Batch): void {
-    const { x, rows, count } = this.#choice;
-    batch.append(x, rows, 0, count);
+/**
+ * Appends one row of any form to a builder.
+ *
+ * @param place What errors call the row.
+ * @throws TypeError or RangeError that names the field or index.
+ */
+export function readRow(builder: CSRBuilder, row: unknown, space: FeatureSpace, place: string): void {
+  const { encoder, numFeatures } = space;
+  if (isSparseVector(row)) {
+    if (isCSR(row)) throw wrongType(place, "one row", row);
+    if (numFeatures !== null) checkIndices(row.indices, numFeatures, place);
+    builder.appendRow(row, place);
+  } else if (encoder !== null && !isSparseRow(row)) {
+    encoder.append(builder, row as FeatureMap, place);
+  } else {
+    const map = readIndexMap(row, place);
+    for (const index of map.keys()) {
+      if (numFeatures === null || index < numFeatures) continue;
+      throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
+    }
+    builder.appendRow(map, place);
   }
 }
 
-/** Rows of one matrix with rows of another behind them, both chosen per example and epoch. */
-export class JoinedRows implements DrawnRows {
-  readonly rows: number;
-  readonly cols: number;
-  readonly #contexts: Choice;
-  readonly #items: Choice;
-  readonly #mayShare: boolean;
-
-  /** @param mayShare Whether a feature may stand in both matrices; found out by looking at every entry if it is not known. */
-  constructor(examples: number, contexts: CSRMatrix, contextOf: Choose, items: CSRMatrix, itemOf: Choose, mayShare: boolean = shareFeatures(contexts, featuresOf(items))) {
-    this.rows = examples;
-    this.cols = Math.max(contexts.cols, items.cols);
-    this.#contexts = new Choice(contexts, contextOf);
-    this.#items = new Choice(items, itemOf);
-    this.#mayShare = mayShare;
+/** Reads `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
+function readIndexMap(row: unknown, place: string): ReadonlyMap<number, number> {
+  if (typeof row !== "object" || row === null || isArrayLike(row)) {
+    throw wrongType(place, "a sparse vector { indices, values? } or a map from feature indices to numbers", row);
   }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#contexts.x, count) + maxEntries(this.#items.x, count);
+  const map = new Map<number, number>();
+  for (const [key, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
+    const index = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
+    if (typeof index !== "number") {
+      const reason = "this model has no encoder for names: it was given numFeatures, or learned from sparse rows";
+      throw wrongType(`${place}: keys`, `feature indices (${reason}; pass an encoder)`, key);
+    }
+    if (typeof value !== "number") {
+      throw wrongType(`${place}[${index}]`, "a number (this model has no encoder for other values)", value);
+    }
+    map.set(index, value);
   }
-
-  choose(epoch: number, order: Uint32Array | null, start: number, end: number): number {
-    return this.#contexts.make(epoch, order, start, end) + this.#items.make(epoch, order, start, end);
-  }
-
-  append(batch: Batch): void {
-    const [contexts, items] = [this.#contexts, this.#items];
-    batch.appendJoined(contexts.x, contexts.rows, items.x, items.rows, contexts.count, this.#mayShare);
-  }
+  return map;
 }
 
-/** Which features a matrix has entries of: a flag per feature up to the largest, (largest + 1). */
-export function featuresOf({ indices }: Pick<CSRMatrix, "indices">): Uint8Array {
-  const flags = new Uint8Array(indices.reduce((largest, index) => Math.max(largest, index), -1) + 1);
-  for (const index of indices) flags[index] = 1;
-  return flags;
-}
-
-/** Whether any entry is of a flagged feature. */
-export function shareFeatures({ indices }: Pick<CSRMatrix, "indices">, flags: Uint8Array): boolean {
-  return indices.some((index) => flags[index] === 1);
+function checkIndices(indices: ArrayLike<number>, numFeatures: number, place: string): void {
+  for (let p = 0; p < indices.length; p++) {
+    // NaN and the like fall through to the builder, which has the better message for them.
+    if (indices[p] >= numFeatures) {
+      throw wrongValue(`${place}.indices[${p}]`, `below numFeatures (${numFeatures})`, indices[p]);
+    }
+  }
 }

@@ -1,5 +1,5 @@
-// Batch normalisation (section 3.3.2): in training by mean and biased variance of the batch, in prediction by running
-// averages of the two.
+// Batch normalization (Ioffe & Szegedy 2015; He & Chua 2017, section 3.3.2). Training uses the mean and the biased
+// variance of the batch, prediction uses running averages of the two.
 
 import type { NormTensors } from "../kernels/kernels.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
@@ -10,7 +10,7 @@ export const EPSILON = 1e-3;
 const MOMENTUM = 0.1;
 
 /**
- * Normalises every column, then scales and shifts it by learned factors.
+ * Normalizes every column, then scales and shifts it by learned factors.
  *
  * @example
  * new NFM({ layers: [new BatchNorm(), new Dense(64), new BatchNorm(), new Activation("relu")] });
@@ -34,7 +34,10 @@ export class BatchNorm implements Layer {
 
   forward(pass: LayerPass): void {
     const { kernels, x, y, rows, training } = pass;
-    kernels.batchNormForward(y, x, normTensors(pass), rows, EPSILON, MOMENTUM, training, 0, x.cols);
+    const norm = normTensors(pass);
+    if (training) kernels.batchStatistics(x, norm, rows, EPSILON, MOMENTUM, 0, x.cols);
+    else kernels.runningStatistics(norm, EPSILON, 0, x.cols);
+    kernels.normalize(y, x, norm, rows, 0, x.cols);
   }
 
   backward(pass: LayerPass): void {

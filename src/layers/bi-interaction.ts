@@ -1,17 +1,44 @@
-// Bi-Interaction pooling (section 3.1, equations 3 and 4): all pairwise interactions of a row's features in one vector,
-// BI(Vx) = sum_{i<j} x_i v_i (*) x_j v_j = 1/2 [ (sum_i x_i v_i)^2 - sum_i (x_i v_i)^2 ], in time linear in the features.
+// Bi-Interaction pooling (He & Chua 2017, section 3.1, equations 3 and 4): all pairwise interactions of the features of a
+// row in one vector, in time linear in the features.
+//     BI(Vx) = sum_{i<j} x_i v_i (*) x_j v_j = 1/2 [ (sum_i x_i v_i)^2 - sum_i (x_i v_i)^2 ]
 
 import type { Tensor } from "../core/tensor.ts";
-import type { Kernels, SparseBatch } from "../kernels/kernels.ts";
+import type { ForwardKernels, Kernels, SparseBatch } from "../kernels/kernels.ts";
 
-/** pooled = BI(Vx) of every row; `sums` keeps sum_i x_i v_i for the way back. V (N, K), sums and pooled (B, K). */
-export function biInteractionForward(kernels: Kernels, batch: SparseBatch, v: Tensor, sums: Tensor, pooled: Tensor): void {
-  kernels.biInteractionForward(batch, v, sums, pooled, 0, batch.rows);
+/**
+ * Computes BI(Vx) of every row of a batch.
+ *
+ * @param v V, (N, K).
+ * @param sums Receives sum_i x_i v_i for the backward pass, (B, K).
+ * @param pooled Receives BI(Vx), (B, K).
+ * @param squares Receives sum_i (x_i v_i)^2, (B, K); null: not wanted.
+ */
+export function biInteractionForward(
+  kernels: ForwardKernels,
+  batch: SparseBatch,
+  v: Tensor,
+  sums: Tensor,
+  pooled: Tensor,
+  squares: Tensor | null,
+): void {
+  kernels.biInteractionForward(batch, v, sums, pooled, squares, 0, batch.rows);
 }
 
-/** d BI / d v_i = (sums - x_i v_i) x_i. dPooled (B, K), dV (T, K). */
+/**
+ * Computes the gradient of V from that of the pooled vectors: d BI / d v_i = (sums - x_i v_i) x_i.
+ *
+ * @param v V, (N, K).
+ * @param sums What the forward pass wrote, (B, K).
+ * @param dPooled Gradient of the loss by BI(Vx), (B, K).
+ * @param dV Receives the gradient of each touched row of V, (T, K).
+ */
 export function biInteractionBackward(
-  kernels: Kernels, batch: SparseBatch, v: Tensor, sums: Tensor, dPooled: Tensor, dV: Tensor,
+  kernels: Kernels,
+  batch: SparseBatch,
+  v: Tensor,
+  sums: Tensor,
+  dPooled: Tensor,
+  dV: Tensor,
 ): void {
   kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, v.cols);
 }

@@ -1,4 +1,4 @@
-// Copies of a model in training: the last epoch that went well, to fall back on, and the best one, to return to.
+// Copies of a model in training: the state after the last good epoch, and the state after the best one.
 
 import type { Trainer } from "./trainer.ts";
 
@@ -11,17 +11,20 @@ class Checkpoint {
     const now = tensorsOf(trainer);
     if (this.#tensors.length === 0) this.#tensors = now.map((data) => data.slice());
     else now.forEach((data, i) => this.#tensors[i].set(data));
-    this.#counters = { steps: trainer.steps, epochs: trainer.epochs };
+    const { steps, epochs } = trainer.record;
+    this.#counters = { steps, epochs };
   }
 
   restore(trainer: Trainer): void {
     tensorsOf(trainer).forEach((data, i) => data.set(this.#tensors[i]));
-    Object.assign(trainer, this.#counters);
+    Object.assign(trainer.record, this.#counters);
+    trainer.predictor.network.parameters.markChanged();
   }
 }
 
-function tensorsOf(trainer: Trainer): Float32Array[] {
-  return trainer.network.parameters.flatMap(({ value, state }) => (state ? [value.data, state.data] : [value.data]));
+function tensorsOf({ predictor, trained }: Trainer): Float32Array[] {
+  const states = trained.flatMap(({ state }) => (state ? [state.data] : []));
+  return [...predictor.network.parameters.all.map(({ value }) => value.data), ...states];
 }
 
 /** The last good and the best epoch, in two copies at most: while they are the same epoch, in one. */

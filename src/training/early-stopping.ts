@@ -1,6 +1,6 @@
 // Which epoch was best, and when to stop waiting for a better one. Each metric knows its direction.
 
-import { isHigherBetter, type Metric } from "./metrics.ts";
+import { isHigherBetter, type Metric } from "../metrics/metrics.ts";
 
 /** Watches one validation metric over the epochs. */
 export class EarlyStopping {

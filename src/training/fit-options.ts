@@ -1,9 +1,9 @@
 // The options of all ways to fit, and what they default to.
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
-import type { Id } from "../data/ids.ts";
-import { isInput, type Input } from "../data/input.ts";
-import { checkMetric, type Metric } from "./metrics.ts";
+import type { IdsOption } from "../data/ids.ts";
+import { isRows, type Rows } from "../data/rows.ts";
+import { checkMetric, type Metric } from "../metrics/metrics.ts";
 import type { EpochRecord } from "./progress.ts";
 
 /** After an epoch. */
@@ -24,12 +24,21 @@ export interface BatchEvent {
   readonly loss: number;
 }
 
-/** Held-out data: a share of the training rows (of the groups, if there are any), labelled rows, or pairs. */
-export type Validation =
-  | number
-  | { readonly x: Input | readonly object[]; readonly y: ArrayLike<number>; readonly groups?: ArrayLike<Id> | undefined }
-  | { readonly positives: Input | readonly object[]; readonly negatives: Input | readonly object[] };
+/** Held-out labeled rows. */
+export interface HeldOutLabels {
+  readonly x: Rows | readonly object[];
+  readonly y: ArrayLike<number>;
+  /** A field name, or an id per row. Default: no groups. */
+  readonly groups?: IdsOption | undefined;
+}
 
+/** Held-out pairs: row i of `positives` should score above row i of `negatives`. */
+export interface HeldOutPairs {
+  readonly positives: Rows | readonly object[];
+  readonly negatives: Rows | readonly object[];
+}
+
+/** Options of `fit`. */
 export interface FitOptions {
   /** Passes over the data, at least 1. Default: 20. */
   epochs?: number | undefined;
@@ -37,8 +46,11 @@ export interface FitOptions {
   batchSize?: number | undefined;
   /** Visit the rows of each epoch in a new random order. Default: true. */
   shuffle?: boolean | undefined;
-  /** Held-out data, measured after every epoch; a number above 0 and below 1 holds out that share of the rows, at random. */
-  validation?: Validation | undefined;
+  /**
+   * Held-out data, measured after every epoch. A number above 0 and below 1 holds out that share of the rows at random, or of
+   * the groups if there are any. Default: none.
+   */
+  validation?: number | HeldOutLabels | HeldOutPairs | undefined;
   /** What to measure on it, beside the loss. Default: by the loss. */
   metrics?: readonly Metric[] | undefined;
   /** What decides which epoch is best. Default: the first of `metrics` if they are given, else "loss". */
@@ -47,13 +59,14 @@ export interface FitOptions {
   patience?: number | undefined;
   /** End with the parameters of the best epoch. Default: true with validation. */
   restoreBest?: boolean | undefined;
-  /** Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows. */
+  /** Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows. Default: all rows alike. */
   sampleWeight?: ArrayLike<number> | undefined;
   /**
-   * Group of each row, such as its query, user or session; ids in any order; (rows). A pairwise loss needs them: it compares
-   * rows of different labels within a group, in pairs that are drawn anew for each epoch. Ranking metrics rank within them.
+   * Group of each row, such as its query, user or session: the name of a field that holds an id, or one id per row. A
+   * pairwise loss needs groups: it compares rows of different labels within a group, in pairs that are drawn anew for each
+   * epoch. Ranking metrics rank within groups. Default: none.
    */
-  groups?: ArrayLike<Id> | undefined;
+  groups?: IdsOption | undefined;
   /** With a pairwise loss: most pairs per epoch in which a row is the better one, at least 1. Default: 4. */
   pairsPerRow?: number | undefined;
   /**
@@ -61,15 +74,18 @@ export interface FitOptions {
    * loaded from a file without the optimizer's state starts that afresh. Default: false.
    */
   resume?: boolean | undefined;
-  /** Called after every epoch; false (or a promise of it) stops training. */
-  onEpoch?(event: EpochEvent): void | false | Promise<void | false>;
-  /** Called after every batch. */
-  onBatch?(event: BatchEvent): void;
+  /** Called after every epoch; false (or a promise of it) stops training. Default: none. */
+  onEpoch?: ((event: EpochEvent) => void | false | Promise<void | false>) | undefined;
+  /** Called after every batch. Default: none. */
+  onBatch?: ((event: BatchEvent) => void) | undefined;
   /** Report progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
   progress?: boolean | undefined;
-  /** Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch. */
+  /** Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch. Default: none. */
   signal?: AbortSignal | undefined;
 }
+
+/** Options of `fitPairs`. */
+export type FitPairsOptions = Omit<FitOptions, "sampleWeight" | "groups" | "pairsPerRow">;
 
 /** Checked options with defaults filled in. */
 export interface FitSettings extends FitOptions {
@@ -128,7 +144,7 @@ export function checkMetricNames(caller: string, metrics: readonly Metric[]): re
   return Array.from(metrics as readonly Metric[], (metric, i) => checkMetric(`${caller}: metrics[${i}]`, metric));
 }
 
-function checkValidation(caller: "fit" | "fitPairs", validation: Validation): void {
+function checkValidation(caller: "fit" | "fitPairs", validation: NonNullable<FitOptions["validation"]>): void {
   const place = `${caller}: validation`;
   if (typeof validation === "number") {
     checkNumber(place, validation, "a share above 0 and below 1", (share) => share > 0 && share < 1);
@@ -136,8 +152,8 @@ function checkValidation(caller: "fit" | "fitPairs", validation: Validation): vo
   }
   const keys = caller === "fit" ? ["x", "y"] : ["positives", "negatives"];
   checkKeys(place, validation, caller === "fit" ? [...keys, "groups"] : keys);
-  const given = validation as Record<string, unknown>;
+  const given = validation as object as Record<string, unknown>;
   for (const key of keys) {
-    if (key !== "y" && !isInput(given[key])) throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
+    if (key !== "y" && !isRows(given[key])) throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
   }
 }

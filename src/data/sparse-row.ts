@@ -1,0 +1,75 @@
+// What one sparse row may be, which indices and values it may hold, and what rows look like once they are checked.
+
+import { wrongType, wrongValue } from "../core/errors.ts";
+
+/** One sparse row. */
+export interface SparseVector {
+  /** Feature indices, integers of at least 0, in any order. The values of an index that comes twice are summed. */
+  readonly indices: ArrayLike<number>;
+  /** The value of each index; finite. Default: all ones. */
+  readonly values?: ArrayLike<number> | undefined;
+}
+
+/** What `CSRMatrix.fromRows` takes as one row: a sparse vector, or a map or pairs from index to value. */
+export type RowLike = SparseVector | ReadonlyMap<number, number> | readonly (readonly [number, number])[];
+
+/**
+ * Checked rows in compressed-sparse-row form: within a row no index occurs twice, and no value is zero, NaN or infinite.
+ * Arrays may be longer than what is in use.
+ */
+export interface SparseRows {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Every index is below it. */
+  readonly cols: number;
+  /** Row i holds the entries `indptr[i]` up to `indptr[i + 1]`; (rows + 1). */
+  readonly indptr: Uint32Array;
+  /** Feature of each entry; (entries). */
+  readonly indices: Uint32Array;
+  /** Value of each entry; (entries). `null`: all ones. */
+  readonly values: Float32Array | null;
+}
+
+/** The largest index a row can hold; the number of columns is then a Uint32 as well. */
+export const MAX_INDEX = 4294967294;
+
+/** Whether `value` is a number that float32 can hold: neither NaN nor infinite after rounding. */
+export function isFloat32(value: unknown): value is number {
+  if (typeof value !== "number") return false;
+  const rounded = Math.fround(value);
+  return rounded - rounded === 0;
+}
+
+/** The error for a value that `isFloat32` refuses. */
+export function badValue(place: string, value: unknown): Error {
+  if (typeof value === "number") return wrongValue(place, "finite (in 32 bits)", value);
+  return wrongType(place, "a number", value);
+}
+
+/** Whether `index` can be a feature index. */
+export function isIndex(index: unknown): index is number {
+  return Number.isInteger(index) && (index as number) >= 0 && (index as number) <= MAX_INDEX;
+}
+
+/** The error for an index that `isIndex` refuses. */
+export function badIndex(place: string, index: unknown): Error {
+  if (typeof index === "number") return wrongValue(place, `an integer from 0 to ${MAX_INDEX}`, index);
+  return wrongType(place, "a feature index", index);
+}
+
+/** Leaves out the entries of value 0 from `start` up to `end`, because 0 means absent. Returns the new end. */
+export function dropZeros(indices: Uint32Array, values: Float32Array, start: number, end: number): number {
+  let kept = start;
+  for (let p = start; p < end; p++) {
+    indices[kept] = indices[p];
+    values[kept] = values[p];
+    if (values[p] !== 0) kept++;
+  }
+  return kept;
+}
+
+/** Whether the values from `start` up to `end` are all 1. */
+export function areOnes(values: Float32Array, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (values[p] !== 1) return false;
+  return true;
+}

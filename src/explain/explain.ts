@@ -1,0 +1,223 @@
+// Explains one score as a sum of parts: a bias, a part of each feature and a part of each pair of features,
+//     score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d,    f(p) = h . layers(p),
+// G = mean of grad f along the ray from 0 to BI(Vx): integrated gradients (Sundararajan et al. 2017) on the
+// Bi-Interaction vector. In a factorization machine G is ones, and the parts are the terms of its own formula.
+
+import { sigmoid, tanh } from "../core/math.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { addToSums } from "../kernels/js/bi-interaction.ts";
+import type { ActivationName } from "../kernels/kernels.ts";
+import { Activation } from "../layers/activation.ts";
+import { BatchNorm } from "../layers/batch-norm.ts";
+import { Dense } from "../layers/dense.ts";
+import { isExactly, type LayerPass } from "../layers/layer.ts";
+import { affineOfNorm } from "../model/folded-layers.ts";
+import type { Network, Stage } from "../model/network.ts";
+
+/** What one feature adds to a score. */
+export interface FeaturePart {
+  /** Its name, such as "user=ana"; "#17" for feature 17 of a model without an encoder. */
+  readonly feature: string;
+  readonly contribution: number;
+}
+
+/** What two features add together. */
+export interface PairPart {
+  readonly features: readonly [string, string];
+  readonly contribution: number;
+}
+
+/** The parts of a raw score, which they sum to; lists are sorted by magnitude, the largest first. */
+export interface Explanation {
+  /** The score of a row without features: w0, and what the layers make of nothing. */
+  readonly bias: number;
+  readonly linear: readonly FeaturePart[];
+  readonly pairs: readonly PairPart[];
+}
+
+/** The parts of one score of a row of n entries; together they are the score. */
+export interface Attribution {
+  /** w0 + f(0), the score of an empty row. */
+  readonly bias: number;
+  /** w_i x_i of each entry, (n). */
+  readonly linear: Float64Array;
+  /** The part of each pair a < b of entries, in the order (0, 1), (0, 2), .., (1, 2), .., (n(n-1)/2). */
+  readonly pairs: Float64Array;
+}
+
+/** A layer of prediction in float64. */
+interface Step {
+  /** False of an affine map. */
+  readonly curved: boolean;
+  forward(x: Float64Array): Float64Array;
+  /** The gradient by the input from that by the output; activations take secants from xa to xb (outputs ya, yb) for their slopes. */
+  backward(dY: Float64Array, xa: Float64Array, xb: Float64Array, ya: Float64Array, yb: Float64Array): Float64Array;
+}
+
+/** One point of the ray: the input of every step, and last the vector that h is multiplied with. */
+type Trace = readonly Float64Array[];
+
+/** Stretches of the ray for a stack of two or more activations. */
+const PANELS = 128;
+
+/**
+ * Explains the score of one row. Computes in float64 from the tensors of prediction.
+ *
+ * @param indices Features of the row, (n), each below N.
+ * @param values Their values, (n); null: all ones.
+ * @throws Error if one of the layers is the user's own.
+ */
+export function attribute(
+  network: Network,
+  indices: ArrayLike<number>,
+  values: ArrayLike<number> | null,
+): Attribution {
+  network.update();
+  const { parameters, output } = network;
+  const [embedding, weights] = [parameters.embedding.value, parameters.linear.value];
+  const [n, k] = [indices.length, embedding.cols];
+  const steps = network.stages.map(stepOf);
+  const h = Float64Array.from(output.data.subarray(0, output.cols));
+
+  const linear = new Float64Array(n);
+  const rows: Float64Array[] = []; // x_i v_i
+  const [sums, squares] = [new Float64Array(k), new Float64Array(k)];
+  for (let i = 0; i < n; i++) {
+    const x = values === null ? 1 : values[i];
+    linear[i] = weights.data[indices[i] * weights.stride] * x;
+    rows[i] = Float64Array.from({ length: k }, (_, d) => embedding.data[indices[i] * embedding.stride + d] * x);
+    addToSums(sums, squares, embedding, indices[i], x);
+  }
+  const pooled = sums.map((s, d) => (s * s - squares[d]) / 2);
+  const gradient = meanGradient(steps, h, pooled);
+  const nothing = traceFrom(steps, new Float64Array(k));
+
+  const pairs = new Float64Array((n * (n - 1)) / 2);
+  for (let a = 0, at = 0; a < n; a++) {
+    const weighted = rows[a].map((v, d) => v * gradient[d]);
+    for (let b = a + 1; b < n; b++) pairs[at++] = dot(weighted, rows[b]);
+  }
+  return { bias: parameters.bias.value.data[0] + dot(h, nothing[nothing.length - 1]), linear, pairs };
+}
+
+/** Names and sorts the parts; equals stay in the order of the row. */
+export function nameParts({ bias, linear, pairs }: Attribution, indices: ArrayLike<number>, nameOf: (index: number) => string): Explanation {
+  const names = Array.from(indices, nameOf);
+  const byMagnitude = (a: { contribution: number }, b: { contribution: number }): number => Math.abs(b.contribution) - Math.abs(a.contribution);
+  const together: PairPart[] = [];
+  names.forEach((first, a) => {
+    for (let b = a + 1; b < names.length; b++) together.push({ features: [first, names[b]], contribution: pairs[together.length] });
+  });
+  return {
+    bias,
+    linear: names.map((feature, i) => ({ feature, contribution: linear[i] })).sort(byMagnitude),
+    pairs: together.sort(byMagnitude),
+  };
+}
+
+/**
+ * The mean of grad f on the ray from 0 to `pooled`, (K). Secants stand in place of the slopes of activations. Where all
+ * activations but the last are linear that is exact, since z moves evenly there and the mean of sigma'(z) is the secant of
+ * sigma: one hidden layer takes one panel. The panels of a deeper stack are short enough that little happens twice in one.
+ * Completeness holds for secants of any length, so the sum of the parts says nothing about the error of G.
+ */
+function meanGradient(steps: readonly Step[], h: Float64Array, pooled: Float64Array): Float64Array {
+  const panels = steps.filter(({ curved }) => curved).length > 1 ? PANELS : 1;
+  const total = new Float64Array(pooled.length);
+  let a = traceFrom(steps, new Float64Array(pooled.length));
+  for (let panel = 1; panel <= panels; panel++) {
+    const b = traceFrom(steps, pooled.map((p) => (p * panel) / panels));
+    steps.reduceRight((gradient, step, i) => step.backward(gradient, a[i], b[i], a[i + 1], b[i + 1]), h).forEach((g, d) => (total[d] += g / panels));
+    a = b;
+  }
+  return total;
+}
+
+/** The point of the ray whose pooled vector is `p`. */
+function traceFrom(steps: readonly Step[], p: Float64Array): Trace {
+  const trace = [p];
+  for (const step of steps) trace.push(step.forward(trace[trace.length - 1]));
+  return trace;
+}
+
+function stepOf({ layer, pass: { parameters } }: Stage): Step {
+  if (isExactly(layer, Dense)) return dense(parameters.weight, parameters.bias);
+  if (isExactly(layer, BatchNorm)) return norm(parameters);
+  if (isExactly(layer, Activation)) return activation(layer.activation);
+  throw new Error(`explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`);
+}
+
+/** y = x W + b; W (in, out). */
+function dense(weight: Tensor, bias: Tensor): Step {
+  const { data, rows, cols, stride } = weight;
+  return {
+    curved: false,
+    forward(x) {
+      const y = Float64Array.from(bias.data.subarray(0, cols));
+      for (let i = 0; i < rows; i++) {
+        for (let o = 0; o < cols; o++) y[o] += x[i] * data[i * stride + o];
+      }
+      return y;
+    },
+    backward(dY) {
+      const dX = new Float64Array(rows);
+      for (let i = 0; i < rows; i++) {
+        let sum = 0;
+        for (let o = 0; o < cols; o++) sum += data[i * stride + o] * dY[o];
+        dX[i] = sum;
+      }
+      return dX;
+    },
+  };
+}
+
+/** Batch norm by running statistics. */
+function norm(parameters: LayerPass["parameters"]): Step {
+  const { factor, offset } = affineOfNorm(parameters);
+  return {
+    curved: false,
+    forward: (x) => x.map((value, j) => value * factor[j] + offset[j]),
+    backward: (dY) => dY.map((g, j) => g * factor[j]),
+  };
+}
+
+function activation(name: ActivationName): Step {
+  const { value, secant } = ACTIVATIONS[name];
+  return {
+    curved: true,
+    forward: (x) => x.map(value),
+    backward: (dY, xa, xb, ya, yb) => dY.map((g, j) => g * secant(xa[j], xb[j], ya[j], yb[j])),
+  };
+}
+
+interface Curve {
+  value(x: number): number;
+  /** (yb - ya) / (xb - xa), or the slope where the two meet, written so that nothing cancels. */
+  secant(xa: number, xb: number, ya: number, yb: number): number;
+}
+
+const ACTIVATIONS: Readonly<Record<ActivationName, Curve>> = {
+  relu: {
+    value: (x) => (x < 0 ? 0 : x), // NaN stays NaN
+    secant: (xa, xb) => (xa > 0 && xb > 0 ? 1 : xa <= 0 && xb <= 0 ? 0 : Math.max(xa, xb) / Math.abs(xa - xb)),
+  },
+  tanh: {
+    value: tanh,
+    secant: (xa, xb, ya, yb) => tanhRatio(xb - xa) * (1 - ya * yb), // tanh b - tanh a = tanh(b - a) (1 - tanh a tanh b)
+  },
+  sigmoid: {
+    value: sigmoid,
+    secant: (xa, xb, ya, yb) => 0.5 * tanhRatio((xb - xa) / 2) * (ya * (1 - yb) + yb * (1 - ya)), // by sigmoid x = (1 + tanh(x/2)) / 2
+  },
+};
+
+/** tanh(x) / x. */
+function tanhRatio(x: number): number {
+  return x === 0 ? 1 : tanh(x) / x;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}

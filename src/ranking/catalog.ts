@@ -1,0 +1,197 @@
+// Candidates that are ranked again and again. They are encoded once, and scored in a context whose own sums are computed
+// once: the sums of a candidate's row go on where the context's sums end, so that its score is, bit for bit, that of the
+// two rows in one. In a factorization machine (Rendle 2010) a candidate costs one dot product. With S, Q the context's
+// sums of t = x v and of t t, and s, q the candidate's, BI = 1/2 (S S - Q) + S s + 1/2 (s s - q); the last term belongs to
+// the candidate alone.
+
+import { runAtOnce } from "../core/event-loop.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { countRows, readRows, type CheckedRows, type FeatureSpace } from "../data/rows.ts";
+import type { SparseRows } from "../data/sparse-row.ts";
+import { addToSums } from "../kernels/js/bi-interaction.ts";
+import type { Memory } from "../kernels/memory.ts";
+import { affineOf, type Affine } from "../model/folded-layers.ts";
+import type { Network } from "../model/network.ts";
+import { scoreJoined, scoreRows } from "../model/scoring.ts";
+
+/** Most bytes of sums. Above it, a factorization machine ranks like any other model. */
+const MAX_SUMS = 2 ** 30;
+
+/**
+ * Candidates that have been encoded for `rank`, made by `prepare`. A catalog follows its model: after more training, or
+ * a fresh fit, what it holds is brought up to date on the next use. For a factorization machine it keeps 4 k bytes per
+ * candidate.
+ */
+export class Catalog {
+  /** @internal */
+  readonly rows: CheckedRows;
+  /** @internal */
+  readonly place: string;
+  /** Number of candidates. */
+  readonly size: number;
+  #encoder: FeatureSpace["encoder"] = null;
+  #encoded: SparseRows | null = null;
+  /** Flags of the features that candidates have, made when first needed. */
+  #features: Uint8Array | null = null;
+  readonly #scores: Float32Array;
+  #dots: DotProducts | null = null;
+
+  /** @internal `place` is what errors call the candidates. */
+  constructor(rows: CheckedRows, place: string) {
+    this.size = countRows(rows);
+    if (this.size === 0) throw new RangeError(`${place} must hold at least one row, got none`);
+    this.rows = rows;
+    this.place = place;
+    this.#scores = new Float32Array(this.size);
+  }
+
+  /** @internal The candidates as sparse rows, encoded once; yields now and then. */
+  *encode(space: FeatureSpace): Generator<void, SparseRows> {
+    const { encoder, numFeatures } = space;
+    const known = this.#encoded;
+    if (known !== null && this.#encoder === encoder && numFeatures !== null && known.cols <= numFeatures) return known;
+    const encoded = yield* readRows(this.rows, space, this.place);
+    this.#encoder = encoder;
+    if (encoded === known) return encoded;
+    this.#features = null;
+    this.#dots = null;
+    this.#encoded = encoded;
+    return encoded;
+  }
+
+  /**
+   * @internal The raw score of every candidate in a context.
+   *
+   * @param network The network of prediction.
+   * @param space Which features the model knows.
+   * @param context The context; row 0 of it.
+   * @param once The catalog is used only this time, so that the sums of a factorization machine are not worth making.
+   * @returns (size); overwritten by the next call.
+   */
+  score(network: Network, space: FeatureSpace, context: SparseRows, once: boolean = false): Float32Array {
+    const encoded = runAtOnce(this.encode(space));
+    const scores = this.#scores;
+    network.update();
+    const affine = once ? null : affineOf(network.stages, network.parameters.embeddingDim);
+    const dots = affine && this.#dotsFor(encoded, network);
+    if (affine && dots) dots.score(network, affine, context, scores);
+    else runAtOnce(scoreRows(network, encoded, scores, context));
+    if (once || this.#mayShare(encoded, context)) {
+      const shared = rowsWith(encoded, context);
+      if (shared.length > 0) scoreJoined(network, context, encoded, shared, scores, this.place);
+    }
+    return scores;
+  }
+
+  /** Null where there is no memory for the sums. */
+  #dotsFor(encoded: SparseRows, { parameters }: Network): DotProducts | null {
+    const { embeddingDim } = parameters;
+    if (this.#dots?.embeddingDim === embeddingDim) return this.#dots;
+    if (encoded.rows * embeddingDim * 4 > MAX_SUMS) return null;
+    try {
+      this.#dots = new DotProducts(encoded, embeddingDim, parameters.memory.fork());
+    } catch {
+      return null;
+    }
+    return this.#dots;
+  }
+
+  /** Whether some candidate has a feature of the context. */
+  #mayShare(encoded: SparseRows, { indptr, indices }: SparseRows): boolean {
+    this.#features ??= featuresOf(encoded);
+    for (let p = indptr[0]; p < indptr[1]; p++) if (this.#features[indices[p]] === 1) return true;
+    return false;
+  }
+}
+
+/** Flags the features that rows have entries of, up to the largest; (largest + 1). */
+export function featuresOf({ rows, indptr, indices }: SparseRows): Uint8Array {
+  let size = 0;
+  for (let p = 0; p < indptr[rows]; p++) if (indices[p] >= size) size = indices[p] + 1;
+  const flags = new Uint8Array(size);
+  for (let p = 0; p < indptr[rows]; p++) flags[indices[p]] = 1;
+  return flags;
+}
+
+/** The rows that have a feature of the context. */
+function rowsWith({ rows, indptr, indices }: SparseRows, context: SparseRows): Uint32Array {
+  const features = new Set(context.indices.subarray(context.indptr[0], context.indptr[1]));
+  const found: number[] = [];
+  for (let i = 0; i < rows; i++) {
+    for (let p = indptr[i]; p < indptr[i + 1]; p++) {
+      if (!features.has(indices[p])) continue;
+      found.push(i);
+      break;
+    }
+  }
+  return Uint32Array.from(found);
+}
+
+/** Scores of a factorization machine, one dot product for each candidate. */
+class DotProducts {
+  readonly embeddingDim: number;
+  readonly #rows: SparseRows;
+  readonly #memory: Memory;
+  /** s of each candidate, (n, K). */
+  readonly #sums: Tensor;
+  /** The part of its score that is the candidate's own, (n, 1). */
+  readonly #own: Tensor;
+  readonly #scores: Tensor;
+  /** The part of the scores that is the context's own, (1, 1). */
+  readonly #bias: Tensor;
+  /** What multiplies s, (1, K). */
+  readonly #factor: Tensor;
+  #madeFor: { readonly parameters: Network["parameters"]; readonly version: number } | null = null;
+
+  constructor(rows: SparseRows, embeddingDim: number, memory: Memory) {
+    this.embeddingDim = embeddingDim;
+    this.#rows = rows;
+    this.#memory = memory;
+    this.#sums = memory.allocate(rows.rows, embeddingDim, { lasting: true });
+    this.#own = memory.allocate(rows.rows, 1, { stride: 1, lasting: true });
+    this.#scores = memory.allocate(rows.rows, 1, { stride: 1 });
+    this.#bias = memory.allocate(1, 1);
+    this.#factor = memory.allocate(1, embeddingDim);
+    memory.commit();
+  }
+
+  score(network: Network, { factor, offset }: Affine, context: SparseRows, scores: Float32Array): void {
+    const { parameters } = network;
+    if (this.#madeFor?.parameters !== parameters || this.#madeFor.version !== parameters.version) {
+      this.#sum(parameters, factor);
+      this.#madeFor = { parameters, version: parameters.version };
+    }
+    network.reserve(1, context.indptr[1] - context.indptr[0]);
+    const { linear, sums, squares } = network.contextOf(context);
+    let own = parameters.bias.value.data[0] + linear.data[0];
+    for (let j = 0; j < factor.length; j++) {
+      const s = sums.data[j];
+      own += (factor[j] * (s * s - squares.data[j])) / 2 + offset[j];
+      this.#factor.data[j] = factor[j] * s;
+    }
+    this.#bias.data[0] = own;
+    const { kernels } = this.#memory;
+    kernels.scoreForward(this.#scores, this.#bias, this.#own, this.#sums, this.#factor, 0, this.#rows.rows);
+    scores.set(this.#scores.data);
+  }
+
+  /** Sums over each candidate's features, in float64. */
+  #sum({ linear, embedding }: Network["parameters"], factor: Float64Array): void {
+    const { rows, indptr, indices, values } = this.#rows;
+    const { cols } = embedding.value;
+    const [s, q] = [new Float64Array(cols), new Float64Array(cols)];
+    for (let i = 0; i < rows; i++) {
+      s.fill(0);
+      q.fill(0);
+      let own = 0;
+      for (let p = indptr[i]; p < indptr[i + 1]; p++) {
+        const x = values === null ? 1 : values[p];
+        own += x * linear.value.data[indices[p]];
+        addToSums(s, q, embedding.value, indices[p], x);
+      }
+      for (let j = 0; j < cols; j++) own += (factor[j] * (s[j] * s[j] - q[j])) / 2;
+      this.#own.data[i] = own;
+      this.#sums.data.set(s, i * this.#sums.stride);
+    }
+  }
+}

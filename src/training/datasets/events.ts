@@ -1,0 +1,234 @@
+// Implicit feedback: an event says that in some context an item was taken, and nothing says what was not. The model learns
+// from other items of the catalog, drawn anew in every epoch: as the worse rows of pairs, or as rows of label 0.
+
+import { readRows, type CheckedRows, type FeatureSpace } from "../../data/rows.ts";
+import type { SparseRows } from "../../data/sparse-row.ts";
+import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
+import type { Batch } from "../../model/batch.ts";
+import { featuresOf, type Catalog } from "../../ranking/catalog.ts";
+import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
+import { pairwiseLoss, pointwiseLoss } from "./mean-loss.ts";
+import { NegativeSampler } from "./negative-sampler.ts";
+import { ChosenRows, maxEntries } from "./row-choice.ts";
+
+/** What decides which negatives an event has. */
+export interface NegativeOptions {
+  /** Drawn per event and epoch, at least 1. */
+  readonly negatives: number;
+  /** An item is drawn in proportion to (number of its events)^popularity; 0: uniformly. */
+  readonly popularity: number;
+  readonly seed: number;
+}
+
+/** Events, checked: in context i, item `itemOf[i]` was taken. */
+export interface CheckedEvents {
+  readonly contexts: CheckedRows;
+  /** Number of each event's item; (events). */
+  readonly itemOf: Uint32Array;
+  /** Number of each event's user, (events). None of a user's items is a negative. Null: only the event's own item is none. */
+  readonly users: Uint32Array | null;
+}
+
+/** Events as the user passed them, checked. */
+export class Events implements DatasetSource {
+  readonly size: number;
+  readonly labelRange = null;
+  readonly vocabulary: readonly VocabularyRows[];
+  readonly #place: string;
+  readonly #loss: Loss;
+  readonly #events: CheckedEvents;
+  readonly #catalog: Catalog;
+  readonly #options: NegativeOptions;
+  readonly #checkContext: (context: unknown, place: string) => void;
+
+  /**
+   * @param place What errors start with, such as "Recommender.fit: ".
+   * @param checkContext Refuses a context that says something about the item.
+   */
+  constructor(
+    place: string,
+    loss: Loss,
+    events: CheckedEvents,
+    catalog: Catalog,
+    options: NegativeOptions,
+    checkContext: (context: unknown, place: string) => void,
+  ) {
+    this.#place = place;
+    this.#loss = loss;
+    this.#events = events;
+    this.#catalog = catalog;
+    this.#options = options;
+    this.#checkContext = checkContext;
+    this.size = events.itemOf.length;
+    this.vocabulary = [
+      { rows: events.contexts, place: `${place}contexts` },
+      // Features of the catalog are known, however few events they have.
+      { rows: catalog.rows, place: catalog.place, times: Infinity },
+    ];
+  }
+
+  *read(space: FeatureSpace): Generator<void, Dataset> {
+    const place = this.#place;
+    const { itemOf, users } = this.#events;
+    const contexts = yield* this.#readContexts(space);
+    const items = yield* this.#catalog.encode(space);
+    yield;
+    if (items.indices.length === 0) {
+      throw new RangeError(`${place}items have no feature that the model's encoder knows: they would all score the same`);
+    }
+    const { negatives, popularity, seed } = this.#options;
+    const perEvent = this.#loss.kind === "pairwise" ? negatives : negatives + 1;
+    if (itemOf.length * perEvent > 0xffffffff) {
+      const limit = "must leave fewer than 2^32 examples per epoch";
+      throw new RangeError(`${place}negatives ${limit}, got ${negatives} for ${itemOf.length} events`);
+    }
+    const sampler = new NegativeSampler(items.rows, itemOf, users, popularity, seed);
+    yield;
+    const events = Uint32Array.from(itemOf.keys()).filter((event) => sampler.has(event));
+    if (events.length === 0) {
+      const reason = "every user has taken every item of the catalog that could be drawn";
+      throw new RangeError(`${place}items leave no negative to draw for any of ${itemOf.length} events: ${reason}`);
+    }
+    const parts = { contexts, items, itemOf, events, sampler, negatives };
+    if (this.#loss.kind === "pairwise") return new PairwiseEvents(this.#loss, parts);
+    return new PointwiseEvents(this.#loss, parts, place);
+  }
+
+  *#readContexts(space: FeatureSpace): Generator<void, SparseRows> {
+    const { contexts } = this.#events;
+    const place = `${this.#place}contexts`;
+    if (Array.isArray(contexts)) {
+      for (const [i, context] of (contexts as readonly unknown[]).entries()) {
+        this.#checkContext(context, `${place}[${i}]`);
+        if (i % 64 === 0) yield;
+      }
+    }
+    return yield* readRows(contexts, space, place);
+  }
+}
+
+/** What both kinds of event data are made of. */
+interface EventParts {
+  readonly contexts: SparseRows;
+  readonly items: SparseRows;
+  readonly itemOf: Uint32Array;
+  /** The events that have a negative. */
+  readonly events: Uint32Array;
+  readonly sampler: NegativeSampler;
+  readonly negatives: number;
+}
+
+/** Whether a feature stands in both. */
+function shareFeatures(contexts: SparseRows, items: SparseRows): boolean {
+  const flags = featuresOf(items);
+  return contexts.indices.some((index) => flags[index] === 1);
+}
+
+/** Each event is a pair with each of its negatives. */
+class PairwiseEvents implements Dataset {
+  readonly size: number;
+  readonly numFeatures: number;
+  readonly rowsPerExample = 2;
+  readonly movesBias = false;
+  readonly skipped: number;
+  readonly #loss: PairwiseLoss;
+  readonly #contexts: ChosenRows;
+  readonly #taken: ChosenRows;
+  readonly #drawn: ChosenRows;
+  readonly #mayShare: boolean;
+
+  constructor(loss: PairwiseLoss, { contexts, items, itemOf, events, sampler, negatives }: EventParts) {
+    const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
+    this.size = events.length * negatives;
+    this.numFeatures = Math.max(contexts.cols, items.cols);
+    this.skipped = itemOf.length - events.length;
+    this.#loss = loss;
+    this.#contexts = new ChosenRows(contexts, eventOf);
+    this.#taken = new ChosenRows(items, (pair) => itemOf[eventOf(pair)]);
+    this.#drawn = new ChosenRows(items, (pair, epoch) => sampler.sample(eventOf(pair), epoch, pair));
+    this.#mayShare = shareFeatures(contexts, items);
+  }
+
+  usualEntries(count: number): number {
+    return 2 * (maxEntries(this.#contexts.from, count) + maxEntries(this.#taken.from, count));
+  }
+
+  choose(range: BatchRange): number {
+    return 2 * this.#contexts.choose(range) + this.#taken.choose(range) + this.#drawn.choose(range);
+  }
+
+  fill(batch: Batch, { start, end }: BatchRange): void {
+    const { from, numbers } = this.#contexts;
+    for (const items of [this.#taken, this.#drawn]) {
+      batch.appendJoined(from, numbers, items.from, items.numbers, end - start, this.#mayShare);
+    }
+  }
+
+  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
+    return pairwiseLoss(this.#loss, scores, dScores, end - start);
+  }
+
+  weight({ start, end }: BatchRange): number {
+    return end - start;
+  }
+}
+
+/** Each event is a row of label 1, and each of its negatives one of label 0. */
+class PointwiseEvents implements Dataset {
+  readonly size: number;
+  readonly numFeatures: number;
+  readonly rowsPerExample = 1;
+  readonly movesBias = true;
+  readonly skipped: number;
+  readonly #loss: PointwiseLoss;
+  readonly #contexts: ChosenRows;
+  readonly #items: ChosenRows;
+  readonly #targets: Float32Array;
+  readonly #mayShare: boolean;
+
+  constructor(
+    loss: PointwiseLoss,
+    { contexts, items, itemOf, events, sampler, negatives }: EventParts,
+    place: string,
+  ) {
+    const perEvent = negatives + 1;
+    const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
+    const itemOfRow = (row: number, epoch: number): number => {
+      return row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row);
+    };
+    const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
+    if (Number.isNaN(one + zero)) {
+      throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
+    }
+    this.size = events.length * perEvent;
+    this.numFeatures = Math.max(contexts.cols, items.cols);
+    this.skipped = itemOf.length - events.length;
+    this.#loss = loss;
+    this.#contexts = new ChosenRows(contexts, eventOf);
+    this.#items = new ChosenRows(items, itemOfRow);
+    this.#targets = new Float32Array(this.size).fill(zero);
+    for (let row = 0; row < this.size; row += perEvent) this.#targets[row] = one;
+    this.#mayShare = shareFeatures(contexts, items);
+  }
+
+  usualEntries(count: number): number {
+    return maxEntries(this.#contexts.from, count) + maxEntries(this.#items.from, count);
+  }
+
+  choose(range: BatchRange): number {
+    return this.#contexts.choose(range) + this.#items.choose(range);
+  }
+
+  fill(batch: Batch, { start, end }: BatchRange): void {
+    const [contexts, items] = [this.#contexts, this.#items];
+    batch.appendJoined(contexts.from, contexts.numbers, items.from, items.numbers, end - start, this.#mayShare);
+  }
+
+  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
+    return pointwiseLoss(this.#loss, this.#targets, null, scores, dScores, range);
+  }
+
+  weight({ start, end }: BatchRange): number {
+    return end - start;
+  }
+}

@@ -1,0 +1,318 @@
+// What an NFM is underneath: options, and once the number of features is known, a predictor and a trainer. Everything that
+// changes a model goes through here, and happens wholly or not at all.
+
+import { Pacer, runAtOnce, runPaced } from "../core/event-loop.ts";
+import { fromPacked, toPacked } from "../core/tensor.ts";
+import { FeatureEncoder } from "../data/feature-encoder.ts";
+import { Memory } from "../kernels/memory.ts";
+import { trainingKernels } from "../kernels/training.ts";
+import { isBuiltIn } from "../model/architecture.ts";
+import { linkOf } from "../losses.ts";
+import { initializeParameters } from "../model/initialize.ts";
+import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
+import { listParameters, Parameters } from "../model/parameters.ts";
+import { Predictor } from "../predictor.ts";
+import type { Dataset, DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
+import { runEpochs, type History } from "./epochs.ts";
+import type { FitSettings } from "./fit-options.ts";
+import { settingsFromFile, type LoadOverrides, type Settings } from "./options.ts";
+import { canResume, checkOptimizerState, loadOptimizerState, readTrainingRecord, writeModelFile } from "./save.ts";
+import { Trainer, type TrainingRecord } from "./trainer.ts";
+import { holdOut, unionOf, type Validation } from "./validation.ts";
+import { learnFeatures, type LearnedSpace } from "./vocabulary.ts";
+
+/** The parameters that `initFrom` copies. */
+const PRETRAINED = ["bias", "linear.weight", "embedding.weight"];
+
+/** What exists once the number of features is known. */
+interface Model {
+  readonly predictor: Predictor;
+  readonly record: TrainingRecord;
+  /** Made when training begins. */
+  trainer: Trainer | null;
+}
+
+/** A model with everything that changes it. */
+export class Learner {
+  settings: Settings;
+  /** The course of the last fit that ended well. */
+  history: History | null = null;
+  /** The settings before `initFrom`. */
+  readonly #given: Settings;
+  #model: Model | null = null;
+  #isFitting = false;
+  /** Whether the parameters are anything but initial values. */
+  #isTrained = false;
+  /** Initial values of parameters by name, in place of random ones. */
+  #pretrained: ReadonlyMap<string, Float32Array> = new Map();
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.#given = settings;
+  }
+
+  /**
+   * Reads a model file.
+   *
+   * @throws Error, TypeError or RangeError that says what is wrong with the file.
+   */
+  static load(bytes: Uint8Array, overrides: LoadOverrides): Learner {
+    const file = readModelFile(bytes);
+    const encoder = file.encoder === undefined ? null : FeatureEncoder.fromJSON(file.encoder);
+    if (encoder !== null) checkFitted(encoder);
+    const settings = settingsFromFile(file.config, overrides, encoder);
+    const record = readTrainingRecord(file.training);
+    const { embeddingDim, layers } = settings;
+    checkTensors(file, listParameters({ numFeatures: settings.numFeatures!, embeddingDim, layers }));
+    checkOptimizerState(file);
+
+    const learner = new Learner(settings);
+    const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", record);
+    loadParameters(model.predictor.network.parameters, file);
+    if (canResume(file, settings)) {
+      const trainer = learner.#trainerOf(model, 1, 1);
+      loadOptimizerState(trainer.trained, file);
+    }
+    learner.#model = model;
+    learner.#isTrained = true;
+    return learner;
+  }
+
+  /** The model that predicts; null before the number of features is known. Reading it makes nothing. */
+  get predictor(): Predictor | null {
+    return this.#model?.predictor ?? null;
+  }
+
+  /** Range of the training labels; null if it is not known. */
+  get labelRange(): TrainingRecord["labelRange"] {
+    return this.#model?.record.labelRange ?? null;
+  }
+
+  /** Number of trainable numbers; 0 while the number of features is not known. */
+  get numParameters(): number {
+    const { embeddingDim, layers } = this.settings;
+    const numFeatures = this.predictor?.numFeatures ?? this.settings.numFeatures ?? 0;
+    if (numFeatures === 0) return 0;
+    const trainable = listParameters({ numFeatures, embeddingDim, layers }).filter((info) => info.trainable);
+    return trainable.reduce((sum, { shape }) => sum + shape.reduce((size, n) => size * n, 1), 0);
+  }
+
+  /** The model, made on first use if the number of features is known from the options; else null. */
+  started(): Predictor | null {
+    return this.#started()?.predictor ?? null;
+  }
+
+  /** The model that predicts. `caller` stands in the error. @throws Error if there are no parameters yet. */
+  ready(caller: string): Predictor {
+    return this.#ready(caller).predictor;
+  }
+
+  #started(): Model | null {
+    const { encoder, numFeatures } = this.settings;
+    const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
+    if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
+      this.#model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
+      runAtOnce(this.#initialize(this.#model));
+    }
+    return this.#model;
+  }
+
+  #ready(caller: string): Model {
+    const model = this.#started();
+    if (model) return model;
+    const remedy = "fit it, load one, or construct it with numFeatures";
+    throw new Error(`${caller}: the model has no parameters yet; ${remedy}`);
+  }
+
+  /**
+   * Trains on data that have been checked. A share of measurable data may be held out.
+   *
+   * @param caller The method, in errors.
+   * @throws TypeError, RangeError or Error; the model is then as it was, or as after the last good epoch.
+   */
+  fitMeasurable(caller: string, source: MeasurableSource, settings: FitSettings): Promise<History> {
+    const { loss, seed } = this.settings;
+    return this.#fit(caller, source, settings, (knownRange) => {
+      return holdOut(`${caller}: `, source, settings, loss, seed, knownRange);
+    });
+  }
+
+  /**
+   * Trains on data that have been checked, with held-out data of another form.
+   *
+   * @param caller The method, in errors.
+   * @throws TypeError, RangeError or Error; the model is then as it was, or as after the last good epoch.
+   */
+  fit(
+    caller: string,
+    source: DatasetSource,
+    settings: FitSettings,
+    validation: Validation | null,
+  ): Promise<History> {
+    return this.#fit(caller, source, settings, () => ({ kept: source, validation }));
+  }
+
+  async #fit(
+    caller: string,
+    source: DatasetSource,
+    settings: FitSettings,
+    divide: (knownRange: LabelRange) => { kept: DatasetSource; validation: Validation | null },
+  ): Promise<History> {
+    this.#begin(caller, source);
+    settings.signal?.throwIfAborted();
+    const { resume } = settings;
+    const previous = resume ? this.#ready(caller) : this.#model;
+    const knownRange = resume ? previous!.record.labelRange : null;
+    const { kept, validation } = divide(knownRange);
+    this.#isFitting = true;
+    try {
+      const pacer = new Pacer(settings.signal);
+      await pacer.rest(); // reading many labels has used up a slice already
+      const space = resume ? spaceOf(previous!) : await runPaced(this.#learnFeatures(kept), pacer);
+      const dataset = await runPaced(kept.read(space), pacer);
+      const numFeatures = space.numFeatures ?? dataset.numFeatures;
+      const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
+      const model = resume ? previous! : this.#newModel(numFeatures, space.encoder, caller);
+      if (!resume) await runPaced(this.#initialize(model), pacer);
+      const trainer = this.#trainerFor(model, dataset, settings.batchSize);
+      const { record } = model;
+      const doneBefore = record.epochs;
+      record.labelRange = unionOf(knownRange, kept.labelRange);
+      this.#model = model;
+      try {
+        const plan = validation && { monitor: validation.monitor, measure: measure! };
+        this.history = await runEpochs(caller, trainer, dataset, plan, this.settings.seed, settings, pacer);
+        return this.history;
+      } catch (error) {
+        if (record.epochs === doneBefore) {
+          record.labelRange = knownRange;
+          this.#model = previous;
+        }
+        throw error;
+      } finally {
+        if (record.epochs > doneBefore) this.#isTrained = true;
+      }
+    } finally {
+      this.#isFitting = false;
+    }
+  }
+
+  /**
+   * Takes one step on all examples.
+   *
+   * @param caller The method, in errors.
+   * @returns The mean loss before the step.
+   * @throws TypeError, RangeError or Error; nothing has changed then.
+   */
+  partialFit(caller: string, source: DatasetSource): number {
+    this.#begin(caller, source);
+    const started = this.#started();
+    const space = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
+    const dataset = runAtOnce(source.read(space));
+    const model = started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller);
+    if (!started) runAtOnce(this.#initialize(model));
+    const loss = this.#trainerFor(model, dataset, dataset.size).safeStep(dataset);
+    if (!Number.isFinite(loss)) {
+      const remedy = "Check the scale of their values, or lower learningRate";
+      const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
+      throw new Error(`${caller}: ${reason}. ${remedy}`);
+    }
+    model.record.labelRange = unionOf(model.record.labelRange, source.labelRange);
+    this.#model = model;
+    this.#isTrained = true;
+    return loss;
+  }
+
+  /**
+   * Makes V, w and w0 of another model the initial values of this one, together with its vocabulary.
+   *
+   * @throws Error if this model has been trained; RangeError if the sizes differ.
+   */
+  initFrom(source: Learner): void {
+    const predictor = source.ready("initFrom: fm");
+    const encoder = predictor.encoder as FeatureEncoder | null;
+    if (!source.#isTrained) throw new Error("initFrom: fm has not been trained; its values are random");
+    const { parameters } = predictor.network;
+    const { embeddingDim, encoder: ownEncoder, numFeatures } = this.#given;
+    if (this.#isFitting) throw new Error("initFrom: this model is being fitted; await that first");
+    if (this.#isTrained) {
+      throw new Error("initFrom: this model has been trained already, and that would be lost; make a new one");
+    }
+    if (parameters.embeddingDim !== embeddingDim) {
+      const expected = `fm must have this model's embeddingDim (${embeddingDim})`;
+      throw new RangeError(`initFrom: ${expected}, got ${parameters.embeddingDim}`);
+    }
+    if (numFeatures !== null && numFeatures !== parameters.numFeatures) {
+      const expected = `fm must have this model's numFeatures (${numFeatures})`;
+      throw new RangeError(`initFrom: ${expected}, got ${parameters.numFeatures}`);
+    }
+    if (ownEncoder !== null && JSON.stringify(ownEncoder) !== JSON.stringify(encoder)) {
+      const remedy = "leave it out, and fm's is taken";
+      throw new Error(`initFrom: this model has an encoder of its own, which differs from that of fm; ${remedy}`);
+    }
+    const copied = parameters.all.filter(({ name }) => PRETRAINED.includes(name));
+    this.#pretrained = new Map(copied.map(({ name, value }) => [name, toPacked(value)]));
+    this.settings = { ...this.#given, encoder, numFeatures: parameters.numFeatures };
+    this.#model = null;
+  }
+
+  /** The model as a file. `withOptimizer`: everything needed to go on training as if nothing had happened. */
+  save(withOptimizer: boolean): Uint8Array {
+    const model = this.#ready("save");
+    const trained = withOptimizer ? (model.trainer?.trained ?? []) : null;
+    return writeModelFile(this.settings, model.predictor, model.record, trained);
+  }
+
+  #begin(caller: string, source: DatasetSource): void {
+    if (this.#isFitting) throw new Error(`${caller}: this model is being fitted; await that first`);
+    if (source.size === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
+  }
+
+  #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
+    return learnFeatures(source.vocabulary, this.settings.encoder, this.settings.numFeatures);
+  }
+
+  #newModel(
+    numFeatures: number,
+    encoder: FeatureEncoder | null,
+    caller: string,
+    record: TrainingRecord = { steps: 0, epochs: 0, labelRange: null },
+  ): Model {
+    if (numFeatures === 0) throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
+    const { embeddingDim, layers, loss, backend } = this.settings;
+    const memory = new Memory(backend);
+    // A layer of the user's own may call any kernel, also in prediction.
+    if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
+    const parameters = new Parameters({ numFeatures, embeddingDim, layers }, memory);
+    return { predictor: new Predictor(parameters, encoder, linkOf(loss)), record, trainer: null };
+  }
+
+  /** The trainer of a model, with room for batches of the given size. */
+  #trainerOf(model: Model, rows: number, entries: number): Trainer {
+    const trainer = model.trainer ?? new Trainer(model.predictor, model.record, this.settings);
+    trainer.reserve(rows, entries);
+    model.trainer = trainer;
+    return trainer;
+  }
+
+  /** The trainer of a model, with room for any batch. Where long rows are drawn repeatedly, it makes more when it must. */
+  #trainerFor(model: Model, dataset: Dataset, batchSize: number): Trainer {
+    const examples = Math.min(batchSize, dataset.size);
+    return this.#trainerOf(model, examples * dataset.rowsPerExample, dataset.usualEntries(examples));
+  }
+
+  *#initialize({ predictor }: Model): Generator<void, void> {
+    const { parameters } = predictor.network;
+    yield* initializeParameters(parameters, this.settings.seed, this.settings.initStd);
+    for (const { name, value } of parameters.all) {
+      const given = this.#pretrained.get(name);
+      if (given) fromPacked(value, given);
+    }
+    parameters.markChanged();
+  }
+}
+
+/** How the rows of a model are read. */
+function spaceOf({ predictor }: Model): LearnedSpace {
+  return { encoder: predictor.encoder as FeatureEncoder | null, numFeatures: predictor.numFeatures };
+}

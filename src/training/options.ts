@@ -1,0 +1,198 @@
+// The options of `new NFM`: what they are, how they are checked, and how they are written into a model file.
+
+import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import { FeatureEncoder } from "../data/feature-encoder.ts";
+import { isFloat32 } from "../data/sparse-row.ts";
+import { lossByName, readLoss, savedLoss, type Loss, type LossName } from "../losses.ts";
+import {
+  architectureFromJSON,
+  architectureToJSON,
+  readArchitecture,
+  STACK_KEYS,
+  type ArchitectureOptions,
+  type ArchitectureSettings,
+} from "../model/architecture.ts";
+import { CONFIG_PLACE } from "../model/model-file.ts";
+import { Adagrad, SGD, type Optimizer } from "../optimizers.ts";
+import type { BackendName, PredictorOptions } from "../predictor.ts";
+
+/** Options of `new NFM`. */
+export interface NFMOptions extends ArchitectureOptions {
+  /** What training minimizes: a name, or a loss of your own. Default: "squared". */
+  loss?: LossName | Loss | undefined;
+  /** How a gradient moves a parameter: a name, or an optimizer. Default: "adagrad". */
+  optimizer?: "adagrad" | "sgd" | Optimizer | undefined;
+  /** Step size of an optimizer given by name, at least 0. Default: 0.05 for "adagrad", 0.01 for "sgd". */
+  learningRate?: number | undefined;
+  /** L2 coefficients, at least 0, of what a batch touches. Default: { embedding: 0, linear: 0, hidden: 0 }. */
+  l2?: L2Options | undefined;
+  /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
+  initStd?: number | undefined;
+  /** Number of features, at least 1. Default: taken from the first data. */
+  numFeatures?: number | undefined;
+  /** Turns feature maps into sparse rows: a fitted one is used as it is, an unfitted one says how to learn. Default: a new FeatureEncoder. */
+  encoder?: FeatureEncoder | undefined;
+  /** Everything random is a function of it; an integer from 0 to 2^53 - 1. Default: 0. */
+  seed?: number | undefined;
+  /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
+  backend?: BackendName | undefined;
+}
+
+/** Coefficients of L2 regularization, each at least 0. */
+export interface L2Options {
+  /** Of the embeddings that a batch touches. Default: 0. */
+  embedding?: number | undefined;
+  /** Of the linear weights that a batch touches. Default: 0. */
+  linear?: number | undefined;
+  /** Of weight matrices and h. Default: 0. */
+  hidden?: number | undefined;
+}
+
+/** Options of `NFM.load`: what a model file cannot hold, or what takes the place of what it holds. */
+export interface LoadOverrides extends PredictorOptions {
+  /** Takes the place of the saved optimizer; needed if that is your own. Default: the saved optimizer. */
+  optimizer?: Optimizer | undefined;
+}
+
+/** Checked coefficients of L2 regularization. */
+export interface L2 {
+  readonly embedding: number;
+  readonly linear: number;
+  readonly hidden: number;
+}
+
+/** Checked options, with defaults filled in. */
+export interface Settings extends ArchitectureSettings {
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly l2: L2;
+  readonly initStd: number;
+  readonly numFeatures: number | null;
+  readonly encoder: FeatureEncoder | null;
+  readonly seed: number;
+  readonly backend: BackendName;
+}
+
+const KEYS = [
+  ...["embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "learningRate", "l2", "initStd", "numFeatures"],
+  ...["encoder", "seed", "backend"],
+];
+
+const isAtLeastZero = (value: number): boolean => value >= 0;
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @param place What errors start with.
+ * @throws TypeError or RangeError that names the option.
+ */
+export function readOptions(options: NFMOptions, place: string): Settings {
+  checkKeys(place, options, KEYS);
+  const { numFeatures, encoder } = options;
+  const architecture = readArchitecture(options, place);
+  if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) {
+    throw wrongType(`${place}: encoder`, "a FeatureEncoder", encoder);
+  }
+  if (numFeatures !== undefined) checkInteger(`${place}: numFeatures`, numFeatures, 1, 2 ** 32 - 1);
+  if (numFeatures !== undefined && encoder?.fitted && encoder.numFeatures > numFeatures) {
+    const least = `${place}: numFeatures must be at least that of the encoder (${encoder.numFeatures})`;
+    throw new RangeError(`${least}, got ${numFeatures}`);
+  }
+  return {
+    ...architecture,
+    loss: readLoss(options.loss ?? "squared", `${place}: loss`),
+    optimizer: readOptimizer(options.optimizer ?? "adagrad", options.learningRate, place),
+    l2: readL2(options.l2, place),
+    initStd: checkNumber(`${place}: initStd`, options.initStd ?? 0.01, "a number of at least 0", isAtLeastZero),
+    numFeatures: numFeatures ?? null,
+    encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
+    seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
+    backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
+  };
+}
+
+function readL2(l2: L2Options | undefined, place: string): L2 {
+  if (l2 !== undefined) checkKeys(`${place}: l2`, l2, ["embedding", "linear", "hidden"]);
+  const coefficient = (name: keyof L2): number => {
+    return checkNumber(`${place}: l2.${name}`, l2?.[name] ?? 0, "a number of at least 0", isAtLeastZero);
+  };
+  return { embedding: coefficient("embedding"), linear: coefficient("linear"), hidden: coefficient("hidden") };
+}
+
+/** Makes the optimizer of a name, or checks one, which may be the user's own. */
+function readOptimizer(optimizer: NonNullable<NFMOptions["optimizer"]>, learningRate: unknown, place: string): Optimizer {
+  if (typeof optimizer === "string") {
+    const name = checkChoice(`${place}: optimizer`, optimizer, ["adagrad", "sgd"]);
+    if (learningRate !== undefined) {
+      checkNumber(`${place}: learningRate`, learningRate, "a number of at least 0", isAtLeastZero);
+    }
+    const options = { learningRate: learningRate as number | undefined };
+    return name === "adagrad" ? new Adagrad(options) : new SGD(options);
+  }
+  const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
+  const isWhole = typeof name === "string" && typeof update === "function" && typeof toJSON === "function";
+  if (!isWhole || !(initialState === null || isFloat32(initialState))) {
+    const own = "an Optimizer of your own (name, initialState, update, toJSON)";
+    throw wrongType(`${place}: optimizer`, `"adagrad", "sgd", an Adagrad, an SGD or ${own}`, optimizer);
+  }
+  if (learningRate !== undefined) {
+    throw new TypeError(`${place}: learningRate is for an optimizer given by name; set it on the optimizer instead`);
+  }
+  return optimizer;
+}
+
+/** The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name only. */
+export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
+  const { embeddingDim, loss, optimizer, l2, initStd, seed } = settings;
+  const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
+  return {
+    numFeatures,
+    embeddingDim,
+    ...architectureToJSON(settings),
+    loss: loss.name,
+    ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
+    optimizer: { name: optimizer.name, ...optimizer.toJSON() },
+    ...(isBuiltIn ? {} : { customOptimizer: true }),
+    l2,
+    initStd,
+    seed,
+  };
+}
+
+/**
+ * The inverse of `optionsToJSON`. It trusts nothing: everything is checked as if a user had written it.
+ *
+ * @param config The configuration in the file.
+ * @param overrides What takes the place of what is saved.
+ * @param encoder The encoder in the file.
+ * @throws Error, TypeError or RangeError that names the option.
+ */
+export function settingsFromFile(
+  config: Readonly<Record<string, unknown>>,
+  overrides: LoadOverrides,
+  encoder: FeatureEncoder | null,
+): Settings {
+  const { optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions & Record<string, unknown>;
+  const options: NFMOptions = {
+    ...architectureFromJSON(config, overrides.layers, CONFIG_PLACE),
+    ...{ l2, initStd, numFeatures, seed },
+    loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
+    backend: overrides.backend,
+    encoder: encoder ?? undefined,
+    optimizer: overrides.optimizer,
+  };
+  if (overrides.optimizer == null && optimizer !== undefined) {
+    options.optimizer = optimizerFromJSON(optimizer, customOptimizer === true);
+  }
+  return readOptions(options, CONFIG_PLACE);
+}
+
+function optimizerFromJSON(json: unknown, isCustom: boolean): Optimizer {
+  const place = `${CONFIG_PLACE}: optimizer`;
+  if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
+  const { name, ...options } = json as { name?: unknown };
+  if (name === "adagrad" && !isCustom) return new Adagrad(options);
+  if (name === "sgd" && !isCustom) return new SGD(options);
+  const remedy = "pass one as load(bytes, { optimizer })";
+  throw new Error(`${place}: the model was trained with an optimizer of its own (${JSON.stringify(name)}); ${remedy}`);
+}

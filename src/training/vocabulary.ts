@@ -1,0 +1,57 @@
+// Decides which features a model has, from the training rows alone.
+
+import { wrongType, wrongValue } from "../core/errors.ts";
+import { FeatureEncoder } from "../data/feature-encoder.ts";
+import type { FeatureMap } from "../data/feature-map.ts";
+import { isSparseRow, isSparseRows, needsEncoder, ROWS_PER_PAUSE } from "../data/rows.ts";
+import type { VocabularyRows } from "./dataset.ts";
+
+/** Which features a model has, and the encoder that it keeps. */
+export interface LearnedSpace {
+  /** Null: the keys of feature maps are feature indices. */
+  readonly encoder: FeatureEncoder | null;
+  /** Null: as many as the data have. */
+  readonly numFeatures: number | null;
+}
+
+/**
+ * Decides how rows are read; yields now and then. A fitted encoder is used as it is; from an unfitted one its options are
+ * taken. Without either, feature maps get a fresh encoder, unless `numFeatures` is given: then their keys are indices.
+ *
+ * @param vocabulary The rows to learn from.
+ * @param given The encoder from the options.
+ * @param numFeatures The number of features from the options.
+ * @throws TypeError or RangeError that names row and field.
+ */
+export function* learnFeatures(
+  vocabulary: readonly VocabularyRows[],
+  given: FeatureEncoder | null,
+  numFeatures: number | null,
+): Generator<void, LearnedSpace> {
+  if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
+  const isNamed = numFeatures === null && vocabulary.some(({ rows }) => needsEncoder(rows));
+  if (given === null && !isNamed) return { encoder: null, numFeatures };
+  const encoder = new FeatureEncoder(given?.options);
+  yield* learnVocabulary(encoder, vocabulary);
+  if (numFeatures !== null && encoder.numFeatures > numFeatures) {
+    const least = `at least the number of features in the data (${encoder.numFeatures})`;
+    throw wrongValue("NFM: numFeatures", least, numFeatures);
+  }
+  return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
+}
+
+/** Lets a fresh encoder learn from all feature maps. */
+function* learnVocabulary(encoder: FeatureEncoder, vocabulary: readonly VocabularyRows[]): Generator<void, void> {
+  const fit = encoder.beginFit();
+  for (const { rows, place, times } of vocabulary) {
+    if (isSparseRows(rows)) throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
+    for (let i = 0; i < rows.length; i++) {
+      if (isSparseRow(rows[i])) {
+        throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", rows[i]);
+      }
+      fit.add(rows[i] as FeatureMap, `${place}[${i}]`, times);
+      if (i % ROWS_PER_PAUSE === 0) yield;
+    }
+  }
+  fit.finish();
+}
