@@ -45,25 +45,55 @@ export const jsKernels: Kernels = {
     for (let b = start; b < end; b++) {
       const [first, last] = [indptr[b], indptr[b + 1]];
       for (let j = 0; j < stride; j += 4) {
-        let s0 = 0, s1 = 0, s2 = 0, s3 = 0, q0 = 0, q1 = 0, q2 = 0, q3 = 0;
+        let s0 = 0,
+          s1 = 0,
+          s2 = 0,
+          s3 = 0,
+          q0 = 0,
+          q1 = 0,
+          q2 = 0,
+          q3 = 0;
         if (s !== null && q !== null) {
-          s0 = s[j]; s1 = s[j + 1]; s2 = s[j + 2]; s3 = s[j + 3];
-          q0 = q[j]; q1 = q[j + 1]; q2 = q[j + 2]; q3 = q[j + 3];
+          s0 = s[j];
+          s1 = s[j + 1];
+          s2 = s[j + 2];
+          s3 = s[j + 3];
+          q0 = q[j];
+          q1 = q[j + 1];
+          q2 = q[j + 2];
+          q3 = q[j + 3];
         }
         for (let p = first; p < last; p++) {
           const at = indices[p] * stride + j;
-          let t0 = data[at], t1 = data[at + 1], t2 = data[at + 2], t3 = data[at + 3];
+          let t0 = data[at],
+            t1 = data[at + 1],
+            t2 = data[at + 2],
+            t3 = data[at + 3];
           if (values !== null) {
             const x = values[p];
-            t0 = f(x * t0); t1 = f(x * t1); t2 = f(x * t2); t3 = f(x * t3);
+            t0 = f(x * t0);
+            t1 = f(x * t1);
+            t2 = f(x * t2);
+            t3 = f(x * t3);
           }
-          s0 = f(s0 + t0); s1 = f(s1 + t1); s2 = f(s2 + t2); s3 = f(s3 + t3);
-          q0 = f(q0 + f(t0 * t0)); q1 = f(q1 + f(t1 * t1)); q2 = f(q2 + f(t2 * t2)); q3 = f(q3 + f(t3 * t3));
+          s0 = f(s0 + t0);
+          s1 = f(s1 + t1);
+          s2 = f(s2 + t2);
+          s3 = f(s3 + t3);
+          q0 = f(q0 + f(t0 * t0));
+          q1 = f(q1 + f(t1 * t1));
+          q2 = f(q2 + f(t2 * t2));
+          q3 = f(q3 + f(t3 * t3));
         }
         const out = b * sums.stride + j;
-        sums.data[out] = s0; sums.data[out + 1] = s1; sums.data[out + 2] = s2; sums.data[out + 3] = s3;
-        pooled.data[out] = 0.5 * f(f(s0 * s0) - q0); pooled.data[out + 1] = 0.5 * f(f(s1 * s1) - q1);
-        pooled.data[out + 2] = 0.5 * f(f(s2 * s2) - q2); pooled.data[out + 3] = 0.5 * f(f(s3 * s3) - q3);
+        sums.data[out] = s0;
+        sums.data[out + 1] = s1;
+        sums.data[out + 2] = s2;
+        sums.data[out + 3] = s3;
+        pooled.data[out] = 0.5 * f(f(s0 * s0) - q0);
+        pooled.data[out + 1] = 0.5 * f(f(s1 * s1) - q1);
+        pooled.data[out + 2] = 0.5 * f(f(s2 * s2) - q2);
+        pooled.data[out + 3] = 0.5 * f(f(s3 * s3) - q3);
       }
     }
   },
@@ -76,8 +106,14 @@ export const jsKernels: Kernels = {
       const [first, last] = [indptr[b], indptr[b + 1]];
       for (let j = start; j < end; j += 4) {
         const at = b * sums.stride + j;
-        const s0 = sums.data[at], s1 = sums.data[at + 1], s2 = sums.data[at + 2], s3 = sums.data[at + 3];
-        const d0 = dPooled.data[at], d1 = dPooled.data[at + 1], d2 = dPooled.data[at + 2], d3 = dPooled.data[at + 3];
+        const s0 = sums.data[at],
+          s1 = sums.data[at + 1],
+          s2 = sums.data[at + 2],
+          s3 = sums.data[at + 3];
+        const d0 = dPooled.data[at],
+          d1 = dPooled.data[at + 1],
+          d2 = dPooled.data[at + 2],
+          d3 = dPooled.data[at + 3];
         for (let p = first; p < last; p++) {
           const from = indices[p] * v.stride + j;
           const to = slots[p] * dV.stride + j;
@@ -116,11 +152,20 @@ export const jsKernels: Kernels = {
     const { data, stride } = x;
     let j = start;
     for (; j + 4 <= end; j += 4) {
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      let s0 = 0,
+        s1 = 0,
+        s2 = 0,
+        s3 = 0;
       for (let i = 0, at = j; i < rows; i++, at += stride) {
-        s0 = f(s0 + data[at]); s1 = f(s1 + data[at + 1]); s2 = f(s2 + data[at + 2]); s3 = f(s3 + data[at + 3]);
+        s0 = f(s0 + data[at]);
+        s1 = f(s1 + data[at + 1]);
+        s2 = f(s2 + data[at + 2]);
+        s3 = f(s3 + data[at + 3]);
       }
-      out.data[j] = s0; out.data[j + 1] = s1; out.data[j + 2] = s2; out.data[j + 3] = s3;
+      out.data[j] = s0;
+      out.data[j + 1] = s1;
+      out.data[j + 2] = s2;
+      out.data[j + 3] = s3;
     }
     for (; j < end; j++) {
       let s = 0;
@@ -138,7 +183,12 @@ export const jsKernels: Kernels = {
   },
 
   batchNormForward(y, x, norm, rows, epsilon, momentum, training, start, end) {
-    const [mean, inverseStd, scale, shift] = [norm.mean.data, norm.inverseStd.data, norm.scale.data, norm.shift.data];
+    const [mean, inverseStd, scale, shift] = [
+      norm.mean.data,
+      norm.inverseStd.data,
+      norm.scale.data,
+      norm.shift.data,
+    ];
     const [runningMean, runningVariance] = [norm.runningMean.data, norm.runningVariance.data];
     const { data, stride } = x;
     const out = y.data;
@@ -162,7 +212,8 @@ export const jsKernels: Kernels = {
     }
     for (let i = 0; i < rows; i++) {
       const row = i * stride;
-      for (let j = start; j < end; j++) out[row + j] = f(f(f(data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
+      for (let j = start; j < end; j++)
+        out[row + j] = f(f(f(data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
     }
   },
 
@@ -218,14 +269,18 @@ export const jsKernels: Kernels = {
     for (let i = start; i < end; i++) {
       const row = i * y.stride;
       const x = y.data;
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      let s0 = 0,
+        s1 = 0,
+        s2 = 0,
+        s3 = 0;
       for (let j = 0; j < y.cols; j += 4) {
         s0 = f(s0 + f(x[row + j] * w[j]));
         if (j + 1 < y.cols) s1 = f(s1 + f(x[row + j + 1] * w[j + 1]));
         if (j + 2 < y.cols) s2 = f(s2 + f(x[row + j + 2] * w[j + 2]));
         if (j + 3 < y.cols) s3 = f(s3 + f(x[row + j + 3] * w[j + 3]));
       }
-      scores.data[i * scores.stride] = f(bias.data[0] + linear.data[i * linear.stride]) + f(f(s0 + s2) + f(s1 + s3));
+      scores.data[i * scores.stride] =
+        f(bias.data[0] + linear.data[i * linear.stride]) + f(f(s0 + s2) + f(s1 + s3));
     }
   },
 
@@ -279,16 +334,38 @@ export const jsKernels: Kernels = {
 };
 
 /** out[j] = sum over rows of (x - mean)^2, ascending. */
-function squaredDeviations(out: Float32Array, x: Tensor, mean: Float32Array, rows: number, start: number, end: number): void {
+function squaredDeviations(
+  out: Float32Array,
+  x: Tensor,
+  mean: Float32Array,
+  rows: number,
+  start: number,
+  end: number,
+): void {
   const { data, stride } = x;
   for (let j = start; j < end; j += 4) {
-    const m0 = mean[j], m1 = mean[j + 1], m2 = mean[j + 2], m3 = mean[j + 3];
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    const m0 = mean[j],
+      m1 = mean[j + 1],
+      m2 = mean[j + 2],
+      m3 = mean[j + 3];
+    let s0 = 0,
+      s1 = 0,
+      s2 = 0,
+      s3 = 0;
     for (let i = 0, at = j; i < rows; i++, at += stride) {
-      const d0 = f(data[at] - m0), d1 = f(data[at + 1] - m1), d2 = f(data[at + 2] - m2), d3 = f(data[at + 3] - m3);
-      s0 = f(s0 + f(d0 * d0)); s1 = f(s1 + f(d1 * d1)); s2 = f(s2 + f(d2 * d2)); s3 = f(s3 + f(d3 * d3));
+      const d0 = f(data[at] - m0),
+        d1 = f(data[at + 1] - m1),
+        d2 = f(data[at + 2] - m2),
+        d3 = f(data[at + 3] - m3);
+      s0 = f(s0 + f(d0 * d0));
+      s1 = f(s1 + f(d1 * d1));
+      s2 = f(s2 + f(d2 * d2));
+      s3 = f(s3 + f(d3 * d3));
     }
-    out[j] = s0; out[j + 1] = s1; out[j + 2] = s2; out[j + 3] = s3;
+    out[j] = s0;
+    out[j + 1] = s1;
+    out[j + 2] = s2;
+    out[j + 3] = s3;
   }
 }
 

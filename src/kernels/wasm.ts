@@ -36,7 +36,10 @@ let compiled: WebAssembly.Module | Error | null = null;
 function compile(): WebAssembly.Module | Error {
   if (compiled !== null) return compiled;
   try {
-    compiled = typeof WebAssembly === "undefined" ? new Error("this engine has no WebAssembly") : new WebAssembly.Module(emitModule());
+    compiled =
+      typeof WebAssembly === "undefined"
+        ? new Error("this engine has no WebAssembly")
+        : new WebAssembly.Module(emitModule());
   } catch (error) {
     compiled = error as Error;
   }
@@ -54,7 +57,10 @@ export const wasmBackend: Backend = {
   name: "wasm",
   create(bytes) {
     const pages = Math.ceil((bytes + RESERVED) / PAGE);
-    if (pages > 65536) throw new RangeError(`WebAssembly can address 4096 MiB, and the model needs ${(bytes / 2 ** 20).toFixed(0)}`);
+    if (pages > 65536)
+      throw new RangeError(
+        `WebAssembly can address 4096 MiB, and the model needs ${(bytes / 2 ** 20).toFixed(0)}`,
+      );
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const { exports } = new WebAssembly.Instance(compile() as WebAssembly.Module, { env: { memory } });
     return { kernels: bind(exports as Exports, memory.buffer), memory: memory.buffer, offset: RESERVED };
@@ -72,7 +78,10 @@ const padded = (cols: number): number => Math.ceil(cols / 4) * 16;
 function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
   /** Where row `i` of a tensor starts. A tensor that lies elsewhere, as one of a user's own might, would be read from the wrong place. */
   const row = ({ data, stride }: Tensor, i: number): number => {
-    if (data.buffer !== memory) throw new TypeError("kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory");
+    if (data.buffer !== memory)
+      throw new TypeError(
+        "kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory",
+      );
     return data.byteOffset + i * stride * 4;
   };
   const address = (x: Tensor): number => row(x, 0);
@@ -82,42 +91,108 @@ function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
 
     linearForward(batch, w, out, start, end) {
       const { indptr, indices, context } = batch;
-      wasm.linearForward(indptr.byteOffset, indices.byteOffset, valuesOf(batch), context ? address(context.linear) : 0, address(w), address(out), start, end);
+      wasm.linearForward(
+        indptr.byteOffset,
+        indices.byteOffset,
+        valuesOf(batch),
+        context ? address(context.linear) : 0,
+        address(w),
+        address(out),
+        start,
+        end,
+      );
     },
     linearBackward(batch, dScores, dw) {
-      wasm.linearBackward(batch.indptr.byteOffset, batch.slots.byteOffset, valuesOf(batch), address(dScores), address(dw), batch.rows, batch.touchedCount);
+      wasm.linearBackward(
+        batch.indptr.byteOffset,
+        batch.slots.byteOffset,
+        valuesOf(batch),
+        address(dScores),
+        address(dw),
+        batch.rows,
+        batch.touchedCount,
+      );
     },
     biInteractionForward(batch, v, sums, pooled, start, end) {
       const { indptr, indices, context } = batch;
-      const [contextSums, contextSquares] = context ? [address(context.sums), address(context.squares)] : [0, 0];
+      const [contextSums, contextSquares] = context
+        ? [address(context.sums), address(context.squares)]
+        : [0, 0];
       wasm.biInteractionForward(
-        indptr.byteOffset, indices.byteOffset, valuesOf(batch), contextSums, contextSquares,
-        address(v), address(sums), address(pooled), bytesOf(v), start, end,
+        indptr.byteOffset,
+        indices.byteOffset,
+        valuesOf(batch),
+        contextSums,
+        contextSquares,
+        address(v),
+        address(sums),
+        address(pooled),
+        bytesOf(v),
+        start,
+        end,
       );
     },
     biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
       const { indptr, indices, slots, rows, touchedCount } = batch;
       wasm.biInteractionBackward(
-        indptr.byteOffset, indices.byteOffset, slots.byteOffset, valuesOf(batch),
-        address(v), address(sums), address(dPooled), address(dV), bytesOf(v), rows, touchedCount, start * 4, padded(end),
+        indptr.byteOffset,
+        indices.byteOffset,
+        slots.byteOffset,
+        valuesOf(batch),
+        address(v),
+        address(sums),
+        address(dPooled),
+        address(dV),
+        bytesOf(v),
+        rows,
+        touchedCount,
+        start * 4,
+        padded(end),
       );
     },
 
     matmul(c, a, b, bias, start, end) {
-      wasm.matmul(row(c, start), bytesOf(c), row(a, start), bytesOf(a), 4, a.cols, address(b), bytesOf(b), bias ? address(bias) : 0, 0, end - start, bytesOf(b));
+      wasm.matmul(
+        row(c, start),
+        bytesOf(c),
+        row(a, start),
+        bytesOf(a),
+        4,
+        a.cols,
+        address(b),
+        bytesOf(b),
+        bias ? address(bias) : 0,
+        0,
+        end - start,
+        bytesOf(b),
+      );
     },
     matmulTransposed(c, a, b, depth, start, end) {
       // In blocks of rows that stay in the cache; each sum goes on from where the block before left it.
       for (let first = 0; first < depth || first === 0; first += BLOCK) {
         const rows = Math.min(BLOCK, depth - first);
-        wasm.matmul(row(c, start), bytesOf(c), row(a, first) + start * 4, 4, bytesOf(a), rows, row(b, first), bytesOf(b), 0, first, end - start, bytesOf(b));
+        wasm.matmul(
+          row(c, start),
+          bytesOf(c),
+          row(a, first) + start * 4,
+          4,
+          bytesOf(a),
+          rows,
+          row(b, first),
+          bytesOf(b),
+          0,
+          first,
+          end - start,
+          bytesOf(b),
+        );
       }
     },
     transpose(out, x) {
       wasm.transpose(address(out), bytesOf(out), address(x), bytesOf(x), x.rows, x.cols);
     },
     columnSums(out, x, rows, start, end) {
-      if (x.stride % 4 !== 0) jsKernels.columnSums(out, x, rows, start, end); // a single unpadded column
+      if (x.stride % 4 !== 0)
+        jsKernels.columnSums(out, x, rows, start, end); // a single unpadded column
       else wasm.columnSums(address(out), address(x), bytesOf(x), rows, start * 4, padded(end));
     },
 
@@ -134,27 +209,85 @@ function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
       const [mean, inverseStd] = [address(norm.mean), address(norm.inverseStd)];
       const [runningMean, runningVariance] = [address(norm.runningMean), address(norm.runningVariance)];
       const [from, to] = [start * 4, padded(end)];
-      if (training) wasm.batchStatistics(address(x), bytesOf(x), rows, mean, inverseStd, runningMean, runningVariance, from, to, rows, epsilon, momentum);
+      if (training)
+        wasm.batchStatistics(
+          address(x),
+          bytesOf(x),
+          rows,
+          mean,
+          inverseStd,
+          runningMean,
+          runningVariance,
+          from,
+          to,
+          rows,
+          epsilon,
+          momentum,
+        );
       else wasm.runningStatistics(mean, inverseStd, runningMean, runningVariance, from, to, epsilon);
-      wasm.normalize(address(y), address(x), bytesOf(x), rows, mean, inverseStd, address(norm.scale), address(norm.shift), from, to);
+      wasm.normalize(
+        address(y),
+        address(x),
+        bytesOf(x),
+        rows,
+        mean,
+        inverseStd,
+        address(norm.scale),
+        address(norm.shift),
+        from,
+        to,
+      );
     },
     batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
       wasm.batchNormBackward(
-        address(dX), address(dScale), address(dShift), address(x), address(dY), bytesOf(x), rows,
-        address(norm.mean), address(norm.inverseStd), address(norm.scale), start * 4, padded(end), rows,
+        address(dX),
+        address(dScale),
+        address(dShift),
+        address(x),
+        address(dY),
+        bytesOf(x),
+        rows,
+        address(norm.mean),
+        address(norm.inverseStd),
+        address(norm.scale),
+        start * 4,
+        padded(end),
+        rows,
       );
     },
 
     dropoutForward(y, mask, x, key, rate, start, end) {
       const threshold = Math.round(rate * 2147483647);
-      wasm.dropoutForward(address(y), address(mask), address(x), key.k0, key.k1, start, end, x.cols, bytesOf(x), 1 / (1 - rate), threshold);
+      wasm.dropoutForward(
+        address(y),
+        address(mask),
+        address(x),
+        key.k0,
+        key.k1,
+        start,
+        end,
+        x.cols,
+        bytesOf(x),
+        1 / (1 - rate),
+        threshold,
+      );
     },
     multiply(out, a, b, start, end) {
       wasm.multiply(row(out, start), row(a, start), row(b, start), (end - start) * bytesOf(a));
     },
 
     scoreForward(scores, bias, linear, y, h, start, end) {
-      wasm.scoreForward(address(scores), address(bias), address(linear), address(y), address(h), bytesOf(y), y.cols, start, end);
+      wasm.scoreForward(
+        address(scores),
+        address(bias),
+        address(linear),
+        address(y),
+        address(h),
+        bytesOf(y),
+        y.cols,
+        start,
+        end,
+      );
     },
     scoreBackward(dY, dScores, h, start, end) {
       wasm.scoreBackward(address(dY), address(dScores), address(h), bytesOf(dY), start, end);
@@ -162,7 +295,18 @@ function bind(wasm: Exports, memory: ArrayBuffer): Kernels {
 
     adagrad({ theta, state, gradient, rows, count, l2 }, learningRate) {
       const which = rows === null ? 0 : rows.byteOffset;
-      wasm.adagrad(address(theta), address(state!), address(gradient), which, count, theta.cols, bytesOf(theta), bytesOf(gradient), learningRate, l2);
+      wasm.adagrad(
+        address(theta),
+        address(state!),
+        address(gradient),
+        which,
+        count,
+        theta.cols,
+        bytesOf(theta),
+        bytesOf(gradient),
+        learningRate,
+        l2,
+      );
     },
   };
 }

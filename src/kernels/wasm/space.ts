@@ -1,0 +1,76 @@
+// One WebAssembly memory and the functions that work on it. Emitted modules are linked to it one by one.
+
+import type { Tensor } from "../../core/tensor.ts";
+import type { Exports, KernelSet, RowAddress } from "../kernel-set.ts";
+import { ModuleBuilder } from "./assembler.ts";
+import { splat } from "./vectors.ts";
+
+/** Bytes of a WebAssembly page, by the specification. */
+const PAGE = 65536;
+/** Pages that 32-bit addresses reach. */
+const MAX_PAGES = 65536;
+
+/**
+ * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security policy
+ * forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
+ */
+export function findObstacle(): string | null {
+  if (typeof WebAssembly === "undefined") return "this engine has no WebAssembly";
+  const probe = new ModuleBuilder();
+  probe.function("probe", [], (f) => f.local("v128", splat(0)));
+  try {
+    new WebAssembly.Module(probe.toBytes());
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Emits and compiles the module of a set of kernels; takes a few milliseconds. */
+export function compile(set: KernelSet): WebAssembly.Module {
+  const m = new ModuleBuilder();
+  set.emit(m);
+  return new WebAssembly.Module(m.toBytes());
+}
+
+/** A growing memory with the kernels linked to it. */
+export class WasmSpace {
+  readonly #memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 0, maximum: MAX_PAGES });
+  #exports: Exports = {};
+  /** What the memory consists of at present; growth detaches it and makes another one. */
+  buffer: ArrayBuffer = this.#memory.buffer;
+
+  /** Links a compiled set of kernels to this memory, after the sets that it depends on. */
+  link<K extends object>(set: KernelSet<K>, module: WebAssembly.Module): K {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.#exports = { ...this.#exports, ...(exports as Exports) };
+    return set.bind(this.#exports, this.#row);
+  }
+
+  /**
+   * Grows the memory to at least `bytes` bytes; the new ones are zero.
+   *
+   * @throws RangeError if that much cannot be had. The memory is as before then.
+   */
+  grow(bytes: number): void {
+    const pages = Math.ceil(bytes / PAGE);
+    if (pages > MAX_PAGES) {
+      const needed = (bytes / 2 ** 20).toFixed(0);
+      throw new RangeError(`WebAssembly can address 4096 MiB, and the model needs ${needed}`);
+    }
+    const missing = pages - this.buffer.byteLength / PAGE;
+    if (missing <= 0) return;
+    this.#memory.grow(missing);
+    this.buffer = this.#memory.buffer;
+  }
+
+  /** A tensor that lies elsewhere, as one of a user's own might, would be read from the wrong place. */
+  readonly #row: RowAddress = ({ data, stride }: Tensor, i: number) => {
+    if (data.buffer !== this.buffer) {
+      throw new TypeError(
+        "kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory",
+      );
+    }
+    return data.byteOffset + i * stride * 4;
+  };
+}
