@@ -4,20 +4,53 @@ import { bitsOf, type Tensor } from "../../core/tensor.ts";
 
 const f = Math.fround;
 
-// Workspace of `product`, grown to the largest operands seen.
-let wideB = new Float64Array(0); // b in float64: saves a conversion per multiplication
-let factors = new Float64Array(0); // the elements of one row of a that take part
-let starts = new Int32Array(0); // where their rows of b start in `wideB`
+/** What products copy their operands to; grows with the largest operands seen. */
+export interface Workspace {
+  /** b in float64, which saves a conversion per multiplication. */
+  wideB: Float64Array;
+  /** The elements of one row of a that take part. */
+  factors: Float64Array;
+  /** Where their rows of b start in `wideB`. */
+  starts: Int32Array;
+}
+
+/** Makes an empty workspace. */
+export function createWorkspace(): Workspace {
+  return { wideB: new Float64Array(0), factors: new Float64Array(0), starts: new Int32Array(0) };
+}
 
 /**
  * c[i, j] = sum over p < depth of a(i, p) * b[p, j], plus bias[0, j]; a(i, p) = a.data[i * aRow + p * aCol].
  * Zeros of a (half of it, after dropout or relu) are left out: from a sum that starts at +0, adding a zero changes no
  * bit - as long as b is finite, which is why that is checked first.
+ *
+ * @param c (m, n).
+ * @param aRow Floats from one row of a to the next.
+ * @param aCol Floats from one column of a to the next.
+ * @param b (depth, n).
+ * @param bias (1, n), or null.
+ * @param start First row of c to write.
+ * @param end Row of c to stop before.
  */
-export function product(c: Tensor, a: Tensor, aRow: number, aCol: number, depth: number, b: Tensor, bias: Tensor | null, start: number, end: number): void {
+export function product(
+  workspace: Workspace,
+  c: Tensor,
+  a: Tensor,
+  aRow: number,
+  aCol: number,
+  depth: number,
+  b: Tensor,
+  bias: Tensor | null,
+  start: number,
+  end: number,
+): void {
   const n = b.cols;
-  if (wideB.length < depth * n) wideB = new Float64Array(depth * n);
-  if (factors.length < depth) [factors, starts] = [new Float64Array(depth), new Int32Array(depth)];
+  if (workspace.wideB.length < depth * n) workspace.wideB = new Float64Array(depth * n);
+  if (workspace.factors.length < depth) {
+    workspace.factors = new Float64Array(depth);
+    workspace.starts = new Int32Array(depth);
+  }
+  const { wideB, factors, starts } = workspace;
   const skipZeros = widen(wideB, b, depth);
   const aBits = bitsOf(a);
   for (let i = start; i < end; i++) {
@@ -27,7 +60,6 @@ export function product(c: Tensor, a: Tensor, aRow: number, aCol: number, depth:
     if (bias !== null) for (let j = 0; j < n; j++) c.data[out + j] += bias.data[j];
   }
 }
-
 /** Copies the first `depth` rows of b without padding; returns whether all of it is finite. */
 function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
   const { data, cols, stride } = b;
@@ -47,7 +79,15 @@ function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
  * written and then kept or not by a bit of arithmetic: a branch on random zeros would be mispredicted.
  */
 function collect(
-  a: Float32Array, aBits: Int32Array, at: number, step: number, depth: number, n: number, skipZeros: boolean, factor: Float64Array, start: Int32Array,
+  a: Float32Array,
+  aBits: Int32Array,
+  at: number,
+  step: number,
+  depth: number,
+  n: number,
+  skipZeros: boolean,
+  factor: Float64Array,
+  start: Int32Array,
 ): number {
   let count = 0;
   for (let p = 0; p < depth; p++) {
@@ -61,10 +101,25 @@ function collect(
 }
 
 /** out[at + j] = sum over q of factor[q] * wide[start[q] + j], for j < n. */
-function combineRows(out: Float32Array, at: number, n: number, wide: Float64Array, factor: Float64Array, start: Int32Array, count: number): void {
+function combineRows(
+  out: Float32Array,
+  at: number,
+  n: number,
+  wide: Float64Array,
+  factor: Float64Array,
+  start: Int32Array,
+  count: number,
+): void {
   const whole = n - (n % 8);
   for (let j = 0; j < whole; j += 8) {
-    let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    let s0 = 0,
+      s1 = 0,
+      s2 = 0,
+      s3 = 0,
+      s4 = 0,
+      s5 = 0,
+      s6 = 0,
+      s7 = 0;
     for (let q = 0; q < count; q++) {
       const x = factor[q];
       const from = start[q] + j;
@@ -77,8 +132,14 @@ function combineRows(out: Float32Array, at: number, n: number, wide: Float64Arra
       s6 = f(s6 + f(x * wide[from + 6]));
       s7 = f(s7 + f(x * wide[from + 7]));
     }
-    out[at + j] = s0; out[at + j + 1] = s1; out[at + j + 2] = s2; out[at + j + 3] = s3;
-    out[at + j + 4] = s4; out[at + j + 5] = s5; out[at + j + 6] = s6; out[at + j + 7] = s7;
+    out[at + j] = s0;
+    out[at + j + 1] = s1;
+    out[at + j + 2] = s2;
+    out[at + j + 3] = s3;
+    out[at + j + 4] = s4;
+    out[at + j + 5] = s5;
+    out[at + j + 6] = s6;
+    out[at + j + 7] = s7;
   }
   for (let j = whole; j < n; j++) {
     let s = 0;

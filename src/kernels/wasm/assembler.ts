@@ -17,26 +17,57 @@ export interface Operation {
 }
 
 const simd = (n: number): readonly number[] => (n < 0x80 ? [0xfd, n] : [0xfd, (n & 0x7f) | 0x80, n >> 7]);
-const operation = (code: number | readonly number[], operands: readonly ValueType[], result: ValueType | null, align?: number): Operation =>
-  ({ code: typeof code === "number" ? [code] : code, operands, result, ...(align === undefined ? {} : { align }) });
+const operation = (
+  code: number | readonly number[],
+  operands: readonly ValueType[],
+  result: ValueType | null,
+  align?: number,
+): Operation => ({
+  code: typeof code === "number" ? [code] : code,
+  operands,
+  result,
+  ...(align === undefined ? {} : { align }),
+});
 const [I, F, V] = ["i32", "f32", "v128"] as const;
 
 /** Every operation the assembler offers, by its name in the WebAssembly specification. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
-  "i32.load": operation(0x28, [I], I, 2), "f32.load": operation(0x2a, [I], F, 2),
-  "i32.store": operation(0x36, [I, I], null, 2), "f32.store": operation(0x38, [I, F], null, 2),
-  "i32.eqz": operation(0x45, [I], I), "i32.lt_u": operation(0x49, [I, I], I),
-  "i32.add": operation(0x6a, [I, I], I), "i32.sub": operation(0x6b, [I, I], I), "i32.mul": operation(0x6c, [I, I], I),
-  "i32.and": operation(0x71, [I, I], I), "i32.shl": operation(0x74, [I, I], I),
-  "f32.ne": operation(0x5c, [F, F], I), "f32.sqrt": operation(0x91, [F], F), "f32.add": operation(0x92, [F, F], F), "f32.sub": operation(0x93, [F, F], F),
-  "f32.mul": operation(0x94, [F, F], F), "f32.div": operation(0x95, [F, F], F),
-  "v128.load": operation(simd(0), [I], V, 4), "v128.load32_splat": operation(simd(9), [I], V, 2), "v128.store": operation(simd(11), [I, V], null, 4),
-  "i32x4.splat": operation(simd(17), [I], V), "f32x4.splat": operation(simd(19), [F], V),
-  "f32x4.gt": operation(simd(68), [V, V], V), "i32x4.lt_s": operation(simd(57), [V, V], V),
-  "v128.and": operation(simd(78), [V, V], V), "v128.andnot": operation(simd(79), [V, V], V), "v128.xor": operation(simd(81), [V, V], V),
-  "i32x4.shr_u": operation(simd(173), [V, I], V), "i32x4.add": operation(simd(174), [V, V], V), "i32x4.mul": operation(simd(181), [V, V], V),
-  "f32x4.sqrt": operation(simd(227), [V], V), "f32x4.add": operation(simd(228), [V, V], V), "f32x4.sub": operation(simd(229), [V, V], V),
-  "f32x4.mul": operation(simd(230), [V, V], V), "f32x4.div": operation(simd(231), [V, V], V), "f32x4.max": operation(simd(233), [V, V], V),
+  "i32.load": operation(0x28, [I], I, 2),
+  "f32.load": operation(0x2a, [I], F, 2),
+  "i32.store": operation(0x36, [I, I], null, 2),
+  "f32.store": operation(0x38, [I, F], null, 2),
+  "i32.eqz": operation(0x45, [I], I),
+  "i32.lt_u": operation(0x49, [I, I], I),
+  "i32.add": operation(0x6a, [I, I], I),
+  "i32.sub": operation(0x6b, [I, I], I),
+  "i32.mul": operation(0x6c, [I, I], I),
+  "i32.and": operation(0x71, [I, I], I),
+  "i32.shl": operation(0x74, [I, I], I),
+  "f32.ne": operation(0x5c, [F, F], I),
+  "f32.sqrt": operation(0x91, [F], F),
+  "f32.add": operation(0x92, [F, F], F),
+  "f32.sub": operation(0x93, [F, F], F),
+  "f32.mul": operation(0x94, [F, F], F),
+  "f32.div": operation(0x95, [F, F], F),
+  "v128.load": operation(simd(0), [I], V, 4),
+  "v128.load32_splat": operation(simd(9), [I], V, 2),
+  "v128.store": operation(simd(11), [I, V], null, 4),
+  "i32x4.splat": operation(simd(17), [I], V),
+  "f32x4.splat": operation(simd(19), [F], V),
+  "f32x4.gt": operation(simd(68), [V, V], V),
+  "i32x4.lt_s": operation(simd(57), [V, V], V),
+  "v128.and": operation(simd(78), [V, V], V),
+  "v128.andnot": operation(simd(79), [V, V], V),
+  "v128.xor": operation(simd(81), [V, V], V),
+  "i32x4.shr_u": operation(simd(173), [V, I], V),
+  "i32x4.add": operation(simd(174), [V, V], V),
+  "i32x4.mul": operation(simd(181), [V, V], V),
+  "f32x4.sqrt": operation(simd(227), [V], V),
+  "f32x4.add": operation(simd(228), [V, V], V),
+  "f32x4.sub": operation(simd(229), [V, V], V),
+  "f32x4.mul": operation(simd(230), [V, V], V),
+  "f32x4.div": operation(simd(231), [V, V], V),
+  "f32x4.max": operation(simd(233), [V, V], V),
 };
 
 /** A value to be computed; `emit` writes the instructions that leave it on the stack. */
@@ -59,7 +90,8 @@ export class Code {
   /** Takes a value of this type from the stack. @throws TypeError that names the instruction if it is of another. */
   pop(type: ValueType, instruction: string): void {
     const found = this.#stack.pop();
-    if (found !== type) throw new TypeError(`${instruction} needs ${type} on the stack, found ${found ?? "nothing"}`);
+    if (found !== type)
+      throw new TypeError(`${instruction} needs ${type} on the stack, found ${found ?? "nothing"}`);
   }
 
   /** Throws unless the stack is empty, as it must be between statements. */
@@ -71,7 +103,8 @@ export class Code {
   operate(name: string, operands: readonly Operand[], offset: number = 0): void {
     if (!Object.hasOwn(OPERATIONS, name)) throw new TypeError(`unknown operation ${name}`);
     const { code, operands: types, result, align } = OPERATIONS[name];
-    if (operands.length !== types.length) throw new TypeError(`${name} takes ${types.length} operands, got ${operands.length}`);
+    if (operands.length !== types.length)
+      throw new TypeError(`${name} takes ${types.length} operands, got ${operands.length}`);
     for (const operand of operands) this.value(operand);
     for (let i = types.length - 1; i >= 0; i--) this.pop(types[i], name);
     for (const byte of code) this.bytes.push(byte);
@@ -99,7 +132,11 @@ export function op(name: string, ...operands: Operand[]): Expression {
 }
 
 /** A load from `address + offset`. */
-export function load(name: "i32.load" | "f32.load" | "v128.load" | "v128.load32_splat", address: Operand, offset: number = 0): Expression {
+export function load(
+  name: "i32.load" | "f32.load" | "v128.load" | "v128.load32_splat",
+  address: Operand,
+  offset: number = 0,
+): Expression {
   return { emit: (code) => code.operate(name, [address], offset) };
 }
 
@@ -124,7 +161,11 @@ export function i32x4(...lanes: readonly [number, number, number, number]): Expr
 }
 
 /** Four lanes picked from two vectors: lanes 0 to 3 are those of `a`, 4 to 7 those of `b`. */
-export function shuffle(a: Operand, b: Operand, ...lanes: readonly [number, number, number, number]): Expression {
+export function shuffle(
+  a: Operand,
+  b: Operand,
+  ...lanes: readonly [number, number, number, number]
+): Expression {
   return {
     emit: (code) => {
       code.value(a);
@@ -188,7 +229,12 @@ export class FunctionBuilder {
   }
 
   /** memory[address + offset] = value */
-  store(name: "i32.store" | "f32.store" | "v128.store", address: Operand, value: Operand, offset: number = 0): void {
+  store(
+    name: "i32.store" | "f32.store" | "v128.store",
+    address: Operand,
+    value: Operand,
+    offset: number = 0,
+  ): void {
     this.code.operate(name, [address, value], offset);
     this.code.expectEmpty(name);
   }
@@ -240,10 +286,18 @@ function variable(type: ValueType, index: number): Variable {
 
 /** Collects functions without results and writes the module; its memory is imported as `env.memory`. */
 export class ModuleBuilder {
-  readonly #functions: { readonly name: string; readonly params: readonly ValueType[]; readonly builder: FunctionBuilder }[] = [];
+  readonly #functions: {
+    readonly name: string;
+    readonly params: readonly ValueType[];
+    readonly builder: FunctionBuilder;
+  }[] = [];
 
   /** Adds an exported function; `build` writes its body. */
-  function(name: string, params: readonly ValueType[], build: (f: FunctionBuilder, ...params: Variable[]) => void): void {
+  function(
+    name: string,
+    params: readonly ValueType[],
+    build: (f: FunctionBuilder, ...params: Variable[]) => void,
+  ): void {
     const builder = new FunctionBuilder(params);
     build(builder, ...builder.params);
     builder.code.expectEmpty(`function ${name}`);
@@ -258,7 +312,11 @@ export class ModuleBuilder {
       bytes.push(id);
       sized(bytes, write);
     };
-    section(1, (into) => list(into, functions, ({ params }) => into.push(0x60, params.length, ...params.map((type) => TYPE_CODES[type]), 0)));
+    section(1, (into) =>
+      list(into, functions, ({ params }) =>
+        into.push(0x60, params.length, ...params.map((type) => TYPE_CODES[type]), 0),
+      ),
+    );
     section(2, (into) => {
       into.push(1);
       text(into, "env");
@@ -266,16 +324,22 @@ export class ModuleBuilder {
       into.push(0x02, 0x00, 0x00);
     });
     section(3, (into) => list(into, functions, (_, i) => unsigned(into, i)));
-    section(7, (into) => list(into, functions, ({ name }, i) => {
-      text(into, name);
-      into.push(0x00);
-      unsigned(into, i);
-    }));
-    section(10, (into) => list(into, functions, ({ builder: { locals, code } }) => sized(into, (body) => {
-      list(body, locals, (type) => body.push(1, TYPE_CODES[type]));
-      append(body, code.bytes);
-      body.push(0x0b);
-    })));
+    section(7, (into) =>
+      list(into, functions, ({ name }, i) => {
+        text(into, name);
+        into.push(0x00);
+        unsigned(into, i);
+      }),
+    );
+    section(10, (into) =>
+      list(into, functions, ({ builder: { locals, code } }) =>
+        sized(into, (body) => {
+          list(body, locals, (type) => body.push(1, TYPE_CODES[type]));
+          append(body, code.bytes);
+          body.push(0x0b);
+        }),
+      ),
+    );
     return Uint8Array.from(bytes);
   }
 }

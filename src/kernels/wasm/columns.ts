@@ -1,108 +1,69 @@
-// The kernels that go down columns: sums, batch norm. Blocks of eight vectors (two cache lines of a row) keep their
-// sums in registers while the rows pass. Addresses and strides are in bytes; `start` and `end` are byte columns.
+// Batch norm for prediction, going down columns. Addresses and strides are in bytes; `start` and `end` are byte columns.
 
-import { op, type Expression, type FunctionBuilder, type ModuleBuilder, type Operand, type Variable } from "./assembler.ts";
-import { add, columns, div, mul, range, splat, sqrt, sub, vector } from "./vectors.ts";
-
-const BLOCK = 8;
+import {
+  type Expression,
+  type FunctionBuilder,
+  type ModuleBuilder,
+  type Operand,
+  type Variable,
+} from "./assembler.ts";
+import { add, columns, div, integers, mul, plus, range, splat, sqrt, sub, vector } from "./vectors.ts";
 
 /** Runs `body` for every row with the addresses of its block in the matrices. */
-function downRows(f: FunctionBuilder, matrices: readonly Variable[], rowBytes: Variable, rows: Variable, j: Operand, body: (addresses: Variable[]) => void): void {
-  const addresses = matrices.map((matrix) => f.local("i32", op("i32.add", matrix, j)));
+export function downRows(
+  f: FunctionBuilder,
+  matrices: readonly Variable[],
+  rowBytes: Variable,
+  rows: Variable,
+  j: Operand,
+  body: (addresses: Variable[]) => void,
+): void {
+  const addresses = matrices.map((matrix) => f.local("i32", plus(matrix, j)));
   f.for(0, rows, 1, () => {
     body(addresses);
     addresses.forEach((address) => f.increase(address, rowBytes));
   });
 }
 
-const plus = (base: Operand, j: Operand): Expression => op("i32.add", base, j);
-
-export function emitColumns(m: ModuleBuilder): void {
-  m.function("columnSums", ["i32", "i32", "i32", "i32", "i32", "i32"], (f, out, x, rowBytes, rows, start, end) => {
-    columns(f, start, end, BLOCK, (j, vectors) => {
-      const sums = range(vectors).map(() => f.local("v128", splat(0)));
-      downRows(f, [x], rowBytes, rows, j, ([from]) => sums.forEach((sum, c) => f.set(sum, add(sum, vector(from, 16 * c)))));
-      sums.forEach((sum, c) => f.store("v128.store", plus(out, j), sum, 16 * c));
-    });
-  });
-
-  // mean and inverseStd of the batch, and the running averages
-  const stats = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32", "f32", "f32"] as const;
-  m.function("batchStatistics", stats, (f, x, rowBytes, rows, mean, inverseStd, runningMean, runningVariance, start, end, count, epsilon, momentum) => {
-    columns(f, start, end, 4, (j, vectors) => {
-      const means = range(vectors).map(() => f.local("v128", splat(0)));
-      downRows(f, [x], rowBytes, rows, j, ([from]) => means.forEach((sum, c) => f.set(sum, add(sum, vector(from, 16 * c)))));
-      means.forEach((sum) => f.set(sum, div(sum, splat(count))));
-      const squares = range(vectors).map(() => f.local("v128", splat(0)));
-      downRows(f, [x], rowBytes, rows, j, ([from]) => {
-        squares.forEach((sum, c) => {
-          const d = f.local("v128", sub(vector(from, 16 * c), means[c]));
-          f.set(sum, add(sum, mul(d, d)));
-        });
-      });
-      range(vectors).forEach((c) => {
-        const variance = f.local("v128", div(squares[c], splat(count)));
-        const follow = (running: Variable, batch: Variable): void => {
-          const old = f.local("v128", vector(plus(running, j), 16 * c));
-          f.store("v128.store", plus(running, j), add(old, mul(splat(momentum), sub(batch, old))), 16 * c);
-        };
-        follow(runningMean, means[c]);
-        follow(runningVariance, variance);
-        f.store("v128.store", plus(mean, j), means[c], 16 * c);
-        f.store("v128.store", plus(inverseStd, j), inverseRoot(variance, epsilon), 16 * c);
-      });
-    });
-  });
-
-  // mean and inverseStd from the running averages
-  m.function("runningStatistics", ["i32", "i32", "i32", "i32", "i32", "i32", "f32"], (f, mean, inverseStd, runningMean, runningVariance, start, end, epsilon) => {
-    columns(f, start, end, 1, (j) => {
-      f.store("v128.store", plus(mean, j), vector(plus(runningMean, j)));
-      f.store("v128.store", plus(inverseStd, j), inverseRoot(vector(plus(runningVariance, j)), epsilon));
-    });
-  });
-
-  // y = ((x - mean) * inverseStd) * scale + shift
-  m.function("normalize", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (f, y, x, rowBytes, rows, mean, inverseStd, scale, shift, start, end) => {
-    columns(f, start, end, 2, (j, vectors) => {
-      const [means, inverses, scales, shifts] = [mean, inverseStd, scale, shift].map((base) => range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))));
-      downRows(f, [x, y], rowBytes, rows, j, ([from, to]) => {
-        range(vectors).forEach((c) => f.store("v128.store", to, add(mul(mul(sub(vector(from, 16 * c), means[c]), inverses[c]), scales[c]), shifts[c]), 16 * c));
-      });
-    });
-  });
-
-  // n = (x - mean) * inverseStd; dShift = sum dY; dScale = sum dY * n; dX = factor * ((dY - dShift / B) - n * (dScale / B))
-  const backward = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"] as const;
-  m.function("batchNormBackward", backward, (f, dX, dScale, dShift, x, dY, rowBytes, rows, mean, inverseStd, scale, start, end, count) => {
-    columns(f, start, end, 2, (j, vectors) => {
-      const [means, inverses] = [mean, inverseStd].map((base) => range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))));
-      const scaleSums = range(vectors).map(() => f.local("v128", splat(0)));
-      const shiftSums = range(vectors).map(() => f.local("v128", splat(0)));
-      const normalized = (from: Variable, c: number): Expression => mul(sub(vector(from, 16 * c), means[c]), inverses[c]);
-      downRows(f, [x, dY], rowBytes, rows, j, ([fromX, fromD]) => {
-        range(vectors).forEach((c) => {
-          const d = f.local("v128", vector(fromD, 16 * c));
-          f.set(shiftSums[c], add(shiftSums[c], d));
-          f.set(scaleSums[c], add(scaleSums[c], mul(d, normalized(fromX, c))));
-        });
-      });
-      const factors = range(vectors).map((c) => f.local("v128", mul(vector(plus(scale, j), 16 * c), inverses[c])));
-      range(vectors).forEach((c) => {
-        f.store("v128.store", plus(dShift, j), shiftSums[c], 16 * c);
-        f.store("v128.store", plus(dScale, j), scaleSums[c], 16 * c);
-        f.set(shiftSums[c], div(shiftSums[c], splat(count)));
-        f.set(scaleSums[c], div(scaleSums[c], splat(count)));
-      });
-      downRows(f, [x, dY, dX], rowBytes, rows, j, ([fromX, fromD, to]) => {
-        range(vectors).forEach((c) => {
-          f.store("v128.store", to, mul(factors[c], sub(sub(vector(fromD, 16 * c), shiftSums[c]), mul(normalized(fromX, c), scaleSums[c]))), 16 * c);
-        });
-      });
-    });
-  });
+/** 1 / sqrt(variance + epsilon) */
+export function inverseRoot(variance: Operand, epsilon: Variable): Expression {
+  return div(splat(1), sqrt(add(variance, splat(epsilon))));
 }
 
-function inverseRoot(variance: Operand, epsilon: Variable): Expression {
-  return div(splat(1), sqrt(add(variance, splat(epsilon))));
+/** Adds `runningStatistics` and `normalize`. */
+export function emitColumns(m: ModuleBuilder): void {
+  // mean and inverseStd from the running averages
+  m.function(
+    "runningStatistics",
+    [...integers(6), "f32"],
+    (f, mean, inverseStd, runningMean, runningVariance, start, end, epsilon) => {
+      columns(f, start, end, 1, (j) => {
+        f.store("v128.store", plus(mean, j), vector(plus(runningMean, j)));
+        f.store("v128.store", plus(inverseStd, j), inverseRoot(vector(plus(runningVariance, j)), epsilon));
+      });
+    },
+  );
+
+  // y = ((x - mean) * inverseStd) * scale + shift
+  m.function(
+    "normalize",
+    integers(10),
+    (f, y, x, rowBytes, rows, mean, inverseStd, scale, shift, start, end) => {
+      columns(f, start, end, 2, (j, vectors) => {
+        const [means, inverses, scales, shifts] = [mean, inverseStd, scale, shift].map((base) =>
+          range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))),
+        );
+        downRows(f, [x, y], rowBytes, rows, j, ([from, to]) => {
+          range(vectors).forEach((c) =>
+            f.store(
+              "v128.store",
+              to,
+              add(mul(mul(sub(vector(from, 16 * c), means[c]), inverses[c]), scales[c]), shifts[c]),
+              16 * c,
+            ),
+          );
+        });
+      });
+    },
+  );
 }

@@ -1,8 +1,17 @@
 // The optimizer step. Each row of a parameter is taken in vectors of four, and what remains float by float, so that
 // neither the padding nor the neighbours of a single unpadded column (w) are touched. Strides are in bytes.
 
-import { f32, load, op, type Expression, type FunctionBuilder, type ModuleBuilder, type Operand, type Variable } from "./assembler.ts";
-import { at, splat } from "./vectors.ts";
+import {
+  f32,
+  load,
+  op,
+  type Expression,
+  type FunctionBuilder,
+  type ModuleBuilder,
+  type Operand,
+  type Variable,
+} from "./assembler.ts";
+import { at, integers, splat } from "./vectors.ts";
 
 /** How one element is read, computed and written: four at a time, or one. */
 interface Width {
@@ -17,34 +26,46 @@ const FOUR: Width = { type: "v128", bytes: 16, kind: "f32x4", spread: splat };
 const ONE: Width = { type: "f32", bytes: 4, kind: "f32", spread: (value) => value };
 
 export function emitOptimizers(m: ModuleBuilder): void {
-  const params = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32", "f32"] as const;
+  const params = [...integers(8), "f32", "f32"] as const;
   // g += l2 * theta; G += g * g; theta -= (rate * g) / sqrt(G). rows 0: rows 0 .. count - 1.
-  m.function("adagrad", params, (f, theta, state, gradient, rows, count, cols, stride, gradientStride, rate, l2) => {
-    const withL2 = f.local("i32", op("f32.ne", l2, f32(0)));
-    f.for(0, count, 1, (t) => {
-      const row = f.local("i32", t);
-      f.if(rows, () => f.set(row, load("i32.load", at(rows, t, 4))));
-      const from = f.local("i32", at(gradient, t, gradientStride));
-      const to = f.local("i32", at(theta, row, stride));
-      const toState = f.local("i32", at(state, row, stride));
-      const end = f.local("i32", at(from, cols, 4));
-      const whole = f.local("i32", at(from, op("i32.and", cols, -4), 4));
-      const walk = (decay: boolean): void => {
-        for (const width of [FOUR, ONE]) {
-          f.while(from, width === FOUR ? whole : end, width.bytes, () => {
-            step(f, width, { from, to, toState, rate, l2: decay ? l2 : null });
-            f.increase(to, width.bytes);
-            f.increase(toState, width.bytes);
-          });
-        }
-      };
-      f.if(withL2, () => walk(true), () => walk(false));
-    });
-  });
+  m.function(
+    "adagrad",
+    params,
+    (f, theta, state, gradient, rows, count, cols, stride, gradientStride, rate, l2) => {
+      const withL2 = f.local("i32", op("f32.ne", l2, f32(0)));
+      f.for(0, count, 1, (t) => {
+        const row = f.local("i32", t);
+        f.if(rows, () => f.set(row, load("i32.load", at(rows, t, 4))));
+        const from = f.local("i32", at(gradient, t, gradientStride));
+        const to = f.local("i32", at(theta, row, stride));
+        const toState = f.local("i32", at(state, row, stride));
+        const end = f.local("i32", at(from, cols, 4));
+        const whole = f.local("i32", at(from, op("i32.and", cols, -4), 4));
+        const walk = (decay: boolean): void => {
+          for (const width of [FOUR, ONE]) {
+            f.while(from, width === FOUR ? whole : end, width.bytes, () => {
+              step(f, width, { from, to, toState, rate, l2: decay ? l2 : null });
+              f.increase(to, width.bytes);
+              f.increase(toState, width.bytes);
+            });
+          }
+        };
+        f.if(
+          withL2,
+          () => walk(true),
+          () => walk(false),
+        );
+      });
+    },
+  );
 }
 
 /** One element, or four, of theta and its state. */
-function step(f: FunctionBuilder, { type, kind, spread }: Width, a: Record<"from" | "to" | "toState" | "rate", Variable> & { l2: Variable | null }): void {
+function step(
+  f: FunctionBuilder,
+  { type, kind, spread }: Width,
+  a: Record<"from" | "to" | "toState" | "rate", Variable> & { l2: Variable | null },
+): void {
   const calculate = (name: string, ...operands: Operand[]): Expression => op(`${kind}.${name}`, ...operands);
   const read = (address: Operand): Expression => load(`${type}.load`, address);
   const g = f.local(type, read(a.from));

@@ -1,93 +1,52 @@
-// The kernels that go along rows: activation, dropout, products, the score. Padding is computed like everything else.
-// Addresses, strides and widths are in bytes; `size` is that of all rows together.
+// The kernels of prediction that go along rows: relu and the score. Padding is computed like everything else. Addresses,
+// strides and widths are in bytes; `size` is that of all rows together.
 
-import { i32x4, lane, load, op, shuffle, type Expression, type ModuleBuilder, type Operand } from "./assembler.ts";
-import { add, at, columns, mul, range, splat, vector } from "./vectors.ts";
+import {
+  i32x4,
+  lane,
+  load,
+  op,
+  shuffle,
+  type Expression,
+  type ModuleBuilder,
+  type Operand,
+} from "./assembler.ts";
+import { add, at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
-const plus = (base: Operand, j: Operand): Expression => op("i32.add", base, j);
-
-/**
- * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a size in bytes;
- * `columns` walks over them in blocks of vectors; within a block each line loads, computes and stores four floats, in the
- * order and with the rounding of the plain loop (`out = a * b` in js.ts). wasm.ts passes the tensors' addresses, and
- * test/backends.test.ts runs both versions on every size and demands the same bits.
- */
+/** Adds `reluForward` and `scoreForward`. */
 export function emitRows(m: ModuleBuilder): void {
-  m.function("multiply", ["i32", "i32", "i32", "i32"], (f, out, a, b, size) => {
+  m.function("reluForward", integers(3), (f, y, x, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
-      range(vectors).forEach((c) => f.store("v128.store", plus(out, i), mul(vector(plus(a, i), 16 * c), vector(plus(b, i), 16 * c)), 16 * c));
-    });
-  });
-
-  m.function("reluForward", ["i32", "i32", "i32"], (f, y, x, size) => {
-    columns(f, 0, size, 4, (i, vectors) => {
-      range(vectors).forEach((c) => f.store("v128.store", plus(y, i), op("f32x4.max", vector(plus(x, i), 16 * c), splat(0)), 16 * c));
-    });
-  });
-
-  m.function("reluBackward", ["i32", "i32", "i32", "i32"], (f, dX, y, dY, size) => {
-    columns(f, 0, size, 4, (i, vectors) => {
-      range(vectors).forEach((c) => {
-        const isPositive = op("f32x4.gt", vector(plus(y, i), 16 * c), splat(0));
-        f.store("v128.store", plus(dX, i), op("v128.and", vector(plus(dY, i), 16 * c), isPositive), 16 * c);
-      });
-    });
-  });
-
-  // core/random.ts, four elements at a time: mask = upper 31 bits below threshold ? 0 : keep
-  const dropout = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32", "i32"] as const;
-  m.function("dropoutForward", dropout, (f, y, mask, x, k0, k1, start, end, cols, rowBytes, keep, threshold) => {
-    const [first, second] = [f.local("v128", op("i32x4.splat", k0)), f.local("v128", op("i32x4.splat", k1))];
-    const limit = f.local("v128", op("i32x4.splat", threshold));
-    const factor = f.local("v128", splat(keep));
-    const bits = f.local("v128");
-    const scramble = (distance: number): void => f.set(bits, op("v128.xor", bits, op("i32x4.shr_u", bits, distance)));
-    f.for(start, end, 1, (i) => {
-      const row = f.local("i32", op("i32.mul", i, rowBytes));
-      const element = f.local("v128", op("i32x4.add", op("i32x4.splat", op("i32.mul", i, cols)), i32x4(0, 1, 2, 3)));
-      columns(f, row, plus(row, rowBytes), 1, (j) => {
-        f.set(bits, op("i32x4.add", element, first));
-        scramble(16);
-        f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x21f0aaad)));
-        scramble(15);
-        f.set(bits, op("i32x4.add", bits, second));
-        scramble(16);
-        f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x735a2d97)));
-        scramble(15);
-        const dropped = op("i32x4.lt_s", op("i32x4.shr_u", bits, 1), limit);
-        f.set(bits, op("v128.andnot", factor, dropped));
-        f.store("v128.store", plus(mask, j), bits);
-        f.store("v128.store", plus(y, j), mul(vector(plus(x, j)), bits));
-        f.set(element, op("i32x4.add", element, op("i32x4.splat", 4)));
-      });
+      range(vectors).forEach((c) =>
+        f.store("v128.store", plus(y, i), op("f32x4.max", vector(plus(x, i), 16 * c), splat(0)), 16 * c),
+      );
     });
   });
 
   // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h
   // Padding may hold NaN (infinity * 0 in a product before), so what lies beyond the last column is masked to 0.
-  m.function("scoreForward", ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"], (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
+  m.function("scoreForward", integers(9), (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
     const whole = f.local("i32", op("i32.shl", op("i32.and", cols, -4), 2));
-    const isColumn = f.local("v128", op("i32x4.lt_s", i32x4(0, 1, 2, 3), op("i32x4.splat", op("i32.and", cols, 3))));
+    const isColumn = f.local(
+      "v128",
+      op("i32x4.lt_s", i32x4(0, 1, 2, 3), op("i32x4.splat", op("i32.and", cols, 3))),
+    );
     const w0 = f.local("f32", load("f32.load", bias));
     f.for(start, end, 1, (b) => {
       const row = f.local("i32", at(y, b, rowBytes));
       const sums = f.local("v128", splat(0));
       const product = (j: Operand): Expression => mul(vector(plus(row, j)), vector(plus(h, j)));
       columns(f, 0, whole, 1, (j) => f.set(sums, add(sums, product(j))));
-      f.if(op("i32.lt_u", whole, rowBytes), () => f.set(sums, add(sums, op("v128.and", product(whole), isColumn))));
+      f.if(op("i32.lt_u", whole, rowBytes), () =>
+        f.set(sums, add(sums, op("v128.and", product(whole), isColumn))),
+      );
       const halves = f.local("v128", add(sums, shuffle(sums, sums, 2, 3, 2, 3))); // s0 + s2, s1 + s3
-      const score = op("f32.add", op("f32.add", w0, load("f32.load", at(linear, b, 4))), op("f32.add", lane(halves, 0), lane(halves, 1)));
+      const score = op(
+        "f32.add",
+        op("f32.add", w0, load("f32.load", at(linear, b, 4))),
+        op("f32.add", lane(halves, 0), lane(halves, 1)),
+      );
       f.store("f32.store", at(scores, b, 4), score);
-    });
-  });
-
-  m.function("scoreBackward", ["i32", "i32", "i32", "i32", "i32", "i32"], (f, dY, dScores, h, rowBytes, start, end) => {
-    f.for(start, end, 1, (b) => {
-      const d = f.local("v128", load("v128.load32_splat", at(dScores, b, 4)));
-      const row = f.local("i32", at(dY, b, rowBytes));
-      columns(f, 0, rowBytes, 4, (j, vectors) => {
-        range(vectors).forEach((c) => f.store("v128.store", plus(row, j), mul(d, vector(plus(h, j), 16 * c)), 16 * c));
-      });
     });
   });
 }

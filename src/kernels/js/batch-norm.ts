@@ -1,0 +1,45 @@
+// Batch normalization for prediction, and what training shares with it, in plain JavaScript.
+
+import type { Tensor } from "../../core/tensor.ts";
+import type { NormTensors } from "../kernels.ts";
+
+const f = Math.fround;
+
+/** `runningStatistics` of the contract. */
+export function runningStatistics(norm: NormTensors, epsilon: number, start: number, end: number): void {
+  const { mean, inverseStd, runningMean, runningVariance } = norm;
+  for (let j = start; j < end; j++) {
+    mean.data[j] = runningMean.data[j];
+    inverseStd.data[j] = inverseRoot(runningVariance.data[j], epsilon);
+  }
+}
+
+/** `normalize` of the contract. */
+export function normalize(
+  y: Tensor,
+  x: Tensor,
+  norm: NormTensors,
+  rows: number,
+  start: number,
+  end: number,
+): void {
+  const [mean, inverseStd, scale, shift] = [
+    norm.mean.data,
+    norm.inverseStd.data,
+    norm.scale.data,
+    norm.shift.data,
+  ];
+  const { data, stride } = x;
+  const out = y.data;
+  for (let i = 0; i < rows; i++) {
+    const row = i * stride;
+    for (let j = start; j < end; j++) {
+      out[row + j] = f(f(f(data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
+    }
+  }
+}
+
+/** 1 / sqrt(variance + epsilon), each operation rounded to float32. */
+export function inverseRoot(variance: number, epsilon: number): number {
+  return f(1 / f(Math.sqrt(f(variance + f(epsilon)))));
+}

@@ -1,0 +1,63 @@
+// The way back into the two tables, in plain JavaScript: gradients are summed per touched feature, in batch order.
+
+import type { Tensor } from "../../core/tensor.ts";
+import type { SparseBatch } from "../kernels.ts";
+
+const f = Math.fround;
+
+/** `linearBackward` of the contract. */
+export function linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void {
+  const { rows, indptr, slots, values, touchedCount } = batch;
+  for (let t = 0; t < touchedCount; t++) dw.data[t * dw.stride] = 0;
+  for (let b = 0; b < rows; b++) {
+    const dScore = dScores.data[b * dScores.stride];
+    for (let p = indptr[b]; p < indptr[b + 1]; p++) {
+      dw.data[slots[p] * dw.stride] += values === null ? dScore : f(dScore * values[p]);
+    }
+  }
+}
+
+/** `biInteractionBackward` of the contract, four columns at a time. */
+export function biInteractionBackward(
+  batch: SparseBatch,
+  v: Tensor,
+  sums: Tensor,
+  dPooled: Tensor,
+  dV: Tensor,
+  start: number,
+  end: number,
+): void {
+  const { rows, indptr, indices, slots, values, touchedCount } = batch;
+  const [vData, out] = [v.data, dV.data];
+  for (let t = 0; t < touchedCount; t++) out.fill(0, t * dV.stride + start, t * dV.stride + end);
+  for (let b = 0; b < rows; b++) {
+    const [first, last] = [indptr[b], indptr[b + 1]];
+    for (let j = start; j < end; j += 4) {
+      const at = b * sums.stride + j;
+      const s0 = sums.data[at],
+        s1 = sums.data[at + 1],
+        s2 = sums.data[at + 2],
+        s3 = sums.data[at + 3];
+      const d0 = dPooled.data[at],
+        d1 = dPooled.data[at + 1],
+        d2 = dPooled.data[at + 2],
+        d3 = dPooled.data[at + 3];
+      for (let p = first; p < last; p++) {
+        const from = indices[p] * v.stride + j;
+        const to = slots[p] * dV.stride + j;
+        if (values === null) {
+          out[to] += f(f(s0 - vData[from]) * d0);
+          out[to + 1] += f(f(s1 - vData[from + 1]) * d1);
+          out[to + 2] += f(f(s2 - vData[from + 2]) * d2);
+          out[to + 3] += f(f(s3 - vData[from + 3]) * d3);
+        } else {
+          const x = values[p];
+          out[to] += f(f(f(s0 - f(x * vData[from])) * d0) * x);
+          out[to + 1] += f(f(f(s1 - f(x * vData[from + 1])) * d1) * x);
+          out[to + 2] += f(f(f(s2 - f(x * vData[from + 2])) * d2) * x);
+          out[to + 3] += f(f(f(s3 - f(x * vData[from + 3])) * d3) * x);
+        }
+      }
+    }
+  }
+}

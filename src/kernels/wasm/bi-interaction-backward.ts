@@ -1,0 +1,58 @@
+// The way back into the tables: gradients are summed per touched feature. Strides are in bytes.
+
+import { f32, load, op, type ModuleBuilder } from "./assembler.ts";
+import { entries, withAndWithout } from "./bi-interaction.ts";
+import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
+
+/** Adds `linearBackward` and `biInteractionBackward`. */
+export function emitBiInteractionBackward(m: ModuleBuilder): void {
+  // dw[slot] += dScores[b] * x_i
+  m.function("linearBackward", integers(7), (f, indptr, slots, values, dScores, dw, rows, touched) => {
+    f.for(0, touched, 1, (t) => f.store("f32.store", at(dw, t, 4), f32(0)));
+    withAndWithout(f, values, (hasValues) => {
+      f.for(0, rows, 1, (b) => {
+        const dScore = f.local("f32", load("f32.load", at(dScores, b, 4)));
+        entries(f, indptr, b, (p) => {
+          const to = f.local("i32", at(dw, load("i32.load", plus(slots, p)), 4));
+          const term = hasValues ? op("f32.mul", dScore, load("f32.load", plus(values, p))) : dScore;
+          f.store("f32.store", to, op("f32.add", load("f32.load", to), term));
+        });
+      });
+    });
+  });
+
+  // dV[slot] += ((sums - x_i * v_i) * dPooled) * x_i
+  m.function(
+    "biInteractionBackward",
+    integers(13),
+    (f, indptr, indices, slots, values, v, sums, dPooled, dV, rowBytes, rows, touched, start, end) => {
+      f.for(0, touched, 1, (t) => {
+        const to = f.local("i32", at(dV, t, rowBytes));
+        columns(f, start, end, 4, (j, vectors) => {
+          const address = f.local("i32", plus(to, j));
+          range(vectors).forEach((c) => f.store("v128.store", address, splat(0), 16 * c));
+        });
+      });
+      withAndWithout(f, values, (hasValues) => {
+        f.for(0, rows, 1, (b) => {
+          const row = f.local("i32", op("i32.mul", b, rowBytes));
+          columns(f, start, end, 4, (j, vectors) => {
+            const [fromSums, fromD] = [sums, dPooled].map((base) => f.local("i32", plus(plus(base, row), j)));
+            const sum = range(vectors).map((c) => f.local("v128", vector(fromSums, 16 * c)));
+            const d = range(vectors).map((c) => f.local("v128", vector(fromD, 16 * c)));
+            entries(f, indptr, b, (p) => {
+              const from = f.local("i32", plus(at(v, load("i32.load", plus(indices, p)), rowBytes), j));
+              const to = f.local("i32", plus(at(dV, load("i32.load", plus(slots, p)), rowBytes), j));
+              const x = hasValues ? f.local("v128", load("v128.load32_splat", plus(values, p))) : null;
+              range(vectors).forEach((c) => {
+                const t = x ? mul(x, vector(from, 16 * c)) : vector(from, 16 * c);
+                const gradient = mul(sub(sum[c], t), d[c]);
+                f.store("v128.store", to, add(vector(to, 16 * c), x ? mul(gradient, x) : gradient), 16 * c);
+              });
+            });
+          });
+        });
+      });
+    },
+  );
+}

@@ -1,0 +1,89 @@
+// The kernels of training that go along rows: products, relu's gradient, dropout, the score's gradient. Padding is
+// computed like everything else. Addresses, strides and widths are in bytes; `size` is that of all rows together.
+
+import { i32x4, load, op, type ModuleBuilder } from "./assembler.ts";
+import { at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
+
+/**
+ * Adds `multiply`, `reluBackward`, `dropoutForward` and `scoreBackward`.
+ *
+ * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a size in bytes;
+ * `columns` walks over them in blocks of vectors; within a block each line loads, computes and stores four floats, in
+ * the order and with the rounding of the plain loop (`out = a * b` in js/training.ts). training.ts passes the tensors'
+ * addresses, and test/kernels/backends.test.ts runs both versions on every size and demands the same bits.
+ */
+export function emitRowsBackward(m: ModuleBuilder): void {
+  m.function("multiply", integers(4), (f, out, a, b, size) => {
+    columns(f, 0, size, 4, (i, vectors) => {
+      range(vectors).forEach((c) =>
+        f.store(
+          "v128.store",
+          plus(out, i),
+          mul(vector(plus(a, i), 16 * c), vector(plus(b, i), 16 * c)),
+          16 * c,
+        ),
+      );
+    });
+  });
+
+  m.function("reluBackward", integers(4), (f, dX, y, dY, size) => {
+    columns(f, 0, size, 4, (i, vectors) => {
+      range(vectors).forEach((c) => {
+        const isPositive = op("f32x4.gt", vector(plus(y, i), 16 * c), splat(0));
+        f.store("v128.store", plus(dX, i), op("v128.and", vector(plus(dY, i), 16 * c), isPositive), 16 * c);
+      });
+    });
+  });
+
+  // core/random.ts, four elements at a time: mask = upper 31 bits below threshold ? 0 : keep
+  const dropout = [...integers(9), "f32", "i32"] as const;
+  m.function(
+    "dropoutForward",
+    dropout,
+    (f, y, mask, x, k0, k1, start, end, cols, rowBytes, keep, threshold) => {
+      const [first, second] = [
+        f.local("v128", op("i32x4.splat", k0)),
+        f.local("v128", op("i32x4.splat", k1)),
+      ];
+      const limit = f.local("v128", op("i32x4.splat", threshold));
+      const factor = f.local("v128", splat(keep));
+      const bits = f.local("v128");
+      const scramble = (distance: number): void =>
+        f.set(bits, op("v128.xor", bits, op("i32x4.shr_u", bits, distance)));
+      f.for(start, end, 1, (i) => {
+        const row = f.local("i32", op("i32.mul", i, rowBytes));
+        const element = f.local(
+          "v128",
+          op("i32x4.add", op("i32x4.splat", op("i32.mul", i, cols)), i32x4(0, 1, 2, 3)),
+        );
+        columns(f, row, plus(row, rowBytes), 1, (j) => {
+          f.set(bits, op("i32x4.add", element, first));
+          scramble(16);
+          f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x21f0aaad)));
+          scramble(15);
+          f.set(bits, op("i32x4.add", bits, second));
+          scramble(16);
+          f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x735a2d97)));
+          scramble(15);
+          const dropped = op("i32x4.lt_s", op("i32x4.shr_u", bits, 1), limit);
+          f.set(bits, op("v128.andnot", factor, dropped));
+          f.store("v128.store", plus(mask, j), bits);
+          f.store("v128.store", plus(y, j), mul(vector(plus(x, j)), bits));
+          f.set(element, op("i32x4.add", element, op("i32x4.splat", 4)));
+        });
+      });
+    },
+  );
+
+  m.function("scoreBackward", integers(6), (f, dY, dScores, h, rowBytes, start, end) => {
+    f.for(start, end, 1, (b) => {
+      const d = f.local("v128", load("v128.load32_splat", at(dScores, b, 4)));
+      const row = f.local("i32", at(dY, b, rowBytes));
+      columns(f, 0, rowBytes, 4, (j, vectors) => {
+        range(vectors).forEach((c) =>
+          f.store("v128.store", plus(row, j), mul(d, vector(plus(h, j), 16 * c)), 16 * c),
+        );
+      });
+    });
+  });
+}

@@ -1,0 +1,164 @@
+// The SIMD kernels of training: what goes into their module, and how its functions are called. They are linked behind
+// those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs the plain loops on the
+// same memory.
+
+import type { Tensor } from "../../core/tensor.ts";
+import { activationBackward } from "../js/activations-backward.ts";
+import { columnSums } from "../js/batch-norm-backward.ts";
+import { sgd } from "../js/optimizers.ts";
+import type { Exports, RowAddress } from "../kernel-set.ts";
+import type { TrainingKernels } from "../kernels.ts";
+import type { ModuleBuilder } from "./assembler.ts";
+import { emitBiInteractionBackward } from "./bi-interaction-backward.ts";
+import { emitColumnsBackward } from "./columns-backward.ts";
+import { padded, rowBytes, valuesOf } from "./forward.ts";
+import { emitOptimizers } from "./optimizers.ts";
+import { emitRowsBackward } from "./rows-backward.ts";
+import { emitTranspose } from "./transpose.ts";
+
+/** Rows of a and b that `matmulTransposed` takes at a time. */
+const BLOCK = 128;
+
+/** Adds the functions of training to a module. */
+export function emit(m: ModuleBuilder): void {
+  emitBiInteractionBackward(m);
+  emitTranspose(m);
+  emitColumnsBackward(m);
+  emitRowsBackward(m);
+  emitOptimizers(m);
+}
+
+/** Makes the kernels of training from the functions that `emit` added, and from prediction's `matmul`. */
+export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
+  const address = (x: Tensor): number => row(x, 0);
+  return {
+    linearBackward(batch, dScores, dw) {
+      const { indptr, slots, rows, touchedCount } = batch;
+      const values = valuesOf(batch);
+      const [from, to] = [address(dScores), address(dw)];
+      wasm.linearBackward(indptr.byteOffset, slots.byteOffset, values, from, to, rows, touchedCount);
+    },
+
+    biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
+      const { indptr, indices, slots, rows, touchedCount } = batch;
+      wasm.biInteractionBackward(
+        indptr.byteOffset,
+        indices.byteOffset,
+        slots.byteOffset,
+        valuesOf(batch),
+        address(v),
+        address(sums),
+        address(dPooled),
+        address(dV),
+        rowBytes(v),
+        rows,
+        touchedCount,
+        start * 4,
+        padded(end),
+      );
+    },
+
+    matmulTransposed(c, a, b, depth, start, end) {
+      const [to, aBytes, width] = [row(c, start), rowBytes(a), rowBytes(b)];
+      const count = end - start;
+      // In blocks of rows that stay in the cache; each sum goes on from where the block before left it.
+      for (let first = 0; first < depth || first === 0; first += BLOCK) {
+        const rows = Math.min(BLOCK, depth - first);
+        const [left, right] = [row(a, first) + start * 4, row(b, first)];
+        wasm.matmul(to, rowBytes(c), left, 4, aBytes, rows, right, width, 0, first, count, width);
+      }
+    },
+
+    transpose(out, x) {
+      wasm.transpose(address(out), rowBytes(out), address(x), rowBytes(x), x.rows, x.cols);
+    },
+
+    columnSums(out, x, rows, start, end) {
+      if (x.stride % 4 !== 0)
+        columnSums(out, x, rows, start, end); // a single unpadded column
+      else wasm.columnSums(address(out), address(x), rowBytes(x), rows, start * 4, padded(end));
+    },
+
+    activationBackward(name, dX, y, dY, start, end) {
+      if (name !== "relu") activationBackward(name, dX, y, dY, start, end);
+      else wasm.reluBackward(row(dX, start), row(y, start), row(dY, start), (end - start) * rowBytes(y));
+    },
+
+    batchStatistics(x, norm, rows, epsilon, momentum, start, end) {
+      wasm.batchStatistics(
+        address(x),
+        rowBytes(x),
+        rows,
+        address(norm.mean),
+        address(norm.inverseStd),
+        address(norm.runningMean),
+        address(norm.runningVariance),
+        start * 4,
+        padded(end),
+        rows,
+        epsilon,
+        momentum,
+      );
+    },
+
+    batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
+      wasm.batchNormBackward(
+        address(dX),
+        address(dScale),
+        address(dShift),
+        address(x),
+        address(dY),
+        rowBytes(x),
+        rows,
+        address(norm.mean),
+        address(norm.inverseStd),
+        address(norm.scale),
+        start * 4,
+        padded(end),
+        rows,
+      );
+    },
+
+    dropoutForward(y, mask, x, key, rate, start, end) {
+      const [keep, threshold] = [1 / (1 - rate), Math.round(rate * 2147483647)];
+      wasm.dropoutForward(
+        address(y),
+        address(mask),
+        address(x),
+        key.k0,
+        key.k1,
+        start,
+        end,
+        x.cols,
+        rowBytes(x),
+        keep,
+        threshold,
+      );
+    },
+
+    multiply(out, a, b, start, end) {
+      wasm.multiply(row(out, start), row(a, start), row(b, start), (end - start) * rowBytes(a));
+    },
+
+    scoreBackward(dY, dScores, h, start, end) {
+      wasm.scoreBackward(address(dY), address(dScores), address(h), rowBytes(dY), start, end);
+    },
+
+    adagrad({ theta, state, gradient, rows, count, l2 }, learningRate) {
+      wasm.adagrad(
+        address(theta),
+        address(state!),
+        address(gradient),
+        rows === null ? 0 : rows.byteOffset,
+        count,
+        theta.cols,
+        rowBytes(theta),
+        rowBytes(gradient),
+        learningRate,
+        l2,
+      );
+    },
+
+    sgd,
+  };
+}
