@@ -3,42 +3,37 @@
 // what it names, work in two ranges gives the bits of one, padding stays zero.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { sigmoid, tanh } from "../src/core/math.ts";
-import { randomBits, randomKey } from "../src/core/random.ts";
-import { jsBackend } from "../src/kernels/js.ts";
-import type { ActivationName, Backend, Context, Kernels, NormTensors, SparseBatch, Update } from "../src/kernels/kernels.ts";
-import { wasmBackend } from "../src/kernels/wasm.ts";
-import type { Tensor } from "../src/core/tensor.ts";
-import { biInteraction, linearTerm, numbers, statistics, type Row } from "./reference.ts";
+import { sigmoid, tanh } from "../../src/core/math.ts";
+import { randomBits, randomKey } from "../../src/core/random.ts";
+import { addToSums } from "../../src/kernels/js/bi-interaction.ts";
+import type { ActivationName, Context, Kernels, NormTensors, SparseBatch, Update } from "../../src/kernels/kernels.ts";
+import { Memory } from "../../src/kernels/memory.ts";
+import { trainingKernels } from "../../src/kernels/training.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { biInteraction, linearTerm, numbers, statistics, type Row } from "../reference.ts";
 
 const f = Math.fround;
-const BACKENDS: readonly Backend[] = [jsBackend, wasmBackend];
 const WIDTHS = Array.from({ length: 33 }, (_, i) => i + 1);
 const SENTINEL = 777;
 
-/** Where tensors and index arrays of the running test lie: memory that its backend's kernels can reach. */
-let space: ReturnType<Backend["create"]>;
-let free = 0;
-
-function floats(length: number): Float32Array {
-  const start = free;
-  free += 16 * Math.ceil(length / 4); // bytes, to the next 16-byte boundary
-  return new Float32Array(space.memory, start, length);
-}
+/** The memory of the running test. */
+let memory: Memory;
 
 const bitsOf = ({ buffer, byteOffset, length }: Float32Array): Uint32Array => new Uint32Array(buffer, byteOffset, length);
 
 function integers(values: readonly number[]): Uint32Array {
-  const bits = bitsOf(floats(values.length));
-  bits.set(values);
-  return bits;
+  const created = memory.allocateIntegers(values.length);
+  memory.commit();
+  created.data.set(values);
+  return created.data;
 }
 
 /** A (rows, cols) tensor with zero padding. */
-function tensor(rows: number, cols: number, value: (i: number, j: number) => number = () => 0, stride: number = 4 * Math.ceil(cols / 4)): Tensor {
-  const data = floats(rows * stride);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) data[i * stride + j] = value(i, j);
-  return { data, rows, cols, stride };
+function tensor(rows: number, cols: number, value: (i: number, j: number) => number = () => 0, stride?: number): Tensor {
+  const created = memory.allocate(rows, cols, { stride });
+  memory.commit();
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) created.data[i * created.stride + j] = value(i, j);
+  return created;
 }
 
 const column = (rows: number, value?: (i: number) => number): Tensor => tensor(rows, 1, value, 1);
@@ -77,8 +72,8 @@ function sparseBatch(rows: readonly Row[], binary: boolean): SparseBatch {
   const touched = [...new Set(indices)];
   const indptr = [0];
   for (const row of rows) indptr.push(indptr[indptr.length - 1] + row.indices.length);
-  const values = floats(indices.length);
-  values.set(rows.flatMap((row) => row.values));
+  const given = rows.flatMap((row) => row.values);
+  const values = tensor(1, given.length, (_, p) => given[p], given.length).data;
   return {
     rows: rows.length,
     indptr: integers(indptr),
@@ -125,15 +120,20 @@ function normTensors(k: number, seed: number): NormTensors {
 const sumFrom = (start: number, n: number, term: (i: number) => number): number => { let s = start; for (let i = 0; i < n; i++) s = f(s + f(term(i))); return s; };
 const sum = (n: number, term: (i: number) => number): number => sumFrom(0, n, term);
 
-describe.each(BACKENDS)("kernels $name", (backend) => {
+describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
+  const origin = new Memory(backend);
+  origin.addKernels(trainingKernels);
   let kernels: Kernels;
   beforeEach(() => {
-    space = backend.create(2 ** 20);
-    ({ kernels } = space);
-    free = space.offset;
+    memory = origin.fork();
+    kernels = memory.addKernels(trainingKernels);
+    const room = memory.allocate(1, 2 ** 20); // so that the memory never grows again, and views keep valid
+    memory.commit();
+    memory.resize(room, 0);
+    memory.commit();
   });
 
-  it("say whose they are", () => expect(kernels.name).toBe(backend.name));
+  it("say whose they are", () => expect(kernels.name).toBe(backend));
 
   describe.each([true, false])("on ragged rows, all ones: %s", (binary) => {
     const rows = raggedRows(binary);
@@ -161,8 +161,8 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
 
     it.each(WIDTHS)("biInteractionForward pools pairs, K = %i", (k) => {
       const v = tensor(N, k, random(k));
-      const [sums, pooled] = [tensor(rows.length, k, () => SENTINEL), tensor(rows.length, k, () => SENTINEL)];
-      kernels.biInteractionForward(batch, v, sums, pooled, 0, rows.length);
+      const [sums, pooled, squares] = [0, 1, 2].map(() => tensor(rows.length, k, () => SENTINEL));
+      kernels.biInteractionForward(batch, v, sums, pooled, squares, 0, rows.length);
       const terms = (b: number, j: number): number[] => rows[b].indices.map((index, p) => f(rows[b].values[p] * at(v, index, j)));
       const total = (b: number, j: number): number => { const t = terms(b, j); return sum(t.length, (i) => t[i]); };
       expectBits(sums, total, "sums");
@@ -170,6 +170,11 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         const t = terms(b, j);
         return 0.5 * f(f(total(b, j) * total(b, j)) - sum(t.length, (i) => t[i] * t[i]));
       }, "pooled");
+      expectBits(squares, (b, j) => { const t = terms(b, j); return sum(t.length, (i) => t[i] * t[i]); }, "squares");
+      const [sums2, pooled2] = [0, 1].map(() => tensor(rows.length, k, () => SENTINEL));
+      kernels.biInteractionForward(batch, v, sums2, pooled2, null, 0, rows.length);
+      expectBits(sums2, (b, j) => at(sums, b, j), "sums without squares");
+      expectBits(pooled2, (b, j) => at(pooled, b, j), "pooled without squares");
       const packed = Float64Array.from({ length: N * k }, (_, i) => at(v, Math.floor(i / k), i % k));
       const naive = rows.map((row) => biInteraction(row, packed, k));
       const magnitude = (b: number, j: number): number => terms(b, j).reduce((s, t) => s + Math.abs(t), 0) ** 2;
@@ -178,18 +183,18 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
 
     it.each(WIDTHS)("forward passes go on where a context's sums end, K = %i", (k) => {
       const [w, v] = [column(N, random(1)), tensor(N, k, random(k))];
-      const outputs = (): Tensor[] => [column(rows.length, () => SENTINEL), tensor(rows.length, k, () => SENTINEL), tensor(rows.length, k, () => SENTINEL)];
       const run = (given: SparseBatch): Tensor[] => {
-        const [linear, sums, pooled] = outputs();
-        kernels.linearForward(given, w, linear, 0, rows.length);
-        kernels.biInteractionForward(given, v, sums, pooled, 0, rows.length);
-        return [linear, sums, pooled];
+        const linear = column(given.rows, () => SENTINEL);
+        const [sums, pooled, squares] = [0, 1, 2].map(() => tensor(given.rows, k, () => SENTINEL));
+        kernels.linearForward(given, w, linear, 0, given.rows);
+        kernels.biInteractionForward(given, v, sums, pooled, squares, 0, given.rows);
+        return [linear, sums, pooled, squares];
       };
       const terms = ({ indices, values }: Row, j: number): number[] => indices.map((index, p) => f(values[p] * at(v, index, j)));
 
       // Any sums, of no row at all: the operations one by one.
       const context: Context = { linear: tensor(1, 1, random(2)), sums: tensor(1, k, random(3)), squares: tensor(1, k, random(4, 0, 2)) };
-      const [linear, sums, pooled] = run({ ...batch, context });
+      const [linear, sums, pooled, squares] = run({ ...batch, context });
       expectBits(linear, (b) => sumFrom(context.linear.data[0], rows[b].indices.length, (p) => w.data[rows[b].indices[p]] * rows[b].values[p]), "linear");
       const total = (b: number, j: number): number => { const t = terms(rows[b], j); return sumFrom(context.sums.data[j], t.length, (i) => t[i]); };
       expectBits(sums, total, "sums");
@@ -197,6 +202,8 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         const t = terms(rows[b], j);
         return 0.5 * f(f(total(b, j) * total(b, j)) - sumFrom(context.squares.data[j], t.length, (i) => t[i] * t[i]));
       }, "pooled");
+      const totalSquares = (b: number, j: number): number => { const t = terms(rows[b], j); return sumFrom(context.squares.data[j], t.length, (i) => t[i] * t[i]); };
+      expectBits(squares, totalSquares, "squares");
 
       // The sums of a row: the bits of that row and each other one in one, which are near the double sum over pairs.
       const shared: Row = { indices: [6, 2, 9, 0], values: binary ? [1, 1, 1, 1] : [f(0.4), -3, f(1e-3), 50] };
@@ -206,6 +213,11 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         sums: tensor(1, k, (_, j) => { const t = terms(shared, j); return sum(4, (i) => t[i]); }),
         squares: tensor(1, k, (_, j) => { const t = terms(shared, j); return sum(4, (i) => t[i] * t[i]); }),
       };
+      // The kernels themselves sum the shared row to the same context.
+      const [summed, summedSums, , summedSquares] = run(sparseBatch([shared], binary));
+      expectBits(summed, () => own.linear.data[0], "linear of the context");
+      expectBits(summedSums, (_, j) => own.sums.data[j], "sums of the context");
+      expectBits(summedSquares, (_, j) => own.squares.data[j], "squares of the context");
       const [got, whole] = [run({ ...batch, context: own }), run(sparseBatch(joined, binary))];
       got.forEach((output, o) => expectBits(output, (i, j) => at(whole[o], i, j), `output ${o}`));
       const packed = Float64Array.from({ length: N * k }, (_, i) => at(v, Math.floor(i / k), i % k));
@@ -219,7 +231,7 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
       const [sums, pooled] = [tensor(rows.length, k), tensor(rows.length, k)];
       const dPooled = tensor(rows.length, k, random(k + 100));
       const dV = tensor(batch.touchedCount + 1, k, () => SENTINEL);
-      kernels.biInteractionForward(batch, v, sums, pooled, 0, rows.length);
+      kernels.biInteractionForward(batch, v, sums, pooled, null, 0, rows.length);
       kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, k);
       const own = (t: number) => entries.filter((entry) => entry.index === batch.touched[t]);
       expectBits(dV, (t, j) => {
@@ -243,7 +255,7 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
     const rows: Row[] = [{ indices: [0, 1, 2], values: [1e20, -1e20, 3e19] }, { indices: [2, 0], values: [3e38, 1] }];
     const v = tensor(N, 5, (i, j) => 1 + i + j);
     const [sums, pooled] = [tensor(2, 5), tensor(2, 5)];
-    kernels.biInteractionForward(sparseBatch(rows, false), v, sums, pooled, 0, 2);
+    kernels.biInteractionForward(sparseBatch(rows, false), v, sums, pooled, null, 0, 2);
     expectBits(pooled, (b, j) => {
       const t = rows[b].indices.map((index, p) => f(f(rows[b].values[p]) * at(v, index, j)));
       const s = sum(t.length, (i) => t[i]);
@@ -327,6 +339,8 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
     expectBits(out, (_, j) => sum(7, (i) => at(x, i, j)), "out");
   });
 
+  const inverse = (variance: number): number => f(1 / f(Math.sqrt(f(variance + f(1e-3)))));
+
   const ACTIVATIONS: readonly ActivationName[] = ["relu", "tanh", "sigmoid"];
   const derivative = (name: ActivationName, y: number): number => (name === "tanh" ? f(1 - f(y * y)) : f(y * f(1 - y)));
   const SPECIAL = [0, -0, 1e-45, -1e-45, 1e-38, -1e-38, 1, -1, 0.2, -0.3, 20, -20, 3e38, -3e38, Infinity, -Infinity, NaN];
@@ -361,37 +375,54 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
     expectNear(y, (i, j) => exact(at(x, i, j)), (i, j) => (Number.isNaN(at(x, i, j)) ? NaN : 2 ** -24), "y");
   });
 
-  it.each(WIDTHS)("batchNormForward normalises by the batch in training, by running averages otherwise, K = %i", (k) => {
+  it.each(WIDTHS)("batchStatistics takes mean and biased variance of the first rows, and moves the running averages, K = %i", (k) => {
     for (const rows of [1, 2, 7]) {
       const x = tensor(rows + 1, k, (i) => (i === rows ? NaN : 0));
       const next = numbers(k * rows);
       for (let i = 0; i < rows; i++) for (let j = 0; j < k; j++) x.data[i * x.stride + j] = next(-2, 3);
       const norm = normTensors(k, k);
-      const [runningMean, runningVariance] = [copy(norm.runningMean), copy(norm.runningVariance)];
+      const [scale, shift, runningMean, runningVariance] = [norm.scale, norm.shift, norm.runningMean, norm.runningVariance].map(copy);
       const y = tensor(rows, k, () => SENTINEL);
       const mean = (j: number): number => f(sum(rows, (i) => at(x, i, j)) / rows);
       const variance = (j: number): number => f(sum(rows, (i) => f(at(x, i, j) - mean(j)) ** 2) / rows);
-      const inverse = (v: number): number => f(1 / f(Math.sqrt(f(v + f(1e-3)))));
-      const normalised = (m: number, s: number, i: number, j: number): number =>
-        f(f(f(f(at(x, i, j) - m) * s) * norm.scale.data[j]) + norm.shift.data[j]);
 
-      kernels.batchNormForward(y, x, norm, rows, 1e-3, 0.1, true, 0, k);
+      kernels.batchStatistics(x, norm, rows, 1e-3, 0.1, 0, k);
       expectBits(norm.mean, (_, j) => mean(j), "mean");
       expectBits(norm.inverseStd, (_, j) => inverse(variance(j)), "inverseStd", "any"); // it only ever multiplies zeros there
       const moved = (from: number, to: number): number => from + f(f(0.1) * f(to - from));
       expectBits(norm.runningMean, (_, j) => moved(runningMean.data[j], mean(j)), "runningMean");
       expectBits(norm.runningVariance, (_, j) => moved(runningVariance.data[j], variance(j)), "runningVariance");
-      expectBits(y, (i, j) => normalised(mean(j), inverse(variance(j)), i, j), "y in training");
+      kernels.normalize(y, x, norm, rows, 0, k);
+      expectBits(y, (i, j) => f(f(f(f(at(x, i, j) - mean(j)) * inverse(variance(j))) * scale.data[j]) + shift.data[j]), "y");
       const exact = statistics(Array.from({ length: rows }, (_, i) => Array.from({ length: k }, (_, j) => at(x, i, j))));
       // Numbers of order 1, about ten roundings, divided by a deviation of at least sqrt(1e-3).
       const naive = (i: number, j: number): number =>
-        ((at(x, i, j) - exact.mean[j]) / Math.sqrt(exact.variance[j] + 1e-3)) * norm.scale.data[j] + norm.shift.data[j];
-      expectNear(y, naive, () => 1e-4, "y in training");
-
-      kernels.batchNormForward(y, x, norm, rows, 1e-3, 0.1, false, 0, k);
-      expectBits(norm.inverseStd, (_, j) => inverse(norm.runningVariance.data[j]), "inverseStd in prediction", "any");
-      expectBits(y, (i, j) => normalised(norm.runningMean.data[j], inverse(norm.runningVariance.data[j]), i, j), "y in prediction");
+        ((at(x, i, j) - exact.mean[j]) / Math.sqrt(exact.variance[j] + 1e-3)) * scale.data[j] + shift.data[j];
+      expectNear(y, naive, () => 1e-4, "y");
     }
+  });
+
+  it.each(WIDTHS)("runningStatistics takes the running averages and leaves them alone, K = %i", (k) => {
+    const norm = normTensors(k, k);
+    const [runningMean, runningVariance] = [copy(norm.runningMean), copy(norm.runningVariance)];
+    kernels.runningStatistics(norm, 1e-3, 0, k);
+    expectBits(norm.mean, (_, j) => runningMean.data[j], "mean");
+    expectBits(norm.inverseStd, (_, j) => inverse(runningVariance.data[j]), "inverseStd", "any"); // it only ever multiplies zeros there
+    expectBits(norm.runningMean, (_, j) => runningMean.data[j], "runningMean");
+    expectBits(norm.runningVariance, (_, j) => runningVariance.data[j], "runningVariance");
+  });
+
+  it.each(WIDTHS)("normalize applies the statistics that it is given to the first rows and changes nothing else, K = %i", (k) => {
+    const [rows, norm] = [5, normTensors(k, 3)];
+    for (const [x, name] of [[norm.mean, 1], [norm.inverseStd, 2]] as const) for (let j = 0; j < k; j++) x.data[j] = random(name + k * j)(j);
+    const before = Object.values(norm).map(copy);
+    const [x, y] = [tensor(rows + 1, k, random(k)), tensor(rows + 1, k, () => SENTINEL)];
+    kernels.normalize(y, x, norm, rows, 0, k);
+    expectBits(y, (i, j) => {
+      if (i === rows) return SENTINEL;
+      return f(f(f(f(at(x, i, j) - norm.mean.data[j]) * norm.inverseStd.data[j]) * norm.scale.data[j]) + norm.shift.data[j]);
+    }, "y");
+    Object.values(norm).forEach((tensor: Tensor, t) => expectBits(tensor, (i, j) => at(before[t], i, j), Object.keys(norm)[t]));
   });
 
   it.each(WIDTHS)("batchNormBackward follows the contract's formula, K = %i", (k) => {
@@ -400,7 +431,7 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
     x.data.fill(NaN, rows * x.stride, rows * x.stride + k);
     dY.data.fill(NaN, rows * x.stride, rows * x.stride + k);
     const norm = normTensors(k, 5);
-    kernels.batchNormForward(tensor(rows, k), x, norm, rows, 1e-3, 0.1, true, 0, k);
+    kernels.batchStatistics(x, norm, rows, 1e-3, 0.1, 0, k);
     const [dX, dScale, dShift] = [tensor(rows, k, () => SENTINEL), tensor(1, k, () => SENTINEL), tensor(1, k, () => SENTINEL)];
     kernels.batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, 0, k);
     const n = (i: number, j: number): number => f(f(at(x, i, j) - norm.mean.data[j]) * norm.inverseStd.data[j]);
@@ -528,31 +559,29 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         return { outputs: [o], run: (start, end) => run(o, start, end) };
       },
     });
-    const norms = (training: boolean): Ranged => ({
-      name: `batchNormForward, training ${training}`, axis: "columns", size: k,
+    const statistics = (name: string, run: (norm: NormTensors, start: number, end: number) => void): Ranged => ({
+      name, axis: "columns", size: k,
       build: () => {
-        const [norm, o] = [normTensors(k, 9), out()];
-        return {
-          outputs: [o, norm.mean, norm.inverseStd, norm.runningMean, norm.runningVariance],
-          run: (s, e) => kernels.batchNormForward(o, x, norm, B, 1e-3, 0.1, training, s, e),
-        };
+        const norm = normTensors(k, 9);
+        return { outputs: Object.values(norm) as Tensor[], run: (s, e) => run(norm, s, e) };
       },
     });
+    const given = { ...normTensors(k, 9), mean: tensor(1, k, random(14)), inverseStd: tensor(1, k, random(15)) };
     return [
       single("linearForward", "rows", B, scores, (o, s, e) => kernels.linearForward(batch, w, o, s, e)),
       {
         name: "biInteractionForward", axis: "rows", size: B,
         build: () => {
-          const [sums, pooled] = [out(), out()];
-          return { outputs: [sums, pooled], run: (s, e) => kernels.biInteractionForward(batch, v, sums, pooled, s, e) };
+          const [sums, pooled, squares] = [out(), out(), out()];
+          return { outputs: [sums, pooled, squares], run: (s, e) => kernels.biInteractionForward(batch, v, sums, pooled, squares, s, e) };
         },
       },
       single("linearForward in a context", "rows", B, scores, (o, s, e) => kernels.linearForward({ ...batch, context }, w, o, s, e)),
       {
         name: "biInteractionForward in a context", axis: "rows", size: B,
         build: () => {
-          const [sums, pooled] = [out(), out()];
-          return { outputs: [sums, pooled], run: (s, e) => kernels.biInteractionForward({ ...batch, context }, v, sums, pooled, s, e) };
+          const [sums, pooled, squares] = [out(), out(), out()];
+          return { outputs: [sums, pooled, squares], run: (s, e) => kernels.biInteractionForward({ ...batch, context }, v, sums, pooled, squares, s, e) };
         },
       },
       single("biInteractionBackward", "columns", k, () => out(batch.touchedCount + 1), (o, s, e) =>
@@ -564,8 +593,9 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         single(`${name} forward`, "rows", B, out, (o, s, e) => kernels.activationForward(name, o, x, s, e)),
         single(`${name} backward`, "rows", B, out, (o, s, e) => kernels.activationBackward(name, o, x, y, s, e)),
       ]),
-      norms(true),
-      norms(false),
+      statistics("batchStatistics", (norm, s, e) => kernels.batchStatistics(x, norm, B, 1e-3, 0.1, s, e)),
+      statistics("runningStatistics", (norm, s, e) => kernels.runningStatistics(norm, 1e-3, s, e)),
+      single("normalize", "columns", k, out, (o, s, e) => kernels.normalize(o, x, given, B, s, e)),
       {
         name: "batchNormBackward", axis: "columns", size: k,
         build: () => {
@@ -605,5 +635,23 @@ describe.each(BACKENDS)("kernels $name", (backend) => {
         }, `${name}, [${start}, ${end}), output ${o}`, "any"));
       }
     }
+  });
+});
+
+describe("addToSums", () => {
+  it.each(WIDTHS)("adds a feature's terms and their squares in float64, K = %i", (k) => {
+    memory = new Memory("js");
+    const v = tensor(3, k, random(k));
+    const [sums, squares] = [random(1), random(2)].map((next) => Float64Array.from({ length: k + 1 }, (_, j) => next(j)));
+    const [wantedSums, wantedSquares] = [sums.slice(), squares.slice()];
+    for (const [feature, x] of [[2, 1], [0, -0.7], [2, 3]]) {
+      addToSums(sums, squares, v, feature, x);
+      for (let j = 0; j < k; j++) {
+        wantedSums[j] += x * at(v, feature, j);
+        wantedSquares[j] += x * at(v, feature, j) * (x * at(v, feature, j));
+      }
+    }
+    expect(sums).toEqual(wantedSums);
+    expect(squares).toEqual(wantedSquares);
   });
 });

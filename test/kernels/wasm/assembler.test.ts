@@ -2,7 +2,7 @@
 // operand is refused while the code is being written.
 
 import { describe, expect, it } from "vitest";
-import { Code, f32, i32x4, lane, load, ModuleBuilder, op, OPERATIONS, shuffle, type FunctionBuilder, type Operand, type ValueType, type Variable } from "../src/kernels/wasm/assembler.ts";
+import { Code, f32, i32x4, lane, load, ModuleBuilder, op, OPERATIONS, shuffle, type FunctionBuilder, type Operand, type ValueType, type Variable } from "../../../src/kernels/wasm/assembler.ts";
 
 type Run = (...args: number[]) => void;
 
