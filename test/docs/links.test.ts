@@ -44,10 +44,10 @@ describe("the README", () => {
 
 describe("differences-from-the-paper.md", () => {
   it("names tests that exist: the text of a link to a test file is the name of a test in it", () => {
-    const links = relativeLinks("docs/differences-from-the-paper.md").filter(({ path }) => path.endsWith(".test.ts"));
+    const links = relativeLinks("docs/differences-from-the-paper.md").filter(({ text, path }) => path.endsWith(".test.ts") && !path.endsWith(text));
     expect(links.length).toBeGreaterThan(15);
     for (const { text, path } of links) {
-      expect(readFileSync(join(root, path), "utf8"), `${path} has no test "${text}"`).toContain(`"${text}`);
+      expect(readFileSync(join(root, path), "utf8").includes(`"${text}`), `${path} has a test "${text}"`).toBe(true);
     }
   });
 });

@@ -44,14 +44,19 @@ function declarationsOf(name: string): ts.Statement[] {
   });
 }
 
-/** The functions that "new Adagrad", "NFM.predict" or "parseLibSVM" names. */
+/** The functions that "new Adagrad", "NFM.predict" or "parseLibSVM" names; methods may be inherited. */
 function signaturesOf(name: string): ts.SignatureDeclaration[] {
   const [, constructed] = /^new (\w+)$/.exec(name) ?? [];
   const [, owner, method] = /^(\w+)\.(\w+)$/.exec(name) ?? [];
-  const members = declarationsOf(constructed ?? owner ?? "").filter(ts.isClassDeclaration).flatMap(({ members }) => [...members]);
-  if (constructed !== undefined) return members.filter(ts.isConstructorDeclaration);
-  if (owner !== undefined) return members.filter(ts.isMethodDeclaration).filter((member) => member.name.getText() === method);
-  return declarationsOf(name).filter(ts.isFunctionDeclaration);
+  const classes = declarationsOf(constructed ?? owner ?? "").filter(ts.isClassDeclaration);
+  if (constructed !== undefined) return classes.flatMap(({ members }) => [...members]).filter(ts.isConstructorDeclaration);
+  if (owner === undefined) return declarationsOf(name).filter(ts.isFunctionDeclaration);
+  const checker = program.getTypeChecker();
+  return classes.flatMap((node) => {
+    const symbol = checker.getSymbolAtLocation(node.name!)!;
+    const types = [checker.getDeclaredTypeOfSymbol(symbol), checker.getTypeOfSymbol(symbol)]; // of instances, of the class
+    return types.flatMap((type) => checker.getPropertyOfType(type, method)?.declarations ?? []).filter(ts.isMethodDeclaration);
+  });
 }
 
 function statedDefault(documentation: string): string | null {

@@ -17,9 +17,8 @@ const LANGUAGES = ["js", "ts", "sh", "html", "python", "text"];
 /** Commands that other checks run: installing, the test suite itself, and what needs data or minutes. */
 const ELSEWHERE = [/^npm (ci|install|test|run|start)\b/, /^npx neural-fm demo\b/, /^(bash|cd|node|pip) /, /^git clone /];
 
+/** What users import, and the source of it. */
 const ENTRIES: Readonly<Record<string, string>> = { "neural-fm": "src/index.ts", "neural-fm/predict": "src/predict.ts" };
-
-/** The entries that exist: a missing one fails only the snippets that import it. */
 const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
 
 const folder = mkdtempSync(join(tmpdir(), "neural-fm-docs-"));
@@ -28,17 +27,17 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** What the comments of a program say it prints, line by line. @throws Error for a console.log without such a comment. */
 function promisedOutput({ code, page, line }: Block): string[] {
   const promised: string[] = [];
-  let printing = false; // whether comment lines go on with the output above
-  code.split("\n").forEach((text, i) => {
-    const behind = /console\.log\(.*\);(?: \/\/ (.*))?$/.exec(text);
+  const lines = code.split("\n");
+  let printing = false; // whether a comment line belongs to the output of the console.log above
+  lines.forEach((text, i) => {
+    const call = /console\.log\(.*\);(?: \/\/ (.*))?$/.exec(text);
     const below = /^\/\/ ?(.*)$/.exec(text);
-    if (behind?.[1] !== undefined) promised.push(behind[1]);
+    const fault = (message: string): Error => new Error(`${page}:${line + i}: ${message}`);
+    if (call === null && text.includes("console.log(")) throw fault("console.log must end its line");
+    if (call !== null && call[1] === undefined && !/^\/\//.test(lines[i + 1])) throw fault("console.log has no comment with its output");
+    if (call?.[1] !== undefined) promised.push(call[1]);
     else if (printing && below) promised.push(below[1]);
-    else if (printing && promised.length === 0) throw new Error(`${page}:${line + i - 1}: console.log has no comment with its output`);
-    if (text.includes("console.log(") && behind === null) throw new Error(`${page}:${line + i}: console.log must end its line, with its output in a comment`);
-    const next = code.split("\n")[i + 1] ?? "";
-    if (behind && behind[1] === undefined && !next.startsWith("//")) throw new Error(`${page}:${line + i}: console.log has no comment with its output`);
-    printing = behind !== null || (printing && below !== null);
+    printing = call !== null || (printing && below !== null);
   });
   return promised.map((text) => text.trimEnd());
 }
@@ -64,7 +63,7 @@ async function buildCommand(): Promise<string> {
   return outfile;
 }
 
-/** The data files that commands read: clicks, the same in classes of a query. */
+/** The data files that commands read: labeled rows, and rows in groups. */
 function writeData(cwd: string): void {
   const line = (i: number, query: string): string => `${i % 3 === 0 ? 1 : query === "" ? -1 : 0} ${query}${i % 7}:1 ${7 + (i % 5)}:0.5`;
   for (const name of ["train.libsvm", "valid.libsvm", "new.libsvm"]) writeFileSync(join(cwd, name), Array.from({ length: 200 }, (_, i) => line(i, "")).join("\n"));
