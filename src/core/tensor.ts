@@ -1,6 +1,6 @@
-// Dense float32 matrices: row-major views on memory. A vector is a matrix of one row. Rows are padded to a multiple of 4
-// floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that infinities leave there,
-// and never reaches a result.
+// Dense float32 matrices: row-major views on memory. A vector is a matrix of one row. Rows are padded to a
+// multiple of 4 floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that
+// infinities leave there, and never reaches a result.
 
 /** A (rows, cols) view: element (i, j) is `data[i * stride + j]`. */
 export interface Tensor {
@@ -16,7 +16,9 @@ export function strideOf(cols: number): number {
   return Math.ceil(cols / 4) * 4;
 }
 
-/** Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded. */
+/**
+ * Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded.
+ */
 export type Allocate = (rows: number, cols: number, stride?: number) => Tensor;
 
 /** The memory of a tensor as unsigned integers. */
@@ -29,7 +31,9 @@ export function fill(x: Tensor, value: number): void {
   for (let i = 0; i < x.rows; i++) x.data.fill(value, i * x.stride, i * x.stride + x.cols);
 }
 
-/** The bits of the floats, on the same memory; for choices by arithmetic where a branch would be mispredicted. */
+/**
+ * The bits of the floats, on the same memory; for choices by arithmetic where a branch would be mispredicted.
+ */
 export function bitsOf(x: Tensor): Int32Array {
   return new Int32Array(x.data.buffer, x.data.byteOffset, x.data.length);
 }
@@ -47,7 +51,8 @@ export function copyInto(target: Tensor, source: Tensor): void {
 export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
   const packed = new Float32Array(x.rows * x.cols);
   for (let i = 0; i < x.rows; i++) {
-    for (let j = 0; j < x.cols; j++) packed[transposed ? j * x.rows + i : i * x.cols + j] = x.data[i * x.stride + j];
+    for (let j = 0; j < x.cols; j++)
+      packed[transposed ? j * x.rows + i : i * x.cols + j] = x.data[i * x.stride + j];
   }
   return packed;
 }
@@ -55,6 +60,7 @@ export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
 /** The inverse of `toPacked`. */
 export function fromPacked(x: Tensor, packed: Float32Array, transposed: boolean = false): void {
   for (let i = 0; i < x.rows; i++) {
-    for (let j = 0; j < x.cols; j++) x.data[i * x.stride + j] = packed[transposed ? j * x.rows + i : i * x.cols + j];
+    for (let j = 0; j < x.cols; j++)
+      x.data[i * x.stride + j] = packed[transposed ? j * x.rows + i : i * x.cols + j];
   }
 }

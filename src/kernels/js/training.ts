@@ -1,6 +1,6 @@
 // The plain kernels that training needs besides, together.
 
-import { randomBits, type RandomKey } from "../../core/random.ts";
+import { type RandomKey, randomBits } from "../../core/random.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { TrainingKernels } from "../kernels.ts";
 import { activationBackward } from "./activations-backward.ts";

@@ -11,8 +11,8 @@ const PAGE = 65536;
 const MAX_PAGES = 65536;
 
 /**
- * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security policy
- * forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
+ * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security
+ * policy forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
  */
 export function findObstacle(): string | null {
   if (typeof WebAssembly === "undefined") return "this engine has no WebAssembly";
@@ -49,8 +49,8 @@ export class WasmSpace {
   }
 
   /**
-   * Grows the memory to at least `bytes` bytes; the new ones are zero. The first time it gets this size at once: engines
-   * run all loops over typed arrays slower from the first time that an ArrayBuffer is detached.
+   * Grows the memory to at least `bytes` bytes; the new ones are zero. The first time it gets this size at
+   * once: engines run all loops over typed arrays slower from the first time that an ArrayBuffer is detached.
    *
    * @throws RangeError if that much cannot be had. The memory is as before then.
    */
