@@ -1,6 +1,6 @@
-// Dense float32 matrices: row-major views on memory that is allocated once. A vector is a matrix of one row. Rows are
-// padded to a multiple of 4 floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that
-// infinities leave there, and never reaches a result.
+// Dense float32 matrices: row-major views on memory. A vector is a matrix of one row. Rows are padded to a multiple of 4
+// floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that infinities leave there,
+// and never reaches a result.
 
 /** A (rows, cols) view: element (i, j) is `data[i * stride + j]`. */
 export interface Tensor {
@@ -18,36 +18,6 @@ export function strideOf(cols: number): number {
 
 /** Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded. */
 export type Allocate = (rows: number, cols: number, stride?: number) => Tensor;
-
-/** Memory for a number of bytes, from `offset` on. */
-export type Reserve = (bytes: number) => { readonly memory: ArrayBuffer; readonly offset: number };
-
-/**
- * Lays out all tensors that `build` asks for in one piece of memory, each on a 16-byte boundary. `build` runs twice,
- * first to measure, and must ask for the same tensors both times.
- *
- * @throws RangeError that says how much memory was needed, if it cannot be had.
- */
-export function allocateTogether<T>(build: (allocate: Allocate) => T, reserve: Reserve): T {
-  let total = 0;
-  build((rows, cols, stride = strideOf(cols)) => {
-    total += strideOf(rows * stride);
-    return { data: new Float32Array(0), rows, cols, stride };
-  });
-  let reserved: ReturnType<Reserve>;
-  try {
-    reserved = reserve(total * 4);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new RangeError(`cannot allocate ${((total * 4) / 2 ** 20).toFixed(0)} MiB for the model (${reason}); use fewer features, a smaller embeddingDim or a smaller batchSize`);
-  }
-  let at = reserved.offset;
-  return build((rows, cols, stride = strideOf(cols)) => {
-    const data = new Float32Array(reserved.memory, at, rows * stride);
-    at += strideOf(rows * stride) * 4;
-    return { data, rows, cols, stride };
-  });
-}
 
 /** The memory of a tensor as unsigned integers. */
 export function asIntegers(x: Tensor): Uint32Array {

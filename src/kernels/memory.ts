@@ -53,49 +53,54 @@ export class Memory {
   readonly #requested: "auto" | "wasm" | "js";
   /** Compiled sets, shared with forks. */
   readonly #modules: Map<KernelSet, WebAssembly.Module>;
-  readonly #sets: KernelSet[] = [forwardKernels];
-  #backend: "js" | "wasm";
+  /** What was added to the kernels of prediction. */
+  readonly #sets: KernelSet[] = [];
+  /** Where everything lies; null where plain JavaScript runs. */
   #space: WasmSpace | null = null;
   #kernels: (ForwardKernels & Partial<TrainingKernels>) | null = null;
-  /** What the last commit laid out: lasting blocks first. */
+  /** What the last commit laid out, lasting blocks first. */
   #blocks: readonly Block[] = [];
   /** What waits for the next commit. */
   #added: Block[] = [];
 
   /**
    * @param requested "auto" takes WebAssembly SIMD where it runs and plain JavaScript elsewhere.
-   * @param origin Internal: the memory whose compiled kernels are shared.
+   * @param origin Internal: the memory to share compiled kernels with.
    * @throws Error that says why, for "wasm" in an engine that cannot run it.
    */
   constructor(requested: "auto" | "wasm" | "js", origin: Memory | null = null) {
     this.#requested = requested;
     this.#modules = origin === null ? new Map() : origin.#modules;
-    const obstacle = requested === "js" || origin !== null ? null : findObstacle();
-    if (requested === "wasm" && obstacle !== null) {
+    if (requested === "js") return;
+    const obstacle = origin === null ? findObstacle() : null;
+    if (obstacle === null) this.#space = new WasmSpace();
+    else if (requested === "wasm") {
       throw new Error(`backend: "wasm" cannot run here (${obstacle}); use "auto" or "js"`);
     }
-    this.#backend = requested === "js" || obstacle !== null ? "js" : "wasm";
   }
 
   /** Which kernels run. Under "auto" a commit can change it from "wasm" to "js". */
   get backend(): "js" | "wasm" {
-    return this.#backend;
+    return this.#space === null ? "js" : "wasm";
   }
 
   /**
-   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. It is another
-   * object after a commit that changes the backend.
+   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They run from
+   * the first commit on. After a commit that changes the backend it is another object.
    */
   get kernels(): ForwardKernels & Partial<TrainingKernels> {
-    this.#kernels ??= this.#createKernels();
+    this.#kernels ??= this.#sets.reduce(
+      (kernels, set) => extend(kernels, this.#link(set)),
+      this.#link(forwardKernels),
+    );
     return this.#kernels;
   }
 
-  /** Adds a set of kernels, unless it is there. Returns all kernels. */
+  /** Adds a set of kernels to the object that `kernels` gives, unless they are there. Returns this object. */
   addKernels<K extends object>(set: KernelSet<K>): ForwardKernels & K {
-    const kernels = this.kernels;
+    const { kernels } = this;
     if (!this.#sets.includes(set)) {
-      Object.assign(kernels, this.#link(set));
+      extend(kernels, this.#link(set));
       this.#sets.push(set);
     }
     return kernels as ForwardKernels & K;
@@ -139,7 +144,7 @@ export class Memory {
     const all = [...this.#blocks, ...this.#added];
     const blocks = [...all.filter(({ lasting }) => lasting), ...all.filter(({ lasting }) => !lasting)];
     try {
-      if (!this.#layOutInWasm(blocks)) this.#layOutInJs(blocks);
+      if (!this.#layOutInSpace(blocks)) this.#layOutApart(blocks);
       this.#blocks = blocks;
     } catch (error) {
       throw cannotAllocate(layOut(blocks, blocks.map(exactCapacity)).end, error);
@@ -151,21 +156,9 @@ export class Memory {
 
   /** Makes an empty memory with the same kernels; compiled modules are shared. */
   fork(): Memory {
-    const fork = new Memory(this.#backend === "js" ? "js" : this.#requested, this);
-    fork.#sets.push(...this.#sets.slice(1));
+    const fork = new Memory(this.#space === null ? "js" : this.#requested, this);
+    fork.#sets.push(...this.#sets);
     return fork;
-  }
-
-  #createKernels(): ForwardKernels & Partial<TrainingKernels> {
-    if (this.#backend === "wasm") {
-      try {
-        this.#space ??= new WasmSpace();
-      } catch (error) {
-        if (this.#requested === "wasm") throw cannotAllocate(0, error);
-        this.#backend = "js"; // nothing lies anywhere yet
-      }
-    }
-    return Object.assign({}, ...this.#sets.map((set) => this.#link(set)));
   }
 
   #link<K extends object>(set: KernelSet<K>): K {
@@ -176,14 +169,12 @@ export class Memory {
   }
 
   /** Lays the blocks out in the WebAssembly memory. Returns false if plain JavaScript has to take them. */
-  #layOutInWasm(blocks: readonly Block[]): boolean {
-    if (this.#backend === "js") return false;
-    let space: WasmSpace;
+  #layOutInSpace(blocks: readonly Block[]): boolean {
+    const space = this.#space;
+    if (space === null) return false;
+    const used = space.buffer === null ? 0 : space.buffer.byteLength;
     let layout: Layout;
-    let used: number;
     try {
-      space = this.#space ??= new WasmSpace();
-      used = space.buffer.byteLength;
       layout = tryRoomy(blocks, (capacities) => {
         const attempt = layOut(blocks, capacities);
         space.grow(attempt.end);
@@ -193,26 +184,33 @@ export class Memory {
       if (this.#requested === "wasm") throw error;
       return false;
     }
-    moveWithin(space.buffer, used, blocks, layout);
+    moveWithin(space.buffer!, used, blocks, layout);
     return true;
   }
 
   /** Gives each block an ArrayBuffer of its own, or leaves it in the one that it has. */
-  #layOutInJs(blocks: readonly Block[]): void {
-    const leavesWasm = this.#backend === "wasm";
+  #layOutApart(blocks: readonly Block[]): void {
+    const leavesSpace = this.#space !== null;
     const places = tryRoomy(blocks, (capacities) =>
       blocks.map(({ view, stride, capacity }, i) => {
-        const stays = capacities[i] === capacity && !leavesWasm;
+        const stays = capacities[i] === capacity && !leavesSpace;
         const buffer = stays ? view.data.buffer : new Float32Array(capacities[i] * stride).buffer;
         return { buffer, capacity: capacities[i] };
       }),
     );
     blocks.forEach((block, i) => moveTo(places[i].buffer, places[i].capacity, block));
-    if (!leavesWasm) return;
-    this.#backend = "js";
+    if (!leavesSpace) return;
     this.#space = null;
     this.#kernels = null;
   }
+}
+
+/**
+ * Adds properties one by one, and so that V8 keeps the object a fast one: behind `Object.assign`, every call of a kernel
+ * would look its name up in a dictionary.
+ */
+function extend<K extends object>(kernels: K, added: object): K {
+  return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
 }
 
 /** Where blocks go in a WebAssembly memory. */

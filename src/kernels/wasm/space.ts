@@ -1,7 +1,7 @@
 // One WebAssembly memory and the functions that work on it. Emitted modules are linked to it one by one.
 
 import type { Tensor } from "../../core/tensor.ts";
-import type { Exports, KernelSet, RowAddress } from "../kernel-set.ts";
+import type { KernelSet, RowAddress } from "../kernel-set.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { splat } from "./vectors.ts";
 
@@ -33,35 +33,47 @@ export function compile(set: KernelSet): WebAssembly.Module {
   return new WebAssembly.Module(m.toBytes());
 }
 
-/** A growing memory with the kernels linked to it. */
+/** A growing memory with the kernels linked to it. Both exist from the first `grow` on. */
 export class WasmSpace {
-  readonly #memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 0, maximum: MAX_PAGES });
-  #exports: Exports = {};
-  /** What the memory consists of at present; growth detaches it and makes another one. */
-  buffer: ArrayBuffer = this.#memory.buffer;
+  readonly #modules: WebAssembly.Module[] = [];
+  readonly #functions: Record<string, (...args: number[]) => void> = {};
+  #memory: WebAssembly.Memory | null = null;
+  /** What the memory consists of at present. Growth detaches it and makes another one. */
+  buffer: ArrayBuffer | null = null;
 
   /** Links a compiled set of kernels to this memory, after the sets that it depends on. */
   link<K extends object>(set: KernelSet<K>, module: WebAssembly.Module): K {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
-    this.#exports = { ...this.#exports, ...(exports as Exports) };
-    return set.bind(this.#exports, this.#row);
+    this.#modules.push(module);
+    if (this.#memory !== null) this.#instantiate(module, this.#memory);
+    return set.bind(this.#functions, this.#row);
   }
 
   /**
-   * Grows the memory to at least `bytes` bytes; the new ones are zero.
+   * Grows the memory to at least `bytes` bytes; the new ones are zero. The first time it gets this size at once: engines
+   * run all loops over typed arrays slower from the first time that an ArrayBuffer is detached.
    *
    * @throws RangeError if that much cannot be had. The memory is as before then.
    */
-  grow(bytes: number): void {
+  grow(bytes: number): ArrayBuffer {
     const pages = Math.ceil(bytes / PAGE);
     if (pages > MAX_PAGES) {
       const needed = (bytes / 2 ** 20).toFixed(0);
       throw new RangeError(`WebAssembly can address 4096 MiB, and the model needs ${needed}`);
     }
-    const missing = pages - this.buffer.byteLength / PAGE;
-    if (missing <= 0) return;
-    this.#memory.grow(missing);
+    if (this.#memory === null) {
+      const memory = new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES });
+      for (const module of this.#modules) this.#instantiate(module, memory);
+      this.#memory = memory;
+    } else {
+      const present = this.#memory.buffer.byteLength / PAGE;
+      if (pages > present) this.#memory.grow(pages - present);
+    }
     this.buffer = this.#memory.buffer;
+    return this.buffer;
+  }
+
+  #instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): void {
+    Object.assign(this.#functions, new WebAssembly.Instance(module, { env: { memory } }).exports);
   }
 
   /** A tensor that lies elsewhere, as one of a user's own might, would be read from the wrong place. */
