@@ -42,7 +42,7 @@ interface Block {
   rows: number;
   /** Rows from the next commit on. */
   wanted: number;
-  /** Rows that have room where it lies. */
+  /** Rows that have room where it lies; -1 before it lies anywhere. */
   capacity: number;
   /** Byte address in a WebAssembly memory; 0 before it lies anywhere. */
   start: number;
@@ -113,14 +113,14 @@ export class Memory {
   allocate(rows: number, cols: number, options: TensorOptions = {}): Tensor {
     const { stride = strideOf(cols), lasting = false } = options;
     const view = { data: new Float32Array(0), rows, cols, stride };
-    this.#added.push({ view, stride, lasting, rows: 0, wanted: rows, capacity: 0, start: 0 });
+    this.#added.push({ view, stride, lasting, rows: 0, wanted: rows, capacity: -1, start: 0 });
     return view;
   }
 
   /** Asks for a buffer of unsigned integers, all 0. Its `data` are empty until the next commit. */
   allocateIntegers(length: number): Integers {
     const view = { data: new Uint32Array(0) };
-    this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: 0, start: 0 });
+    this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: -1, start: 0 });
     return view;
   }
 
@@ -147,7 +147,7 @@ export class Memory {
       if (!this.#layOutInSpace(blocks)) this.#layOutApart(blocks);
       this.#blocks = blocks;
     } catch (error) {
-      throw cannotAllocate(layOut(blocks, blocks.map(exactCapacity)).end, error);
+      throw cannotAllocate(layOut(blocks, capacitiesOf(blocks, 1)).end, error);
     } finally {
       this.#added = [];
       for (const block of blocks) block.wanted = block.rows;
@@ -205,10 +205,7 @@ export class Memory {
   }
 }
 
-/**
- * Adds properties one by one, and so that V8 keeps the object a fast one: behind `Object.assign`, every call of a kernel
- * would look its name up in a dictionary.
- */
+/** Adds properties so that V8 keeps the object a fast one; `Object.assign` turns it into a slower dictionary. */
 function extend<K extends object>(kernels: K, added: object): K {
   return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
 }
@@ -239,25 +236,23 @@ function bytesOf({ stride }: Block, rows: number): number {
 }
 
 /**
- * Runs `attempt` with the rows that each block shall have room for: twice as many as before where a lasting block
- * outgrows its place. If it throws, runs it again with what is needed and no more.
+ * Runs `attempt` with the rows that each block shall have room for: at least twice as many as before where a lasting
+ * block outgrows its place. If it throws, runs it again with what is needed and no more.
  */
 function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly number[]) => T): T {
-  const exact = blocks.map(exactCapacity);
   try {
-    return attempt(exact.map((rows, i) => (rows > blocks[i].capacity ? roomyCapacity(blocks[i]) : rows)));
+    return attempt(capacitiesOf(blocks, 2));
   } catch {
-    return attempt(exact);
+    return attempt(capacitiesOf(blocks, 1));
   }
 }
 
-/** A lasting block never gives up room; a buffer has none to spare. */
-function exactCapacity({ lasting, wanted, capacity }: Block): number {
-  return lasting ? Math.max(wanted, capacity) : wanted;
-}
-
-function roomyCapacity({ lasting, wanted, capacity }: Block): number {
-  return lasting ? Math.max(wanted, 2 * capacity) : wanted;
+/** A lasting block never gives up room, and a buffer has none to spare. */
+function capacitiesOf(blocks: readonly Block[], growth: 1 | 2): number[] {
+  return blocks.map(({ lasting, wanted, capacity }) => {
+    if (!lasting) return wanted;
+    return wanted <= capacity ? capacity : Math.max(wanted, growth * capacity);
+  });
 }
 
 /** Moves blocks to their places in a memory whose bytes from `used` on are zero. */
