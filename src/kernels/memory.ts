@@ -1,7 +1,7 @@
-// The owner of a model's memory: it lays tensors out, lets them grow, and knows the kernels that work on them.
-// In WebAssembly all tensors share one memory: lasting ones first, in order of allocation, then the buffers. So buffers
-// can grow without moving a table, and a table that grows pushes what lies behind it up. In plain JavaScript every
-// tensor has an ArrayBuffer of its own.
+// The owner of a model's memory: it lays tensors out, lets them grow, and knows the kernels that work on
+// them. In WebAssembly all tensors share one memory: lasting ones first, in order of allocation, then the
+// buffers. So buffers can grow without moving a table, and a table that grows pushes what lies behind it up.
+// In plain JavaScript every tensor has an ArrayBuffer of its own.
 
 import { strideOf, type Tensor } from "../core/tensor.ts";
 import { forwardKernels } from "./forward.ts";
@@ -85,8 +85,8 @@ export class Memory {
   }
 
   /**
-   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They run from
-   * the first commit on. After a commit that changes the backend it is another object.
+   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They
+   * run from the first commit on. After a commit that changes the backend it is another object.
    */
   get kernels(): ForwardKernels & Partial<TrainingKernels> {
     this.#kernels ??= this.#sets.reduce(
@@ -107,8 +107,8 @@ export class Memory {
   }
 
   /**
-   * Asks for a tensor of zeros. It has its shape at once and its `data` from the next commit on; until then they are
-   * empty.
+   * Asks for a tensor of zeros. It has its shape at once and its `data` from the next commit on; until then
+   * they are empty.
    */
   allocate(rows: number, cols: number, options: TensorOptions = {}): Tensor {
     const { stride = strideOf(cols), lasting = false } = options;
@@ -134,9 +134,9 @@ export class Memory {
   /**
    * Carries out everything that was asked for since the last commit, or nothing of it.
    *
-   * Lasting tensors keep the rows that both sizes have, and new rows are zero. A lasting tensor that outgrows its place
-   * gets at least twice the rows, if there is memory for them. A buffer that is moved or resized is all zeros then; the
-   * others keep their content. `data` of every tensor may be another array.
+   * Lasting tensors keep the rows that both sizes have, and new rows are zero. A lasting tensor that outgrows
+   * its place gets at least twice the rows, if there is memory for them. A buffer that is moved or resized is
+   * all zeros then; the others keep their content. `data` of every tensor may be another array.
    *
    * @throws RangeError that says how much memory was needed, if it cannot be had. Nothing has changed then.
    */
@@ -205,7 +205,7 @@ export class Memory {
   }
 }
 
-/** Adds properties so that V8 keeps the object a fast one; `Object.assign` turns it into a slower dictionary. */
+/** Adds properties. Unlike after `Object.assign`, V8 does not turn the object into a slower dictionary. */
 function extend<K extends object>(kernels: K, added: object): K {
   return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
 }
@@ -236,8 +236,8 @@ function bytesOf({ stride }: Block, rows: number): number {
 }
 
 /**
- * Runs `attempt` with the rows that each block shall have room for: at least twice as many as before where a lasting
- * block outgrows its place. If it throws, runs it again with what is needed and no more.
+ * Runs `attempt` with the rows that each block shall have room for: at least twice as many as before where a
+ * lasting block outgrows its place. If it throws, runs it again with what is needed and no more.
  */
 function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly number[]) => T): T {
   try {

@@ -11,8 +11,8 @@ const PAGE = 65536;
 const MAX_PAGES = 65536;
 
 /**
- * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security policy
- * forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
+ * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security
+ * policy forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
  */
 export function findObstacle(): string | null {
   if (typeof WebAssembly === "undefined") return "this engine has no WebAssembly";
@@ -49,8 +49,8 @@ export class WasmSpace {
   }
 
   /**
-   * Grows the memory to at least `bytes` bytes; the new ones are zero. The first time it gets this size at once: engines
-   * run all loops over typed arrays slower from the first time that an ArrayBuffer is detached.
+   * Grows the memory to at least `bytes` bytes; the new ones are zero. The first time it gets this size at
+   * once: engines run all loops over typed arrays slower from the first time that an ArrayBuffer is detached.
    *
    * @throws RangeError if that much cannot be had. The memory is as before then.
    */
@@ -80,7 +80,8 @@ export class WasmSpace {
   readonly #row: RowAddress = ({ data, stride }: Tensor, i: number) => {
     if (data.buffer !== this.buffer) {
       throw new TypeError(
-        "kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory",
+        "kernels take the tensors of the pass or update alone: " +
+          "another one does not lie in the model's WebAssembly memory",
       );
     }
     return data.byteOffset + i * stride * 4;

@@ -1,6 +1,6 @@
-// The SIMD kernels of training: what goes into their module, and how its functions are called. They are linked behind
-// those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs the plain loops on the
-// same memory.
+// The SIMD kernels of training: what goes into their module, and how its functions are called. They are
+// linked behind those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs
+// the plain loops on the same memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationBackward } from "../js/activations-backward.ts";
