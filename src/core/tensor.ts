@@ -1,6 +1,6 @@
-// Dense float32 matrices: row-major views on memory. A vector is a matrix of one row. Rows are padded to a
-// multiple of 4 floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that
-// infinities leave there, and never reaches a result.
+// Dense float32 matrices: row-major views on memory. A vector is a matrix of one row. Rows are padded to a multiple of 4
+// floats, so that every row starts on a 16-byte boundary; the padding is zero, but for NaN that infinities leave there,
+// and never reaches a result.
 
 /** A (rows, cols) view: element (i, j) is `data[i * stride + j]`. */
 export interface Tensor {
@@ -16,9 +16,7 @@ export function strideOf(cols: number): number {
   return Math.ceil(cols / 4) * 4;
 }
 
-/**
- * Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded.
- */
+/** Hands out a matrix of zeros, (rows, cols); the stride may be given, as 1 for a column that is never padded. */
 export type Allocate = (rows: number, cols: number, stride?: number) => Tensor;
 
 /** The memory of a tensor as unsigned integers. */

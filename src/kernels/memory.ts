@@ -205,9 +205,7 @@ export class Memory {
   }
 }
 
-/**
- * Adds properties so that V8 keeps the object a fast one; `Object.assign` turns it into a slower dictionary.
- */
+/** Adds properties. Unlike after `Object.assign`, V8 does not turn the object into a slower dictionary. */
 function extend<K extends object>(kernels: K, added: object): K {
   return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
 }

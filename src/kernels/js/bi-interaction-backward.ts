@@ -1,5 +1,4 @@
-// The way back into the two tables, in plain JavaScript: gradients are summed per touched feature, in batch
-// order.
+// The way back into the two tables, in plain JavaScript. Gradients are summed per touched feature.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { SparseBatch } from "../kernels.ts";

@@ -97,8 +97,8 @@ export function biInteractionForward(
 }
 
 /**
- * Adds one feature to Bi-Interaction sums in float64: with t = x * v[feature, j], sums[j] += t and squares[j]
- * += t * t. Explanations and catalogs sum this way.
+ * Adds one feature to Bi-Interaction sums in float64, for explanations and catalogs. With
+ * t = x * v[feature, j]: sums[j] += t and squares[j] += t * t.
  *
  * @param sums Sum of t, (K).
  * @param squares Sum of t * t, (K).

@@ -5,10 +5,7 @@
 import { type FunctionBuilder, f32, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/**
- * Runs `body` for every entry of row `b`; `position` is the byte position of the entry in indices, values and
- * slots.
- */
+/** Runs `body` for every entry of row `b`, with its byte position in indices, values and slots. */
 export function entries(
   f: FunctionBuilder,
   indptr: Variable,

@@ -21,8 +21,7 @@ const UNROLL = 4;
 
 /** Adds `matmul`. */
 export function emitMatmul(m: ModuleBuilder): void {
-  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes; bias 0: none; `more`: sums go on from
-  // what c holds.
+  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes. bias 0: none. more: sums go on from c.
   m.function("matmul", integers(12), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, end, width) => {
     const start = f.local("i32");
     const j = f.local("i32");

@@ -1,5 +1,5 @@
 // The optimizer step. Each row of a parameter is taken in vectors of four, and what remains float by float,
-// so that neither the padding nor the neighbours of a single unpadded column (w) are touched. Strides are in
+// so that neither the padding nor the neighbors of a single unpadded column (w) are touched. Strides are in
 // bytes.
 
 import {

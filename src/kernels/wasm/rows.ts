@@ -23,8 +23,8 @@ export function emitRows(m: ModuleBuilder): void {
     });
   });
 
-  // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h Padding may
-  // hold NaN (infinity * 0 in a product before), so what lies beyond the last column is masked to 0.
+  // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h
+  // Padding may hold NaN (infinity * 0 in a product before), so it is masked to 0.
   m.function("scoreForward", integers(9), (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
     const whole = f.local("i32", op("i32.shl", op("i32.and", cols, -4), 2));
     const isColumn = f.local(

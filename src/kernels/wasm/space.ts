@@ -80,7 +80,8 @@ export class WasmSpace {
   readonly #row: RowAddress = ({ data, stride }: Tensor, i: number) => {
     if (data.buffer !== this.buffer) {
       throw new TypeError(
-        "kernels take the tensors of the pass or update alone: another one does not lie in the model's WebAssembly memory",
+        "kernels take the tensors of the pass or update alone: " +
+          "another one does not lie in the model's WebAssembly memory",
       );
     }
     return data.byteOffset + i * stride * 4;
