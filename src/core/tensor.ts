@@ -29,9 +29,7 @@ export function fill(x: Tensor, value: number): void {
   for (let i = 0; i < x.rows; i++) x.data.fill(value, i * x.stride, i * x.stride + x.cols);
 }
 
-/**
- * The bits of the floats, on the same memory; for choices by arithmetic where a branch would be mispredicted.
- */
+/** The bits of the floats, on the same memory; for choices by arithmetic where a branch would be mispredicted. */
 export function bitsOf(x: Tensor): Int32Array {
   return new Int32Array(x.data.buffer, x.data.byteOffset, x.data.length);
 }
@@ -49,8 +47,7 @@ export function copyInto(target: Tensor, source: Tensor): void {
 export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
   const packed = new Float32Array(x.rows * x.cols);
   for (let i = 0; i < x.rows; i++) {
-    for (let j = 0; j < x.cols; j++)
-      packed[transposed ? j * x.rows + i : i * x.cols + j] = x.data[i * x.stride + j];
+    for (let j = 0; j < x.cols; j++) packed[transposed ? j * x.rows + i : i * x.cols + j] = x.data[i * x.stride + j];
   }
   return packed;
 }
@@ -58,7 +55,6 @@ export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
 /** The inverse of `toPacked`. */
 export function fromPacked(x: Tensor, packed: Float32Array, transposed: boolean = false): void {
   for (let i = 0; i < x.rows; i++) {
-    for (let j = 0; j < x.cols; j++)
-      x.data[i * x.stride + j] = packed[transposed ? j * x.rows + i : i * x.cols + j];
+    for (let j = 0; j < x.cols; j++) x.data[i * x.stride + j] = packed[transposed ? j * x.rows + i : i * x.cols + j];
   }
 }

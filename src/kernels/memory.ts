@@ -20,9 +20,9 @@ export interface TensorOptions {
    * Distance between the starts of two rows, in floats. Default: cols rounded up to a multiple of 4.
    * 1 for a column that is never padded.
    */
-  readonly stride?: number;
+  readonly stride?: number | undefined;
   /** Whether the content survives later changes of the layout. Default: false, a buffer. */
-  readonly lasting?: boolean;
+  readonly lasting?: boolean | undefined;
 }
 
 /** Unsigned integers in a model's memory. `data` may be another array after each commit. */
@@ -269,7 +269,7 @@ function moveWithin(buffer: ArrayBuffer, used: number, blocks: readonly Block[],
     const stays = start === block.start && block.wanted === block.rows;
     const kept = block.lasting || stays ? Math.min(block.rows, block.wanted) * block.stride * 4 : 0;
     const end = Math.min(used, start + bytesOf(block, block.wanted));
-    if (start + kept < end) 0;
+    if (start + kept < end) bytes.fill(0, start + kept, end);
     if (!stays || block.view.data.buffer !== buffer) place(block, buffer, start, layout.capacities[i]);
   });
 }

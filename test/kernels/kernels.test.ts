@@ -5,6 +5,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { sigmoid, tanh } from "../../src/core/math.ts";
 import { randomBits, randomKey } from "../../src/core/random.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
 import { addToSums } from "../../src/kernels/js/bi-interaction.ts";
 import type {
   ActivationName,
@@ -16,8 +17,7 @@ import type {
 } from "../../src/kernels/kernels.ts";
 import { Memory } from "../../src/kernels/memory.ts";
 import { trainingKernels } from "../../src/kernels/training.ts";
-import type { Tensor } from "../../src/core/tensor.ts";
-import { biInteraction, linearTerm, numbers, statistics, type Row } from "../reference.ts";
+import { biInteraction, linearTerm, numbers, type Row, statistics } from "../reference.ts";
 
 const f = Math.fround;
 const WIDTHS = Array.from({ length: 33 }, (_, i) => i + 1);
@@ -429,42 +429,41 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
     return bias === null ? s : s + bias;
   };
 
-  it.each(WIDTHS)(
-    "matmul sums over ascending p, then adds the bias; zeros of a change nothing; %i columns",
-    (n) => {
-      for (const depth of [1, 3, 8, 17]) {
-        const a = tensor(5, depth, withZeros(n));
-        const b = tensor(depth, n, random(n + depth));
-        const bias = tensor(1, n, random(3));
-        for (const added of [null, bias]) {
-          const c = tensor(5, n, () => SENTINEL);
-          kernels.matmul(c, a, b, added, 0, 5);
-          expectBits(
-            c,
-            (i, j) =>
-              product(
-                (p) => at(a, i, p),
-                (p) => at(b, p, j),
-                depth,
-                added && bias.data[j],
-              ),
-            `c, depth ${depth}`,
+  it.each(
+    WIDTHS,
+  )("matmul sums over ascending p, then adds the bias; zeros of a change nothing; %i columns", (n) => {
+    for (const depth of [1, 3, 8, 17]) {
+      const a = tensor(5, depth, withZeros(n));
+      const b = tensor(depth, n, random(n + depth));
+      const bias = tensor(1, n, random(3));
+      for (const added of [null, bias]) {
+        const c = tensor(5, n, () => SENTINEL);
+        kernels.matmul(c, a, b, added, 0, 5);
+        expectBits(
+          c,
+          (i, j) =>
+            product(
+              (p) => at(a, i, p),
+              (p) => at(b, p, j),
+              depth,
+              added && bias.data[j],
+            ),
+          `c, depth ${depth}`,
+        );
+        const exact = (i: number, j: number, size: (x: number) => number): number =>
+          Array.from({ length: depth }).reduce(
+            (s: number, _, p) => s + size(at(a, i, p) * at(b, p, j)),
+            added ? size(bias.data[j]) : 0,
           );
-          const exact = (i: number, j: number, size: (x: number) => number): number =>
-            Array.from({ length: depth }).reduce(
-              (s: number, _, p) => s + size(at(a, i, p) * at(b, p, j)),
-              added ? size(bias.data[j]) : 0,
-            );
-          expectNear(
-            c,
-            (i, j) => exact(i, j, (x) => x),
-            (i, j) => rounding(depth, exact(i, j, Math.abs)),
-            "c",
-          );
-        }
+        expectNear(
+          c,
+          (i, j) => exact(i, j, (x) => x),
+          (i, j) => rounding(depth, exact(i, j, Math.abs)),
+          "c",
+        );
       }
-    },
-  );
+    }
+  });
 
   it("matmul multiplies zeros with infinities and NaN as IEEE 754 does, and forgets them afterwards", () => {
     const special = [Infinity, -Infinity, NaN, 1, -2, 0, -0];
@@ -621,72 +620,70 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
     expectBits(dX, (i, j) => (at(y, i, j) > 0 ? at(dY, i, j) : 0), "dX");
   });
 
-  it.each(["tanh", "sigmoid"] as const)(
-    "%s is rounded once from float64, its derivative comes from y",
-    (name) => {
-      const x = tensor(7, SPECIAL.length, (i, j) => SPECIAL[j] * [1, 0.1, 0.5, 2, 3.3, 7, -1][i]);
-      const [y, dX] = [tensor(7, x.cols, () => SENTINEL), tensor(7, x.cols, () => SENTINEL)];
-      const dY = tensor(7, x.cols, random(4));
-      kernels.activationForward(name, y, x, 0, 7);
-      kernels.activationBackward(name, dX, y, dY, 0, 7);
-      expectBits(y, (i, j) => (name === "tanh" ? tanh : sigmoid)(at(x, i, j)), "y");
-      expectBits(dX, (i, j) => at(dY, i, j) * derivative(name, at(y, i, j)), "dX");
-      // Half an ulp of float32, and sigmoid's underflow to 0 where e^x has no float32.
-      const exact = (v: number): number => (name === "tanh" ? Math.tanh(v) : 1 / (1 + Math.exp(-v)));
-      expectNear(
+  it.each([
+    "tanh",
+    "sigmoid",
+  ] as const)("%s is rounded once from float64, its derivative comes from y", (name) => {
+    const x = tensor(7, SPECIAL.length, (i, j) => SPECIAL[j] * [1, 0.1, 0.5, 2, 3.3, 7, -1][i]);
+    const [y, dX] = [tensor(7, x.cols, () => SENTINEL), tensor(7, x.cols, () => SENTINEL)];
+    const dY = tensor(7, x.cols, random(4));
+    kernels.activationForward(name, y, x, 0, 7);
+    kernels.activationBackward(name, dX, y, dY, 0, 7);
+    expectBits(y, (i, j) => (name === "tanh" ? tanh : sigmoid)(at(x, i, j)), "y");
+    expectBits(dX, (i, j) => at(dY, i, j) * derivative(name, at(y, i, j)), "dX");
+    // Half an ulp of float32, and sigmoid's underflow to 0 where e^x has no float32.
+    const exact = (v: number): number => (name === "tanh" ? Math.tanh(v) : 1 / (1 + Math.exp(-v)));
+    expectNear(
+      y,
+      (i, j) => exact(at(x, i, j)),
+      (i, j) => (Number.isNaN(at(x, i, j)) ? NaN : 2 ** -24),
+      "y",
+    );
+  });
+
+  it.each(
+    WIDTHS,
+  )("batchStatistics takes mean and biased variance of the first rows, and moves the running averages, K = %i", (k) => {
+    for (const rows of [1, 2, 7]) {
+      const x = tensor(rows + 1, k, (i) => (i === rows ? NaN : 0));
+      const next = numbers(k * rows);
+      for (let i = 0; i < rows; i++) for (let j = 0; j < k; j++) x.data[i * x.stride + j] = next(-2, 3);
+      const norm = normTensors(k, k);
+      const [scale, shift, runningMean, runningVariance] = [
+        norm.scale,
+        norm.shift,
+        norm.runningMean,
+        norm.runningVariance,
+      ].map(copy);
+      const y = tensor(rows, k, () => SENTINEL);
+      const mean = (j: number): number => f(sum(rows, (i) => at(x, i, j)) / rows);
+      const variance = (j: number): number => f(sum(rows, (i) => f(at(x, i, j) - mean(j)) ** 2) / rows);
+
+      kernels.batchStatistics(x, norm, rows, 1e-3, 0.1, 0, k);
+      expectBits(norm.mean, (_, j) => mean(j), "mean");
+      expectBits(norm.inverseStd, (_, j) => inverse(variance(j)), "inverseStd", "any"); // it only ever multiplies zeros there
+      const moved = (from: number, to: number): number => from + f(f(0.1) * f(to - from));
+      expectBits(norm.runningMean, (_, j) => moved(runningMean.data[j], mean(j)), "runningMean");
+      expectBits(
+        norm.runningVariance,
+        (_, j) => moved(runningVariance.data[j], variance(j)),
+        "runningVariance",
+      );
+      kernels.normalize(y, x, norm, rows, 0, k);
+      expectBits(
         y,
-        (i, j) => exact(at(x, i, j)),
-        (i, j) => (Number.isNaN(at(x, i, j)) ? NaN : 2 ** -24),
+        (i, j) => f(f(f(f(at(x, i, j) - mean(j)) * inverse(variance(j))) * scale.data[j]) + shift.data[j]),
         "y",
       );
-    },
-  );
-
-  it.each(WIDTHS)(
-    "batchStatistics takes mean and biased variance of the first rows, and moves the running averages, K = %i",
-    (k) => {
-      for (const rows of [1, 2, 7]) {
-        const x = tensor(rows + 1, k, (i) => (i === rows ? NaN : 0));
-        const next = numbers(k * rows);
-        for (let i = 0; i < rows; i++) for (let j = 0; j < k; j++) x.data[i * x.stride + j] = next(-2, 3);
-        const norm = normTensors(k, k);
-        const [scale, shift, runningMean, runningVariance] = [
-          norm.scale,
-          norm.shift,
-          norm.runningMean,
-          norm.runningVariance,
-        ].map(copy);
-        const y = tensor(rows, k, () => SENTINEL);
-        const mean = (j: number): number => f(sum(rows, (i) => at(x, i, j)) / rows);
-        const variance = (j: number): number => f(sum(rows, (i) => f(at(x, i, j) - mean(j)) ** 2) / rows);
-
-        kernels.batchStatistics(x, norm, rows, 1e-3, 0.1, 0, k);
-        expectBits(norm.mean, (_, j) => mean(j), "mean");
-        expectBits(norm.inverseStd, (_, j) => inverse(variance(j)), "inverseStd", "any"); // it only ever multiplies zeros there
-        const moved = (from: number, to: number): number => from + f(f(0.1) * f(to - from));
-        expectBits(norm.runningMean, (_, j) => moved(runningMean.data[j], mean(j)), "runningMean");
-        expectBits(
-          norm.runningVariance,
-          (_, j) => moved(runningVariance.data[j], variance(j)),
-          "runningVariance",
-        );
-        kernels.normalize(y, x, norm, rows, 0, k);
-        expectBits(
-          y,
-          (i, j) => f(f(f(f(at(x, i, j) - mean(j)) * inverse(variance(j))) * scale.data[j]) + shift.data[j]),
-          "y",
-        );
-        const exact = statistics(
-          Array.from({ length: rows }, (_, i) => Array.from({ length: k }, (_, j) => at(x, i, j))),
-        );
-        // Numbers of order 1, about ten roundings, divided by a deviation of at least sqrt(1e-3).
-        const naive = (i: number, j: number): number =>
-          ((at(x, i, j) - exact.mean[j]) / Math.sqrt(exact.variance[j] + 1e-3)) * scale.data[j] +
-          shift.data[j];
-        expectNear(y, naive, () => 1e-4, "y");
-      }
-    },
-  );
+      const exact = statistics(
+        Array.from({ length: rows }, (_, i) => Array.from({ length: k }, (_, j) => at(x, i, j))),
+      );
+      // Numbers of order 1, about ten roundings, divided by a deviation of at least sqrt(1e-3).
+      const naive = (i: number, j: number): number =>
+        ((at(x, i, j) - exact.mean[j]) / Math.sqrt(exact.variance[j] + 1e-3)) * scale.data[j] + shift.data[j];
+      expectNear(y, naive, () => 1e-4, "y");
+    }
+  });
 
   it.each(WIDTHS)("runningStatistics takes the running averages and leaves them alone, K = %i", (k) => {
     const norm = normTensors(k, k);
@@ -698,34 +695,33 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
     expectBits(norm.runningVariance, (_, j) => runningVariance.data[j], "runningVariance");
   });
 
-  it.each(WIDTHS)(
-    "normalize applies the statistics that it is given to the first rows and changes nothing else, K = %i",
-    (k) => {
-      const [rows, norm] = [5, normTensors(k, 3)];
-      for (const [x, name] of [
-        [norm.mean, 1],
-        [norm.inverseStd, 2],
-      ] as const)
-        for (let j = 0; j < k; j++) x.data[j] = random(name + k * j)(j);
-      const before = Object.values(norm).map(copy);
-      const [x, y] = [tensor(rows + 1, k, random(k)), tensor(rows + 1, k, () => SENTINEL)];
-      kernels.normalize(y, x, norm, rows, 0, k);
-      expectBits(
-        y,
-        (i, j) => {
-          if (i === rows) return SENTINEL;
-          return f(
-            f(f(f(at(x, i, j) - norm.mean.data[j]) * norm.inverseStd.data[j]) * norm.scale.data[j]) +
-              norm.shift.data[j],
-          );
-        },
-        "y",
-      );
-      Object.values(norm).forEach((tensor: Tensor, t) =>
-        expectBits(tensor, (i, j) => at(before[t], i, j), Object.keys(norm)[t]),
-      );
-    },
-  );
+  it.each(
+    WIDTHS,
+  )("normalize applies the statistics that it is given to the first rows and changes nothing else, K = %i", (k) => {
+    const [rows, norm] = [5, normTensors(k, 3)];
+    for (const [x, name] of [
+      [norm.mean, 1],
+      [norm.inverseStd, 2],
+    ] as const)
+      for (let j = 0; j < k; j++) x.data[j] = random(name + k * j)(j);
+    const before = Object.values(norm).map(copy);
+    const [x, y] = [tensor(rows + 1, k, random(k)), tensor(rows + 1, k, () => SENTINEL)];
+    kernels.normalize(y, x, norm, rows, 0, k);
+    expectBits(
+      y,
+      (i, j) => {
+        if (i === rows) return SENTINEL;
+        return f(
+          f(f(f(at(x, i, j) - norm.mean.data[j]) * norm.inverseStd.data[j]) * norm.scale.data[j]) +
+            norm.shift.data[j],
+        );
+      },
+      "y",
+    );
+    Object.values(norm).forEach((tensor: Tensor, t) =>
+      expectBits(tensor, (i, j) => at(before[t], i, j), Object.keys(norm)[t]),
+    );
+  });
 
   it.each(WIDTHS)("batchNormBackward follows the contract's formula, K = %i", (k) => {
     const rows = 6;
@@ -756,22 +752,21 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
     );
   });
 
-  it.each([0, 0.2, 0.5, 0.97])(
-    "dropoutForward drops by the bits of (key, element) and scales the rest, rate %d",
-    (rate) => {
-      for (const k of [1, 5, 16, 33]) {
-        const key = randomKey(7, 3, 11, 2);
-        const x = tensor(40, k, withZeros(k));
-        const [y, mask] = [tensor(40, k, () => SENTINEL), tensor(40, k, () => SENTINEL)];
-        kernels.dropoutForward(y, mask, x, key, rate, 0, 40);
-        const threshold = Math.round(rate * (2 ** 31 - 1));
-        const factor = (i: number, j: number): number =>
-          Math.floor(randomBits(key, i * k + j) / 2) < threshold ? 0 : f(1 / (1 - rate));
-        expectBits(mask, factor, "mask", "any"); // it only ever multiplies zeros there
-        expectBits(y, (i, j) => at(x, i, j) * factor(i, j), "y");
-      }
-    },
-  );
+  it.each([
+    0, 0.2, 0.5, 0.97,
+  ])("dropoutForward drops by the bits of (key, element) and scales the rest, rate %d", (rate) => {
+    for (const k of [1, 5, 16, 33]) {
+      const key = randomKey(7, 3, 11, 2);
+      const x = tensor(40, k, withZeros(k));
+      const [y, mask] = [tensor(40, k, () => SENTINEL), tensor(40, k, () => SENTINEL)];
+      kernels.dropoutForward(y, mask, x, key, rate, 0, 40);
+      const threshold = Math.round(rate * (2 ** 31 - 1));
+      const factor = (i: number, j: number): number =>
+        Math.floor(randomBits(key, i * k + j) / 2) < threshold ? 0 : f(1 / (1 - rate));
+      expectBits(mask, factor, "mask", "any"); // it only ever multiplies zeros there
+      expectBits(y, (i, j) => at(x, i, j) * factor(i, j), "y");
+    }
+  });
 
   it("dropoutForward drops the share it was asked for", () => {
     const x = tensor(400, 64, () => 1);
@@ -1045,40 +1040,39 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
     ];
   }
 
-  it.each([1, 4, 7, 13, 33])(
-    "a range writes what it names and nothing else, and two ranges give the bits of one; K = %i",
-    (k) => {
-      for (const { name, axis, size, build } of rangedKernels(k)) {
-        const whole = build();
-        whole.run(0, size);
-        const cuts =
-          axis === "rows"
-            ? [0, 1, 3, size].filter((cut) => cut <= size)
-            : [0, 4, 8, 32, size].filter((cut) => cut <= size);
-        const parts = build();
-        for (let c = cuts.length - 2; c >= 0; c--) parts.run(cuts[c], cuts[c + 1]);
+  it.each([
+    1, 4, 7, 13, 33,
+  ])("a range writes what it names and nothing else, and two ranges give the bits of one; K = %i", (k) => {
+    for (const { name, axis, size, build } of rangedKernels(k)) {
+      const whole = build();
+      whole.run(0, size);
+      const cuts =
+        axis === "rows"
+          ? [0, 1, 3, size].filter((cut) => cut <= size)
+          : [0, 4, 8, 32, size].filter((cut) => cut <= size);
+      const parts = build();
+      for (let c = cuts.length - 2; c >= 0; c--) parts.run(cuts[c], cuts[c + 1]);
+      whole.outputs.forEach((output, o) =>
+        expectBits(parts.outputs[o], (i, j) => at(output, i, j), `${name}, in parts, output ${o}`, "any"),
+      );
+      for (let c = 0; c + 1 < cuts.length; c++) {
+        const [start, end] = [cuts[c], cuts[c + 1]];
+        const [part, before] = [build(), build()];
+        part.run(start, end);
         whole.outputs.forEach((output, o) =>
-          expectBits(parts.outputs[o], (i, j) => at(output, i, j), `${name}, in parts, output ${o}`, "any"),
+          expectBits(
+            part.outputs[o],
+            (i, j) => {
+              const position = axis === "rows" ? i : j;
+              return at(position >= start && position < end ? output : before.outputs[o], i, j);
+            },
+            `${name}, [${start}, ${end}), output ${o}`,
+            "any",
+          ),
         );
-        for (let c = 0; c + 1 < cuts.length; c++) {
-          const [start, end] = [cuts[c], cuts[c + 1]];
-          const [part, before] = [build(), build()];
-          part.run(start, end);
-          whole.outputs.forEach((output, o) =>
-            expectBits(
-              part.outputs[o],
-              (i, j) => {
-                const position = axis === "rows" ? i : j;
-                return at(position >= start && position < end ? output : before.outputs[o], i, j);
-              },
-              `${name}, [${start}, ${end}), output ${o}`,
-              "any",
-            ),
-          );
-        }
       }
-    },
-  );
+    }
+  });
 });
 
 describe("addToSums", () => {

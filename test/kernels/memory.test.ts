@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { Memory, type Integers } from "../../src/kernels/memory.ts";
+import { type Integers, Memory } from "../../src/kernels/memory.ts";
 import { trainingKernels } from "../../src/kernels/training.ts";
 import { numbers } from "../reference.ts";
 
@@ -392,18 +392,17 @@ describe("choosing a backend", () => {
       "violates the Content Security Policy",
     ],
   ];
-  it.each(engines)(
-    "takes plain JavaScript in silence %s, and says why when WebAssembly was asked for",
-    (_, webAssembly, message) => {
-      vi.stubGlobal("WebAssembly", webAssembly);
-      expect(new Memory("auto").backend).toBe("js");
-      expect(new Memory("auto").kernels.name).toBe("js");
-      expect(() => new Memory("wasm")).toThrow(
-        new Error(`backend: "wasm" cannot run here (${message}); use "auto" or "js"`),
-      );
-      expect(new Memory("js").backend).toBe("js");
-    },
-  );
+  it.each(
+    engines,
+  )("takes plain JavaScript in silence %s, and says why when WebAssembly was asked for", (_, webAssembly, message) => {
+    vi.stubGlobal("WebAssembly", webAssembly);
+    expect(new Memory("auto").backend).toBe("js");
+    expect(new Memory("auto").kernels.name).toBe("js");
+    expect(() => new Memory("wasm")).toThrow(
+      new Error(`backend: "wasm" cannot run here (${message}); use "auto" or "js"`),
+    );
+    expect(new Memory("js").backend).toBe("js");
+  });
 
   it("compiles a probe alone at first, each set of kernels on first use, and none again for forks", () => {
     const sizes: number[] = [];
@@ -555,54 +554,53 @@ describe("random requests", () => {
     }
   }
 
-  it.each(BACKENDS.flatMap((backend) => Array.from({ length: 30 }, (_, seed) => [backend, seed] as const)))(
-    "on %s are carried out as a simple model says, seed %i",
-    (backend, seed) => {
-      const next = numbers(seed);
-      const below = (n: number): number => Math.floor(next(0, n));
-      const memory = new Memory(backend);
-      const all: Expected[] = [];
-      const size = (): number => (below(12) === 0 ? below(5000) : below(40));
-      for (let round = 0; round < 25; round++) {
-        for (let requests = below(4); requests >= 0; requests--) {
-          if (all.length === 0 || (all.length < 20 && below(2) === 0)) {
-            const [kind, rows] = [below(5), size()];
-            const [cols, lasting] = [1 + below(9), kind < 2];
-            const x =
-              kind === 4
-                ? memory.allocateIntegers(rows)
-                : memory.allocate(rows, cols, { lasting, ...(cols === 1 ? { stride: 1 } : {}) });
-            all.push({
-              x,
-              stride: "stride" in x ? x.stride : 1,
-              lasting,
-              values: [],
-              capacity: 0,
-              start: 0,
-              wanted: rows,
-            });
-          } else {
-            const one = all[below(all.length)];
-            one.wanted = size();
-            memory.resize(one.x, one.wanted);
-          }
-        }
-        memory.commit();
-        commit(all, backend);
-        for (const { x, values, start, wanted, stride } of all) {
-          const wrong = values.findIndex((value, i) => !Object.is(x.data[i], value));
-          expect([x.data.length, wrong]).toEqual([values.length, -1]);
-          if ("rows" in x) expect(x.rows).toBe(wanted);
-          expect(x.data.length).toBe(wanted * stride);
-          if (backend === "wasm") expect(x.data.byteOffset).toBe(start);
-        }
-        for (const one of all) {
-          if (below(2) === 0) continue;
-          for (let i = 0; i < one.x.data.length; i++) one.x.data[i] = below(100);
-          if ("stride" in one.x && one.x.data.length > 0) one.x.data[below(one.x.data.length)] = NaN;
-          one.values = contents(one.x);
+  it.each(
+    BACKENDS.flatMap((backend) => Array.from({ length: 30 }, (_, seed) => [backend, seed] as const)),
+  )("on %s are carried out as a simple model says, seed %i", (backend, seed) => {
+    const next = numbers(seed);
+    const below = (n: number): number => Math.floor(next(0, n));
+    const memory = new Memory(backend);
+    const all: Expected[] = [];
+    const size = (): number => (below(12) === 0 ? below(5000) : below(40));
+    for (let round = 0; round < 25; round++) {
+      for (let requests = below(4); requests >= 0; requests--) {
+        if (all.length === 0 || (all.length < 20 && below(2) === 0)) {
+          const [kind, rows] = [below(5), size()];
+          const [cols, lasting] = [1 + below(9), kind < 2];
+          const x =
+            kind === 4
+              ? memory.allocateIntegers(rows)
+              : memory.allocate(rows, cols, { lasting, ...(cols === 1 ? { stride: 1 } : {}) });
+          all.push({
+            x,
+            stride: "stride" in x ? x.stride : 1,
+            lasting,
+            values: [],
+            capacity: 0,
+            start: 0,
+            wanted: rows,
+          });
+        } else {
+          const one = all[below(all.length)];
+          one.wanted = size();
+          memory.resize(one.x, one.wanted);
         }
       }
-    },
-  );
+      memory.commit();
+      commit(all, backend);
+      for (const { x, values, start, wanted, stride } of all) {
+        const wrong = values.findIndex((value, i) => !Object.is(x.data[i], value));
+        expect([x.data.length, wrong]).toEqual([values.length, -1]);
+        if ("rows" in x) expect(x.rows).toBe(wanted);
+        expect(x.data.length).toBe(wanted * stride);
+        if (backend === "wasm") expect(x.data.byteOffset).toBe(start);
+      }
+      for (const one of all) {
+        if (below(2) === 0) continue;
+        for (let i = 0; i < one.x.data.length; i++) one.x.data[i] = below(100);
+        if ("stride" in one.x && one.x.data.length > 0) one.x.data[below(one.x.data.length)] = NaN;
+        one.values = contents(one.x);
+      }
+    }
+  });
 });

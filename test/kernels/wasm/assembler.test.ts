@@ -4,16 +4,16 @@
 import { describe, expect, it } from "vitest";
 import {
   Code,
+  type FunctionBuilder,
   f32,
   i32x4,
   lane,
   load,
   ModuleBuilder,
-  op,
   OPERATIONS,
-  shuffle,
-  type FunctionBuilder,
   type Operand,
+  op,
+  shuffle,
   type ValueType,
   type Variable,
 } from "../../../src/kernels/wasm/assembler.ts";
@@ -75,36 +75,34 @@ const takesFloats = (name: string): boolean => /^f32/.test(name);
 const givesFloats = (name: string): boolean => /^f32/.test(name) && !/\.(gt|ne)$/.test(name);
 
 describe("every operation", () => {
-  it.each(Object.keys(OPERATIONS).filter((name) => !/load|store/.test(name)))(
-    "%s computes what it says",
-    (name) => {
-      const { operands, result } = OPERATIONS[name];
-      expect(MEANING[name], `${name} needs a meaning in this test`).toBeDefined();
-      const read = (type: ValueType, address: number): Operand => load(`${type}.load`, address);
-      const { run, memory } = compile([], (b) => {
-        const value = op(name, ...operands.map((type, i) => read(type, 16 * i)));
-        b.store(`${result!}.store`, 64, value);
-      });
-      const samples = takesFloats(name) ? FLOATS : INTEGERS;
-      for (const a of samples) {
-        for (const b of samples) {
-          for (let i = 0; i < 4; i++) {
-            if (takesFloats(name))
-              [a, b].forEach((value, k) => memory.setFloat32(16 * k + 4 * i, value, true));
-            else [a, b].forEach((value, k) => memory.setInt32(16 * k + 4 * i, value, true));
-          }
-          run();
-          const expected = MEANING[name](takesFloats(name) ? f(a) : a, takesFloats(name) ? f(b) : b);
-          for (let i = 0; i < (result === "v128" ? 4 : 1); i++) {
-            expect(
-              givesFloats(name) ? memory.getFloat32(64 + 4 * i, true) : memory.getInt32(64 + 4 * i, true),
-              `${name}(${a}, ${b})`,
-            ).toBe(expected);
-          }
+  it.each(
+    Object.keys(OPERATIONS).filter((name) => !/load|store/.test(name)),
+  )("%s computes what it says", (name) => {
+    const { operands, result } = OPERATIONS[name];
+    expect(MEANING[name], `${name} needs a meaning in this test`).toBeDefined();
+    const read = (type: ValueType, address: number): Operand => load(`${type}.load`, address);
+    const { run, memory } = compile([], (b) => {
+      const value = op(name, ...operands.map((type, i) => read(type, 16 * i)));
+      b.store(`${result!}.store`, 64, value);
+    });
+    const samples = takesFloats(name) ? FLOATS : INTEGERS;
+    for (const a of samples) {
+      for (const b of samples) {
+        for (let i = 0; i < 4; i++) {
+          if (takesFloats(name)) [a, b].forEach((value, k) => memory.setFloat32(16 * k + 4 * i, value, true));
+          else [a, b].forEach((value, k) => memory.setInt32(16 * k + 4 * i, value, true));
+        }
+        run();
+        const expected = MEANING[name](takesFloats(name) ? f(a) : a, takesFloats(name) ? f(b) : b);
+        for (let i = 0; i < (result === "v128" ? 4 : 1); i++) {
+          expect(
+            givesFloats(name) ? memory.getFloat32(64 + 4 * i, true) : memory.getInt32(64 + 4 * i, true),
+            `${name}(${a}, ${b})`,
+          ).toBe(expected);
         }
       }
-    },
-  );
+    }
+  });
 
   it("on memory reads and writes at address plus offset", () => {
     const { run, memory } = compile(["i32"], (b, address) => {
