@@ -28,7 +28,7 @@ import { type LoadOverrides, type NFMOptions, optionsToJSON, readOptions } from 
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions<M extends Metric = Metric> {
-  /** What to measure. Default: the metrics of the loss that the labels can give. */
+  /** What to measure. Default: by the loss. */
   metrics?: readonly M[] | undefined;
   /**
    * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default: no
@@ -136,7 +136,7 @@ export class NFM {
    *
    * @param x Rows; (rows).
    * @param y Labels; (rows).
-   * @param options.sampleWeight Weight of each row, finite, at least 0; (rows). Default: all ones.
+   * @param options.sampleWeight Weight of each row, finite, at least 0; (rows). Default: all rows alike.
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */

@@ -47,9 +47,9 @@ export type BackendName = "auto" | "wasm" | "js";
 export interface PredictorOptions {
   /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
-  /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved loss. */
+  /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
   loss?: LossName | Loss | undefined;
-  /** Takes the place of the saved layers; needed if one is your own. Default: the saved layers. */
+  /** Takes the place of the saved layers; needed if one is your own. Default: the saved ones. */
   layers?: readonly Layer[] | undefined;
 }
 

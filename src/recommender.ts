@@ -69,7 +69,7 @@ export interface RecommenderFitOptions<ItemId extends Id = Id>
   extends Omit<FitOptions, "validation" | "metrics" | "monitor" | "sampleWeight" | "groups" | "pairsPerRow"> {
   /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
   negatives?: number | undefined;
-  /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0. */
+  /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike. */
   popularity?: number | undefined;
   /**
    * User of each event: the name of the context field that holds the user id, or an array with one id per
@@ -79,7 +79,7 @@ export interface RecommenderFitOptions<ItemId extends Id = Id>
   users?: IdsOption | undefined;
   /** Held-out events, ranked among the whole catalog after every epoch. Default: none. */
   validation?: HeldOutEvents<ItemId> | undefined;
-  /** What to measure on them. Default: ["hr@10", "ndcg@10", "mrr"]. */
+  /** What to measure on them. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly RankingMetric[] | undefined;
   /**
    * Which of the metrics decides which epoch is best. Default: the first of `metrics` if they are given, else
@@ -98,7 +98,7 @@ export interface RecommendOptions<ItemId extends Id = Id> {
 
 /** Options of `Recommender.evaluate`. */
 export interface RecommenderEvaluateOptions<ItemId extends Id = Id, M extends RankingMetric = RankingMetric> {
-  /** What to measure. Default: ["hr@10", "ndcg@10", "mrr"]. */
+  /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly M[] | undefined;
   /** Per event the ids to leave out of its list; the event's own item always stays in. Default: none. */
   exclude?: readonly Iterable<ItemId>[] | undefined;

@@ -56,7 +56,7 @@ export interface L2Options {
 
 /** Options of `NFM.load`: what a model file cannot hold, or what takes the place of what it holds. */
 export interface LoadOverrides extends PredictorOptions {
-  /** Takes the place of the saved optimizer; needed if that is your own. Default: the saved optimizer. */
+  /** Takes the place of the saved optimizer; needed if that is your own. Default: the saved one. */
   optimizer?: Optimizer | undefined;
 }
 
