@@ -35,7 +35,7 @@ export interface NFMOptions extends ArchitectureOptions {
   numFeatures?: number | undefined;
   /**
    * Turns feature maps into sparse rows: a fitted one is used as it is, an unfitted one says how to learn.
-   * Default: a new FeatureEncoder.
+   * Default: learned by the first `fit`.
    */
   encoder?: FeatureEncoder | undefined;
   /** Everything random is a function of it; an integer from 0 to 2^53 - 1. Default: 0. */
