@@ -96,11 +96,15 @@ export class Predictor implements FeatureSpace {
   readonly link: Link;
   readonly #row = new CSRBuilder();
 
-  /** @internal Allocates the parameters and the buffers of prediction. */
+  /** @internal Asks for the buffers of prediction; `allocate` gets them, together with the parameters. */
   constructor(parameters: Parameters, encoder: Encoder | null, link: Link) {
     this.encoder = encoder;
     this.link = link;
     this.network = predictionNetwork(parameters);
+  }
+
+  /** @internal Gets the memory that was asked for. */
+  allocate(): void {
     this.network.reserve(1, 16);
   }
 
@@ -135,6 +139,7 @@ export class Predictor implements FeatureSpace {
     const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
     const parameters = new Parameters(architecture, new Memory(backend));
     const predictor = new this(parameters, encoder, linkOf(loss));
+    predictor.allocate();
     loadParameters(parameters, file);
     return predictor;
   }

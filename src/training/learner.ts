@@ -74,11 +74,10 @@ export class Learner {
 
     const learner = new Learner(settings);
     const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", record);
+    const trainer = canResume(file, settings) ? learner.#trainerOf(model, 1, 1) : null;
+    if (trainer === null) model.predictor.allocate();
+    else loadOptimizerState(trainer.trained, file);
     loadParameters(model.predictor.network.parameters, file);
-    if (canResume(file, settings)) {
-      const trainer = learner.#trainerOf(model, 1, 1);
-      loadOptimizerState(trainer.trained, file);
-    }
     learner.#model = model;
     learner.#isTrained = true;
     return learner;
@@ -118,6 +117,7 @@ export class Learner {
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
       this.#model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
+      this.#model.predictor.allocate();
       runAtOnce(this.#initialize(this.#model));
     }
     return this.#model;
@@ -179,8 +179,8 @@ export class Learner {
       const numFeatures = space.numFeatures ?? dataset.numFeatures;
       const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
       const model = resume ? previous! : this.#newModel(numFeatures, space.encoder, caller);
-      if (!resume) await runPaced(this.#initialize(model), pacer);
       const trainer = this.#trainerFor(model, dataset, settings.batchSize);
+      if (!resume) await runPaced(this.#initialize(model), pacer);
       const { record } = model;
       const doneBefore = record.epochs;
       record.labelRange = unionOf(knownRange, kept.labelRange);
@@ -216,8 +216,9 @@ export class Learner {
     const space = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
     const dataset = runAtOnce(source.read(space));
     const model = started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller);
+    const trainer = this.#trainerFor(model, dataset, dataset.size);
     if (!started) runAtOnce(this.#initialize(model));
-    const loss = this.#trainerFor(model, dataset, dataset.size).safeStep(dataset);
+    const loss = trainer.safeStep(dataset);
     if (!Number.isFinite(loss)) {
       const remedy = "Check the scale of their values, or lower learningRate";
       const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
@@ -302,6 +303,7 @@ export class Learner {
   #trainerOf(model: Model, rows: number, entries: number): Trainer {
     const trainer = model.trainer ?? new Trainer(model.predictor, model.record, this.settings);
     trainer.reserve(rows, entries);
+    model.predictor.allocate();
     model.trainer = trainer;
     return trainer;
   }
