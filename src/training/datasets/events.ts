@@ -1,6 +1,7 @@
-// Implicit feedback: an event says that in some context an item was taken, and nothing says what was not. The
-// model learns from other items of the catalog, drawn anew in every epoch: as the worse rows of pairs, or as
-// rows of label 0.
+// Implicit feedback: an event says that an item was taken in some context. The data do not say which items
+// were refused. So the model compares the taken item with other items of the catalog, which each epoch draws
+// anew. A pairwise loss takes them as the worse rows of pairs (Rendle et al. 2009), a pointwise loss as rows
+// of label 0.
 
 import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
@@ -12,28 +13,33 @@ import { pairwiseLoss, pointwiseLoss } from "./mean-loss.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
 import { ChosenRows, maxEntries } from "./row-choice.ts";
 
-/** What decides which negatives an event has. */
+/** Options of drawing negative items. */
 export interface NegativeOptions {
-  /** Drawn per event and epoch, at least 1. */
+  /** Negative items per event and epoch, at least 1. */
   readonly negatives: number;
-  /** An item is drawn in proportion to (number of its events)^popularity; 0: uniformly. */
+  /**
+   * An item is drawn with a probability in proportion to (number of its events)^popularity, at least 0. With
+   * 0 all items are equally likely.
+   */
   readonly popularity: number;
+  /** Seed of the draws, an integer from 0 to 2^53 - 1. */
   readonly seed: number;
 }
 
-/** Events, checked: in context i, item `itemOf[i]` was taken. */
+/** Checked events: in context i, item `itemOf[i]` was taken. */
 export interface CheckedEvents {
+  /** Context of each event, (events). */
   readonly contexts: CheckedRows;
-  /** Number of each event's item; (events). */
+  /** Item number of each event, (events). */
   readonly itemOf: Uint32Array;
   /**
-   * Number of each event's user, (events). None of a user's items is a negative. Null: only the event's own
-   * item is none.
+   * User number of each event, (events). No item that the user has an event with is drawn as a negative.
+   * Null: only the event's own item is never drawn.
    */
   readonly users: Uint32Array | null;
 }
 
-/** Events as the user passed them, checked. */
+/** Events as the user passed them, checked and not yet encoded. */
 export class Events implements DatasetSource {
   readonly size: number;
   readonly labelRange = null;
@@ -46,8 +52,14 @@ export class Events implements DatasetSource {
   readonly #checkContext: (context: unknown, place: string) => void;
 
   /**
+   * Keeps the parts of the data.
+   *
    * @param place What errors start with, such as "Recommender.fit: ".
-   * @param checkContext Refuses a context that says something about the item.
+   * @param loss The loss of the model, pairwise or pointwise.
+   * @param events The events.
+   * @param catalog The items.
+   * @param options How negative items are drawn.
+   * @param checkContext Throws for a context that holds a field of the items.
    */
   constructor(
     place: string,
@@ -66,7 +78,7 @@ export class Events implements DatasetSource {
     this.size = events.itemOf.length;
     this.vocabulary = [
       { rows: events.contexts, place: `${place}contexts` },
-      // Features of the catalog are known, however few events they have.
+      // Infinity: features of the catalog are in the vocabulary even if `minCount` would leave them out.
       { rows: catalog.rows, place: catalog.place, times: Infinity },
     ];
   }
@@ -115,24 +127,27 @@ export class Events implements DatasetSource {
   }
 }
 
-/** What both kinds of event data are made of. */
+/** Encoded events, and the sampler of negative items. */
 interface EventParts {
+  /** Context of each event, (events). */
   readonly contexts: SparseRows;
+  /** The catalog, (items). */
   readonly items: SparseRows;
+  /** Item number of each event, (events). */
   readonly itemOf: Uint32Array;
-  /** The events that have a negative. */
+  /** Numbers of the events for which a negative item exists. */
   readonly events: Uint32Array;
   readonly sampler: NegativeSampler;
   readonly negatives: number;
 }
 
-/** Whether a feature stands in both. */
+/** Says whether some feature has entries in contexts and in items. */
 function shareFeatures(contexts: SparseRows, items: SparseRows): boolean {
   const flags = featuresOf(items);
   return contexts.indices.some((index) => flags[index] === 1);
 }
 
-/** Each event is a pair with each of its negatives. */
+/** An example is a pair: the item of an event and one of its negatives, both in the context of the event. */
 class PairwiseEvents implements Dataset {
   readonly size: number;
   readonly numFeatures: number;
@@ -181,7 +196,7 @@ class PairwiseEvents implements Dataset {
   }
 }
 
-/** Each event is a row of label 1, and each of its negatives one of label 0. */
+/** An example is a row: the item of an event with label 1, or one of its negatives with label 0. */
 class PointwiseEvents implements Dataset {
   readonly size: number;
   readonly numFeatures: number;

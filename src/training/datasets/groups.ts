@@ -1,5 +1,5 @@
-// Labeled rows in groups under a pairwise loss, such as the items that one user rated: within a group the row
-// of the higher label should score above the other. Pairs are drawn anew for each epoch.
+// Labeled rows in groups for a pairwise loss, such as the items that one user rated. Of two rows of a group,
+// the row with the higher label should get the higher score. Each epoch draws new pairs.
 
 import { type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
@@ -18,15 +18,17 @@ import { pairwiseLoss } from "./mean-loss.ts";
 import { PairSampler } from "./pair-sampler.ts";
 import { ChosenRows, maxEntries, splitRows } from "./row-choice.ts";
 
-/** What decides which pairs are drawn. */
+/** Options of drawing pairs. */
 export interface PairOptions {
+  /** The loss of a pair. */
   readonly loss: PairwiseLoss;
-  /** Most pairs per epoch in which a row is the better one. */
+  /** Largest number of pairs per epoch in which a row is the better one, at least 1. */
   readonly pairsPerRow: number;
+  /** Seed of the draws, an integer from 0 to 2^53 - 1. */
   readonly seed: number;
 }
 
-/** Labeled rows in groups as the user passed them, checked. */
+/** Labeled rows in groups as the user passed them, checked and not yet encoded. */
 export class GroupedRows implements MeasurableSource {
   readonly size: number;
   readonly targets: Float32Array;
@@ -37,7 +39,13 @@ export class GroupedRows implements MeasurableSource {
   readonly #options: PairOptions;
   readonly #rows: CheckedLabels;
 
-  /** @param place What errors start with, such as "fit: ". */
+  /**
+   * Keeps the parts of the data.
+   *
+   * @param place What errors start with, such as "fit: ".
+   * @param options How pairs are drawn.
+   * @param rows The rows.
+   */
   constructor(place: string, options: PairOptions, rows: CheckedLabels) {
     this.#place = place;
     this.#options = options;
@@ -54,7 +62,7 @@ export class GroupedRows implements MeasurableSource {
     return new GroupedDataset(this.#options.loss, x, this.#pairs(this.#place));
   }
 
-  /** The pairs, of which there must be one. */
+  /** Returns the sampler of pairs. Throws if there are no groups, or if no group has a pair. */
   #pairs(place: string): PairSampler {
     const { loss, pairsPerRow, seed } = this.#options;
     if (this.groups === null) {
@@ -90,7 +98,7 @@ export class GroupedRows implements MeasurableSource {
     return {
       parts: [x],
       loss(scores) {
-        // The pairs of the first epoch, so that they are the same after every epoch.
+        // Always the pairs of epoch 1, so that the validation losses of different epochs can be compared.
         let sum = 0;
         for (let pair = 0; pair < pairs.count; pair++) {
           sum += loss.value(scores[pairs.better(pair)] - scores[pairs.worse(pair, 1)]);
@@ -101,7 +109,7 @@ export class GroupedRows implements MeasurableSource {
   }
 }
 
-/** Pairs within groups, drawn from encoded rows. */
+/** Pairs of encoded rows within groups. An example is a pair. */
 class GroupedDataset implements Dataset {
   readonly size: number;
   readonly numFeatures: number;

@@ -1,4 +1,4 @@
-// Labeled rows under a pointwise loss: every row is one example, with a target and perhaps a weight.
+// Labeled rows for a pointwise loss. Every row is one example, with a target and optionally a weight.
 
 import { numbered, readIds } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
@@ -24,14 +24,18 @@ import type {
 import { pointwiseLoss, weightOf } from "./mean-loss.ts";
 import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
 
-/** Rows with targets, checked. Rows in groups are measured by ranking metrics as well. */
+/** Checked rows with targets. */
 export interface CheckedLabels {
+  /** The rows, (rows). */
   readonly x: CheckedRows;
-  /** Labels as the loss maps them; (rows). */
+  /** Labels as the loss maps them, (rows). */
   readonly targets: Float32Array;
-  /** Weight of each row; (rows). Null: all ones. */
+  /** Weight of each row, (rows); null: all ones. */
   readonly weights: Float32Array | null;
-  /** Group number of each row, from 0 in the order of first appearance; (rows). Null: no groups. */
+  /**
+   * Group number of each row, numbered from 0 in the order of first appearance, (rows); null: no groups.
+   * Groups are for ranking metrics and for drawing pairs.
+   */
   readonly groups: Uint32Array | null;
 }
 
@@ -39,6 +43,12 @@ export interface CheckedLabels {
  * Checks labeled rows.
  *
  * @param place What errors start with, such as "fit: ".
+ * @param loss The loss, which says what labels it accepts.
+ * @param x Rows, (rows).
+ * @param y Labels, (rows).
+ * @param options.sampleWeight Weight of each row, (rows), finite, at least 0. Default: all ones.
+ * @param options.groups A field name, or one id per row, (rows). Default: no groups.
+ * @returns Copies of everything that the user could change during training.
  * @throws TypeError or RangeError that names row and option.
  */
 export function checkLabeledRows(
@@ -59,13 +69,28 @@ export function checkLabeledRows(
   };
 }
 
-/** Checks labels and maps them as the loss wants; (rows). `place` is what errors call them. */
+/**
+ * Checks labels and maps them to targets.
+ *
+ * @param place What errors call the labels, such as "fit: y".
+ * @param loss The loss, which says what labels it accepts and how it maps them.
+ * @param y Labels, (rows).
+ * @param rows Number of rows.
+ * @returns The targets, (rows).
+ * @throws TypeError or RangeError that names the position.
+ */
 export function readTargets(place: string, loss: Loss, y: unknown, rows: number): Float32Array {
   if (loss.kind === "pairwise" || !loss.target) return readLabels(y, rows, place, (label) => label);
   return readLabels(y, rows, place, loss.target.bind(loss), loss.labels);
 }
 
-/** Takes some of the rows; groups are numbered anew. */
+/**
+ * Takes some of the rows. Their groups are numbered from 0 again.
+ *
+ * @param labeled Labeled rows.
+ * @param rows Numbers of the rows to take, (n).
+ * @returns The rows in the order of `rows`, (n).
+ */
 export function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows: Uint32Array): CheckedLabels {
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
   return {
@@ -76,7 +101,12 @@ export function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows:
   };
 }
 
-/** Smallest and largest target. */
+/**
+ * Finds the smallest and the largest target.
+ *
+ * @param targets Targets, (rows), at least one.
+ * @returns The range.
+ */
 export function rangeOf(targets: Float32Array): LabelRange {
   let [low, high] = [Infinity, -Infinity];
   for (const target of targets) {
@@ -86,7 +116,7 @@ export function rangeOf(targets: Float32Array): LabelRange {
   return [low, high];
 }
 
-/** Labeled rows as the user passed them, checked. */
+/** Labeled rows as the user passed them, checked and not yet encoded. */
 export class LabeledRows implements MeasurableSource {
   readonly size: number;
   readonly targets: Float32Array;
@@ -97,7 +127,13 @@ export class LabeledRows implements MeasurableSource {
   readonly #loss: PointwiseLoss;
   readonly #rows: CheckedLabels;
 
-  /** @param place What errors start with, such as "fit: ". */
+  /**
+   * Keeps the parts of the data.
+   *
+   * @param place What errors start with, such as "fit: ".
+   * @param loss The loss of the model.
+   * @param rows The rows.
+   */
   constructor(place: string, loss: PointwiseLoss, rows: CheckedLabels) {
     this.#place = place;
     this.#loss = loss;
@@ -141,7 +177,7 @@ export class LabeledRows implements MeasurableSource {
   }
 }
 
-/** Labeled rows, encoded. */
+/** Encoded labeled rows. An example is a row. */
 class LabeledDataset implements Dataset {
   readonly size: number;
   readonly numFeatures: number;

@@ -1,4 +1,4 @@
-// Pairs of rows under a pairwise loss: row i of `positives` should score above row i of `negatives`.
+// Pairs of rows for a pairwise loss: row i of `positives` should score above row i of `negatives`.
 
 import { wrongValue } from "../../core/errors.ts";
 import {
@@ -16,7 +16,7 @@ import type { BatchRange, Dataset, HeldOutRows, MeasurableSource, VocabularyRows
 import { pairwiseLoss } from "./mean-loss.ts";
 import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
 
-/** Pairs of rows as the user passed them, checked. */
+/** Pairs of rows as the user passed them, checked and not yet encoded. */
 export class Pairs implements MeasurableSource {
   readonly size: number;
   readonly labelRange = null;
@@ -28,10 +28,13 @@ export class Pairs implements MeasurableSource {
   readonly #negatives: CheckedRows;
 
   /**
+   * Checks the rows and copies what the user could change during training.
+   *
    * @param place What errors start with, such as "fitPairs: ".
-   * @param positives Rows; (pairs).
-   * @param negatives Rows; (pairs).
-   * @throws TypeError or RangeError if their numbers differ.
+   * @param loss The loss of the model.
+   * @param positives The better row of each pair, (pairs).
+   * @param negatives The worse row of each pair, (pairs).
+   * @throws TypeError if they are not rows; RangeError if their numbers differ.
    */
   constructor(place: string, loss: PairwiseLoss, positives: unknown, negatives: unknown) {
     this.#place = place;
@@ -48,7 +51,7 @@ export class Pairs implements MeasurableSource {
     ];
   }
 
-  /** 1 for each positive, then 0 for each negative. */
+  /** Targets for metrics: 1 for each positive, then 0 for each negative, (2 * pairs). */
   get targets(): Float32Array {
     return new Float32Array(2 * this.size).fill(1, 0, this.size);
   }
@@ -92,7 +95,7 @@ export class Pairs implements MeasurableSource {
   }
 }
 
-/** Pairs of rows, encoded. */
+/** Encoded pairs of rows. An example is a pair. */
 class PairsDataset implements Dataset {
   readonly size: number;
   readonly numFeatures: number;

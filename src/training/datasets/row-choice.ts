@@ -1,4 +1,4 @@
-// What several kinds of training data need to choose rows: for a batch, and for a validation share.
+// Chooses rows for a batch and for a validation share. Several kinds of training data share these functions.
 
 import { wrongValue } from "../../core/errors.ts";
 import { randomKey, randomPermutation, Stream } from "../../core/random.ts";
@@ -8,21 +8,28 @@ import { type CheckedRows, isSparseRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { BatchRange } from "../dataset.ts";
 
-/** The rows with the given numbers, in that order. */
+/**
+ * Takes some rows.
+ *
+ * @param x Rows, (rows).
+ * @param numbers Numbers of the rows to take, (n).
+ * @returns The rows in the order of `numbers`, (n).
+ */
 export function takeRows(x: CheckedRows, numbers: Uint32Array): CheckedRows {
   if (isSparseRows(x)) return matrixOf(x).take(numbers);
   return Array.from(numbers, (row) => x[row]);
 }
 
 /**
- * Divides rows at random, the same way under the same seed. Groups stay whole.
+ * Divides rows at random into two parts. The same seed gives the same parts. Rows of a group stay together.
  *
  * @param rows Number of rows.
- * @param groups Group number of each row, (rows); null: rows stand alone.
- * @param share Of the rows or groups to hold out, above 0 and below 1.
+ * @param groups Group number of each row, (rows); null: no groups.
+ * @param share Share of the rows (or of the groups) to hold out, above 0 and below 1.
+ * @param seed Integer from 0 to 2^53 - 1.
  * @param place What errors start with.
- * @returns Row numbers, ascending.
- * @throws RangeError if nothing would be left.
+ * @returns The row numbers of both parts, ascending.
+ * @throws RangeError if nothing would be left to train on.
  */
 export function splitRows(
   rows: number,
@@ -47,7 +54,13 @@ export function splitRows(
   return [take(0), take(1)];
 }
 
-/** The most entries that any `count` rows can have together: the sum over the longest rows. */
+/**
+ * Sums the lengths of the longest rows.
+ *
+ * @param x Sparse rows, (rows).
+ * @param count Number of rows to choose.
+ * @returns The largest number of entries that any `count` different rows have together.
+ */
 export function maxEntries({ rows, indptr }: SparseRows, count: number): number {
   const rowsOfLength = new Map<number, number>();
   for (let i = 0; i < rows; i++) {
@@ -64,7 +77,13 @@ export function maxEntries({ rows, indptr }: SparseRows, count: number): number 
   return total;
 }
 
-/** Entries of the rows of a batch whose examples are rows. */
+/**
+ * Counts the entries of a batch whose examples are rows.
+ *
+ * @param x Sparse rows, (rows).
+ * @param range The rows of the batch.
+ * @returns The number of entries of these rows together.
+ */
 export function entriesOf({ indptr }: SparseRows, { order, start, end }: BatchRange): number {
   if (order === null) return indptr[end] - indptr[start];
   let entries = 0;
@@ -72,20 +91,31 @@ export function entriesOf({ indptr }: SparseRows, { order, start, end }: BatchRa
   return entries;
 }
 
-/** Rows chosen for the examples of a batch, in memory that is used again. */
+/** Chooses one row for each example of a batch. All batches share one array of row numbers. */
 export class ChosenRows {
+  /** The rows to choose from. */
   readonly from: SparseRows;
-  /** Row numbers; (examples of the batch), or longer. */
+  /** Row number of each example of the last chosen batch, (examples) or longer. */
   numbers: Uint32Array = new Uint32Array(0);
   readonly #rowOf: (example: number, epoch: number) => number;
 
-  /** @param rowOf Gives the row of an example in an epoch. */
+  /**
+   * Keeps the rule that chooses rows.
+   *
+   * @param from The rows to choose from.
+   * @param rowOf Returns the row number of an example in an epoch.
+   */
   constructor(from: SparseRows, rowOf: (example: number, epoch: number) => number) {
     this.from = from;
     this.#rowOf = rowOf;
   }
 
-  /** Chooses the rows of a batch. Returns the number of their entries. */
+  /**
+   * Chooses the rows of a batch.
+   *
+   * @param range The examples of the batch.
+   * @returns The number of entries of these rows together.
+   */
   choose({ epoch, order, start, end }: BatchRange): number {
     const { indptr } = this.from;
     if (this.numbers.length < end - start) this.numbers = new Uint32Array(end - start);
