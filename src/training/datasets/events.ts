@@ -6,12 +6,12 @@
 import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
-import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
-import { pairwiseLoss, pointwiseLoss } from "./mean-loss.ts";
+import type { Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
+import { ChosenRows, JoinedRows } from "./example-rows.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
-import { ChosenRows, maxEntries } from "./row-choice.ts";
+import { PairDataset } from "./pair-dataset.ts";
+import { RowDataset } from "./row-dataset.ts";
 
 /** Options of drawing negative items. */
 export interface NegativeOptions {
@@ -110,8 +110,8 @@ export class Events implements DatasetSource {
       );
     }
     const parts = { contexts, items, itemOf, events, sampler, negatives };
-    if (this.#loss.kind === "pairwise") return new PairwiseEvents(this.#loss, parts);
-    return new PointwiseEvents(this.#loss, parts, place);
+    if (this.#loss.kind === "pairwise") return pairsOfEvents(this.#loss, parts);
+    return rowsOfEvents(this.#loss, parts, place);
   }
 
   *#readContexts(space: FeatureSpace): Generator<void, SparseRows> {
@@ -147,118 +147,34 @@ function shareFeatures(contexts: SparseRows, items: SparseRows): boolean {
   return contexts.indices.some((index) => flags[index] === 1);
 }
 
-/** An example is a pair: the item of an event and one of its negatives, both in the context of the event. */
-class PairwiseEvents implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 2;
-  readonly movesBias = false;
-  readonly skipped: number;
-  readonly #loss: PairwiseLoss;
-  readonly #contexts: ChosenRows;
-  readonly #taken: ChosenRows;
-  readonly #drawn: ChosenRows;
-  readonly #mayShare: boolean;
-
-  constructor(loss: PairwiseLoss, { contexts, items, itemOf, events, sampler, negatives }: EventParts) {
-    const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
-    this.size = events.length * negatives;
-    this.numFeatures = Math.max(contexts.cols, items.cols);
-    this.skipped = itemOf.length - events.length;
-    this.#loss = loss;
-    this.#contexts = new ChosenRows(contexts, eventOf);
-    this.#taken = new ChosenRows(items, (pair) => itemOf[eventOf(pair)]);
-    this.#drawn = new ChosenRows(items, (pair, epoch) => sampler.sample(eventOf(pair), epoch, pair));
-    this.#mayShare = shareFeatures(contexts, items);
-  }
-
-  usualEntries(count: number): number {
-    return 2 * (maxEntries(this.#contexts.from, count) + maxEntries(this.#taken.from, count));
-  }
-
-  choose(range: BatchRange): number {
-    return 2 * this.#contexts.choose(range) + this.#taken.choose(range) + this.#drawn.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    const { from, numbers } = this.#contexts;
-    for (const items of [this.#taken, this.#drawn]) {
-      batch.appendJoined(from, numbers, items.from, items.numbers, end - start, this.#mayShare);
-    }
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    return pairwiseLoss(this.#loss, scores, dScores, end - start);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
-  }
+/** Makes each event a pair with each of its negatives, both in the context of the event. */
+function pairsOfEvents(loss: PairwiseLoss, parts: EventParts): Dataset {
+  const { contexts, items, itemOf, events, sampler, negatives } = parts;
+  const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
+  const mayShare = shareFeatures(contexts, items);
+  const join = (itemOfPair: (pair: number, epoch: number) => number): JoinedRows => {
+    return new JoinedRows(new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfPair), mayShare);
+  };
+  const taken = join((pair) => itemOf[eventOf(pair)]);
+  const drawn = join((pair, epoch) => sampler.sample(eventOf(pair), epoch, pair));
+  return new PairDataset(loss, events.length * negatives, taken, drawn, itemOf.length - events.length);
 }
 
-/** An example is a row: the item of an event with label 1, or one of its negatives with label 0. */
-class PointwiseEvents implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 1;
-  readonly movesBias = true;
-  readonly skipped: number;
-  readonly #loss: PointwiseLoss;
-  readonly #contexts: ChosenRows;
-  readonly #items: ChosenRows;
-  readonly #targets: Float32Array;
-  readonly #mayShare: boolean;
-
-  constructor(
-    loss: PointwiseLoss,
-    { contexts, items, itemOf, events, sampler, negatives }: EventParts,
-    place: string,
-  ) {
-    const perEvent = negatives + 1;
-    const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
-    const itemOfRow = (row: number, epoch: number): number => {
-      return row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row);
-    };
-    const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
-    if (Number.isNaN(one + zero)) {
-      throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
-    }
-    this.size = events.length * perEvent;
-    this.numFeatures = Math.max(contexts.cols, items.cols);
-    this.skipped = itemOf.length - events.length;
-    this.#loss = loss;
-    this.#contexts = new ChosenRows(contexts, eventOf);
-    this.#items = new ChosenRows(items, itemOfRow);
-    this.#targets = new Float32Array(this.size).fill(zero);
-    for (let row = 0; row < this.size; row += perEvent) this.#targets[row] = one;
-    this.#mayShare = shareFeatures(contexts, items);
+/** Makes each event a row of label 1, and each of its negatives a row of label 0. `place` stands in errors. */
+function rowsOfEvents(loss: PointwiseLoss, parts: EventParts, place: string): Dataset {
+  const { contexts, items, itemOf, events, sampler, negatives } = parts;
+  const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
+  if (Number.isNaN(one + zero)) {
+    throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
   }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#contexts.from, count) + maxEntries(this.#items.from, count);
-  }
-
-  choose(range: BatchRange): number {
-    return this.#contexts.choose(range) + this.#items.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    const [contexts, items] = [this.#contexts, this.#items];
-    batch.appendJoined(
-      contexts.from,
-      contexts.numbers,
-      items.from,
-      items.numbers,
-      end - start,
-      this.#mayShare,
-    );
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
-    return pointwiseLoss(this.#loss, this.#targets, null, scores, dScores, range);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
-  }
+  const perEvent = negatives + 1;
+  const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
+  const itemOfRow = (row: number, epoch: number): number => {
+    return row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row);
+  };
+  const targets = new Float32Array(events.length * perEvent).fill(zero);
+  for (let row = 0; row < targets.length; row += perEvent) targets[row] = one;
+  const [chosen, taken] = [new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfRow)];
+  const rows = new JoinedRows(chosen, taken, shareFeatures(contexts, items));
+  return new RowDataset(loss, rows, targets, null, itemOf.length - events.length);
 }

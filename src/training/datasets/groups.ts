@@ -2,21 +2,12 @@
 // the row with the higher label should get the higher score. Each epoch draws new pairs.
 
 import { type FeatureSpace, readRows } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import type { PairwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
-import type {
-  BatchRange,
-  Dataset,
-  HeldOutRows,
-  LabelRange,
-  MeasurableSource,
-  VocabularyRows,
-} from "../dataset.ts";
-import { type CheckedLabels, checkLabeledRows, rangeOf, takeLabels } from "./labeled-rows.ts";
-import { pairwiseLoss } from "./mean-loss.ts";
+import type { Dataset, HeldOutRows } from "../dataset.ts";
+import { ChosenRows } from "./example-rows.ts";
+import { type CheckedLabels, LabelSource } from "./labeled-rows.ts";
+import { PairDataset } from "./pair-dataset.ts";
 import { PairSampler } from "./pair-sampler.ts";
-import { ChosenRows, maxEntries, splitRows } from "./row-choice.ts";
 
 /** Options of drawing pairs. */
 export interface PairOptions {
@@ -28,38 +19,28 @@ export interface PairOptions {
   readonly seed: number;
 }
 
-/** Labeled rows in groups as the user passed them, checked and not yet encoded. */
-export class GroupedRows implements MeasurableSource {
-  readonly size: number;
-  readonly targets: Float32Array;
-  readonly groups: Uint32Array | null;
-  readonly labelRange: LabelRange;
-  readonly vocabulary: readonly VocabularyRows[];
-  readonly #place: string;
+/** Labeled rows in groups, under a pairwise loss. */
+export class GroupedRows extends LabelSource<PairwiseLoss> {
   readonly #options: PairOptions;
-  readonly #rows: CheckedLabels;
 
   /**
    * Keeps the parts of the data.
    *
    * @param place What errors start with, such as "fit: ".
-   * @param options How pairs are drawn.
+   * @param options What decides which pairs are drawn.
    * @param rows The rows.
    */
   constructor(place: string, options: PairOptions, rows: CheckedLabels) {
-    this.#place = place;
+    super(place, options.loss, rows);
     this.#options = options;
-    this.#rows = rows;
-    this.size = rows.targets.length;
-    this.targets = rows.targets;
-    this.groups = rows.groups;
-    this.labelRange = rangeOf(rows.targets);
-    this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
   *read(space: FeatureSpace): Generator<void, Dataset> {
-    const x = yield* readRows(this.#rows.x, space, `${this.#place}x`);
-    return new GroupedDataset(this.#options.loss, x, this.#pairs(this.#place));
+    const x = yield* readRows(this.rows.x, space, `${this.place}x`);
+    const pairs = this.#pairs(this.place);
+    const better = new ChosenRows(x, (pair) => pairs.better(pair));
+    const worse = new ChosenRows(x, (pair, epoch) => pairs.worse(pair, epoch));
+    return new PairDataset(this.lossFunction, pairs.count, better, worse, pairs.skippedGroups);
   }
 
   /** Returns the sampler of pairs. Throws if there are no groups, or if no group has a pair. */
@@ -75,26 +56,10 @@ export class GroupedRows implements MeasurableSource {
     throw new RangeError(`${place}${needed}, got none in ${pairs.skippedGroups} groups`);
   }
 
-  split(place: string, share: number, seed: number): [GroupedRows, GroupedRows] {
-    const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
-    const take = (rows: Uint32Array): GroupedRows => {
-      return new GroupedRows(this.#place, this.#options, takeLabels(this.#rows, rows));
-    };
-    return [take(kept), take(heldOut)];
-  }
-
-  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): GroupedRows {
-    return new GroupedRows(
-      place,
-      this.#options,
-      checkLabeledRows(place, this.#options.loss, x, y, { groups }),
-    );
-  }
-
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { loss } = this.#options;
     const pairs = this.#pairs(place);
-    const x = yield* readRows(this.#rows.x, space, `${place}x`);
+    const x = yield* readRows(this.rows.x, space, `${place}x`);
     return {
       parts: [x],
       loss(scores) {
@@ -107,48 +72,8 @@ export class GroupedRows implements MeasurableSource {
       },
     };
   }
-}
 
-/** Pairs of encoded rows within groups. An example is a pair. */
-class GroupedDataset implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 2;
-  readonly movesBias = false;
-  readonly skipped: number;
-  readonly #loss: PairwiseLoss;
-  readonly #x: SparseRows;
-  readonly #better: ChosenRows;
-  readonly #worse: ChosenRows;
-
-  constructor(loss: PairwiseLoss, x: SparseRows, pairs: PairSampler) {
-    this.size = pairs.count;
-    this.numFeatures = x.cols;
-    this.skipped = pairs.skippedGroups;
-    this.#loss = loss;
-    this.#x = x;
-    this.#better = new ChosenRows(x, (pair) => pairs.better(pair));
-    this.#worse = new ChosenRows(x, (pair, epoch) => pairs.worse(pair, epoch));
-  }
-
-  usualEntries(count: number): number {
-    return 2 * maxEntries(this.#x, count);
-  }
-
-  choose(range: BatchRange): number {
-    return this.#better.choose(range) + this.#worse.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    batch.append(this.#x, this.#better.numbers, 0, end - start);
-    batch.append(this.#x, this.#worse.numbers, 0, end - start);
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    return pairwiseLoss(this.#loss, scores, dScores, end - start);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
+  protected withRows(place: string, rows: CheckedLabels): GroupedRows {
+    return new GroupedRows(place, this.#options, rows);
   }
 }

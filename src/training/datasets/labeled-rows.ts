@@ -10,19 +10,11 @@ import {
   readRows,
   snapshot,
 } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PointwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
-import type {
-  BatchRange,
-  Dataset,
-  HeldOutRows,
-  LabelRange,
-  MeasurableSource,
-  VocabularyRows,
-} from "../dataset.ts";
-import { pointwiseLoss, weightOf } from "./mean-loss.ts";
-import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
+import type { Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
+import { FixedRows } from "./example-rows.ts";
+import { RowDataset } from "./row-dataset.ts";
+import { splitRows, takeRows } from "./split.ts";
 
 /** Checked rows with targets. */
 export interface CheckedLabels {
@@ -116,16 +108,16 @@ export function rangeOf(targets: Float32Array): LabelRange {
   return [low, high];
 }
 
-/** Labeled rows as the user passed them, checked and not yet encoded. */
-export class LabeledRows implements MeasurableSource {
+/** Labeled rows as the user passed them, checked and not yet encoded: what every kind of loss makes of them alike. */
+export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   readonly size: number;
   readonly targets: Float32Array;
   readonly groups: Uint32Array | null;
   readonly labelRange: LabelRange;
   readonly vocabulary: readonly VocabularyRows[];
-  readonly #place: string;
-  readonly #loss: PointwiseLoss;
-  readonly #rows: CheckedLabels;
+  protected readonly place: string;
+  protected readonly lossFunction: L;
+  protected readonly rows: CheckedLabels;
 
   /**
    * Keeps the parts of the data.
@@ -134,87 +126,57 @@ export class LabeledRows implements MeasurableSource {
    * @param loss The loss of the model.
    * @param rows The rows.
    */
-  constructor(place: string, loss: PointwiseLoss, rows: CheckedLabels) {
-    this.#place = place;
-    this.#loss = loss;
-    this.#rows = rows;
-    this.size = countRows(rows.x);
+  constructor(place: string, loss: L, rows: CheckedLabels) {
+    this.place = place;
+    this.lossFunction = loss;
+    this.rows = rows;
+    this.size = rows.targets.length;
     this.targets = rows.targets;
     this.groups = rows.groups;
     this.labelRange = rangeOf(rows.targets);
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
-  *read(space: FeatureSpace): Generator<void, Dataset> {
-    const { x, targets, weights } = this.#rows;
-    return new LabeledDataset(this.#loss, yield* readRows(x, space, `${this.#place}x`), targets, weights);
-  }
+  abstract read(space: FeatureSpace): Generator<void, Dataset>;
+  abstract readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
+  /** Makes a source of the same kind from other rows. */
+  protected abstract withRows(place: string, rows: CheckedLabels): MeasurableSource;
 
-  split(place: string, share: number, seed: number): [LabeledRows, LabeledRows] {
+  split(place: string, share: number, seed: number): [MeasurableSource, MeasurableSource] {
     const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
-    const take = (rows: Uint32Array): LabeledRows => {
-      return new LabeledRows(this.#place, this.#loss, takeLabels(this.#rows, rows));
+    const take = (rows: Uint32Array): MeasurableSource => {
+      return this.withRows(this.place, takeLabels(this.rows, rows));
     };
     return [take(kept), take(heldOut)];
   }
 
-  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): LabeledRows {
-    return new LabeledRows(place, this.#loss, checkLabeledRows(place, this.#loss, x, y, { groups }));
+  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): MeasurableSource {
+    return this.withRows(place, checkLabeledRows(place, this.lossFunction, x, y, { groups }));
+  }
+}
+
+/** Labeled rows under a pointwise loss. */
+export class LabeledRows extends LabelSource<PointwiseLoss> {
+  *read(space: FeatureSpace): Generator<void, Dataset> {
+    const { x, targets, weights } = this.rows;
+    const rows = new FixedRows(yield* readRows(x, space, `${this.place}x`));
+    return new RowDataset(this.lossFunction, rows, targets, weights);
   }
 
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
-    const loss = this.#loss;
-    const { targets } = this.#rows;
-    const x = yield* readRows(this.#rows.x, space, `${place}x`);
+    const { targets, lossFunction } = this;
+    const x = yield* readRows(this.rows.x, space, `${place}x`);
     return {
       parts: [x],
       loss(scores) {
         let sum = 0;
-        for (let i = 0; i < scores.length; i++) sum += loss.value(scores[i], targets[i]);
+        for (let i = 0; i < scores.length; i++) sum += lossFunction.value(scores[i], targets[i]);
         return sum / scores.length;
       },
     };
   }
-}
 
-/** Encoded labeled rows. An example is a row. */
-class LabeledDataset implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 1;
-  readonly movesBias = true;
-  readonly skipped = 0;
-  readonly #loss: PointwiseLoss;
-  readonly #x: SparseRows;
-  readonly #targets: Float32Array;
-  readonly #weights: Float32Array | null;
-
-  constructor(loss: PointwiseLoss, x: SparseRows, targets: Float32Array, weights: Float32Array | null) {
-    this.size = x.rows;
-    this.numFeatures = x.cols;
-    this.#loss = loss;
-    this.#x = x;
-    this.#targets = targets;
-    this.#weights = weights;
-  }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#x, count);
-  }
-
-  choose(range: BatchRange): number {
-    return entriesOf(this.#x, range);
-  }
-
-  fill(batch: Batch, { order, start, end }: BatchRange): void {
-    batch.append(this.#x, order, start, end);
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
-    return pointwiseLoss(this.#loss, this.#targets, this.#weights, scores, dScores, range);
-  }
-
-  weight(range: BatchRange): number {
-    return weightOf(this.#weights, range);
+  protected withRows(place: string, rows: CheckedLabels): LabeledRows {
+    return new LabeledRows(place, this.lossFunction, rows);
   }
 }
