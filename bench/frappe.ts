@@ -59,7 +59,7 @@ const model = new NFM({
 if (Number(values.pretrain) > 0) {
   const fm = new NFM({ embeddingDim: Number(values.k), hiddenUnits: [], dropout: { biInteraction: 0.3 }, loss, seed: Number(values.seed) });
   const { epochs } = await fm.fit(train.x, train.y, { epochs: Number(values.pretrain), batchSize: Number(values.batch) });
-  console.log(`factorization machine after ${values.pretrain} epochs: train loss ${epochs[epochs.length - 1].loss.toFixed(6)}, ${JSON.stringify(fm.evaluate(valid.x, valid.y, loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"]))}`);
+  console.log(`factorization machine after ${values.pretrain} epochs: train loss ${epochs[epochs.length - 1].loss.toFixed(6)}, ${JSON.stringify(fm.evaluate(valid.x, valid.y, { metrics: loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"] }))}`);
   model.initFrom(fm);
 }
 const metrics: Metric[] = loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"];

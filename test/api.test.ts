@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import {
-  Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, SGD, type FeatureMap, type FitOptions, type Input, type LayerShape, type NFMOptions,
+  Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, SGD, type FeatureMap, type FitOptions, type Rows, type LayerShape, type NFMOptions,
 } from "../src/index.ts";
 
 const maps: FeatureMap[] = Array.from({ length: 60 }, (_, i) => ({ user: `u${i % 6}`, item: `i${i % 10}`, hour: (i % 24) / 24, tags: [`t${i % 3}`] }));
@@ -22,7 +22,7 @@ describe("inputs", () => {
     const vectors = maps.map((map) => byMaps.encoder!.encode(map));
     const records = vectors.map(({ indices, values }) => Object.fromEntries(Array.from(indices, (index, p) => [index, values ? values[p] : 1])));
     const mapsOfIndices = vectors.map(({ indices, values }) => new Map(Array.from(indices, (index, p) => [index, values ? values[p] : 1] as const)));
-    for (const rows of [x, vectors, mapsOfIndices] as Input[]) {
+    for (const rows of [x, vectors, mapsOfIndices] as Rows[]) {
       const model = new NFM({ ...small });
       await model.fit(rows, labels, { epochs: 2, batchSize: 16 });
       expect(model.numFeatures).toBe(byMaps.numFeatures);
@@ -172,7 +172,7 @@ describe("vocabulary and validation", () => {
     await model.fit([{ a: 1 }, { a: -1 }], [1, -1], { epochs: 1, batchSize: 1 });
     const score = model.predict({ a: 50 });
     expect(score).toBeGreaterThan(2);
-    expect(model.evaluate([{ a: 50 }], [5], ["rmse-clamped", "rmse"])).toEqual({ "rmse-clamped": 4, rmse: Math.abs(score - 5) });
+    expect(model.evaluate([{ a: 50 }], [5], { metrics: ["rmse-clamped", "rmse"] })).toEqual({ "rmse-clamped": 4, rmse: Math.abs(score - 5) });
   });
 
   it("leaves out of the default metrics what the labels cannot give, and refuses it only when asked for", async () => {
@@ -180,7 +180,7 @@ describe("vocabulary and validation", () => {
     await model.fit(maps, maps.map((_, i) => (i === 0 ? 1 : 0)), { epochs: 1, validation: { x: maps.slice(1, 9), y: Array(8).fill(0) as number[] } });
     expect(Object.keys(model.history!.epochs[0].validation!)).toEqual(["loss", "logloss", "accuracy"]);
     expect(Object.keys(model.evaluate(maps.slice(1, 3), [0, 0]))).toEqual(["logloss", "accuracy"]);
-    expect(() => model.evaluate(maps.slice(1, 3), [0, 0], ["auc"])).toThrow('evaluate: "auc" needs both classes in y');
+    expect(() => model.evaluate(maps.slice(1, 3), [0, 0], { metrics: ["auc"] })).toThrow('evaluate: "auc" needs both classes in y');
   });
 
   it("says what is measured by default", async () => {
@@ -294,7 +294,7 @@ describe("errors of fit", () => {
 
   it.each(cases.map(([x, y, options, message, model]) => ({ x, y, options, message, model })))("$message", async ({ x, y, options, message, model = {} }) => {
     const untouched = new NFM({ ...small, ...model });
-    await expect(untouched.fit(x as Input, y as number[], options as FitOptions)).rejects.toThrow(message);
+    await expect(untouched.fit(x as Rows, y as number[], options as FitOptions)).rejects.toThrow(message);
     if (model.numFeatures) expect(untouched.save()).toEqual(new NFM({ ...small, ...model }).save());
     else expect(() => untouched.save(), "the model must stay as it was").toThrow("save: the model has no parameters yet");
   });
@@ -305,8 +305,8 @@ describe("errors of fit", () => {
     const before = model.save({ optimizer: true });
     const bad: [unknown, unknown, unknown][] = [[maps, [1], {}], [[{ a: NaN }], [1], {}], [maps, maps.map(() => 3), {}], [maps, maps.map(() => 1), { validation: 2 }]];
     for (const [x, y, options] of bad) {
-      await expect(model.fit(x as Input, y as number[], options as FitOptions)).rejects.toThrow();
-      expect(() => model.partialFit(x as Input, y as number[], options as object)).toThrow();
+      await expect(model.fit(x as Rows, y as number[], options as FitOptions)).rejects.toThrow();
+      expect(() => model.partialFit(x as Rows, y as number[], options as object)).toThrow();
     }
     expect(model.save({ optimizer: true })).toEqual(before);
   });
@@ -331,15 +331,15 @@ describe("errors of the other methods", () => {
     expect(() => model.predict(null as unknown as FeatureMap)).toThrow("predict: x must be");
     expect(() => model.predict(maps, { prob: true } as object)).toThrow('predict has no option "prob"; it has raw');
     expect(() => model.predict({ indices: [model.numFeatures] })).toThrow(`predict: x.indices[0] must be below numFeatures (${model.numFeatures}), got ${model.numFeatures}`);
-    expect(() => model.evaluate(maps, labels, ["auc"])).toThrow('evaluate: y[0] must be a binary label (0 or 1, or -1 or 1) for "auc", got -2');
-    expect(() => model.evaluate([{ a: 1 }], [1], ["auc"])).toThrow('evaluate: "auc" needs both classes in y, got 1 positives among 1 rows');
+    expect(() => model.evaluate(maps, labels, { metrics: ["auc"] })).toThrow('evaluate: y[0] must be a binary label (0 or 1, or -1 or 1) for "auc", got -2');
+    expect(() => model.evaluate([{ a: 1 }], [1], { metrics: ["auc"] })).toThrow('evaluate: "auc" needs both classes in y, got 1 positives among 1 rows');
     expect(() => model.evaluate(maps, [1])).toThrow("evaluate: y.length must be the number of rows of x (60), got 1");
     expect(() => model.tensor("V")).toThrow('tensor: name must be one of bias, linear.weight, embedding.weight');
     expect(() => model.save({ optimiser: true } as object)).toThrow('save has no option "optimiser"; it has optimizer');
     expect(() => NFM.load(model.save(), { seed: 1 } as object)).toThrow('load has no option "seed"; it has optimizer, backend, loss, layers');
   });
 
-  it("tell pairs from labelled rows", async () => {
+  it("tell pairs from labeled rows", async () => {
     const model = new NFM({ ...small, loss: "bpr" });
     expect(() => model.partialFit(maps, labels)).toThrow("partialFit: the bpr loss is pairwise; use partialFitPairs, or another loss");
     expect(() => new NFM().partialFitPairs(maps, maps)).toThrow("partialFitPairs: the squared loss is pointwise; use partialFit, or another loss");

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../src/cli-main.ts";
+import { main } from "../src/cli/main.ts";
 import { NFM, parseLibSVM } from "../src/index.ts";
 
 class Recorder extends EventEmitter {
@@ -78,7 +78,7 @@ describe("neural-fm train and predict", () => {
     const { code } = await run("train", at("train.libsvm"), "--out", out, ...options);
     expect(code).toBe(0);
     const { x, y } = parseLibSVM(readFileSync(at("train.libsvm")));
-    expect(NFM.load(readFileSync(out)).evaluate(x, y, ["accuracy"]).accuracy).toBe(1);
+    expect(NFM.load(readFileSync(out)).evaluate(x, y, { metrics: ["accuracy"] }).accuracy).toBe(1);
   });
 
   it("write the same model from LF and CRLF, from indices counted from 0 and from 1", async () => {

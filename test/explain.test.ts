@@ -4,17 +4,17 @@
 
 import { describe, expect, it } from "vitest";
 import { randomBelow, randomKey, Stream } from "../src/core/random.ts";
-import { CSRMatrix } from "../src/core/sparse.ts";
 import { fromPacked, toPacked, type Tensor } from "../src/core/tensor.ts";
-import { attribute, type Attribution, type Explanation } from "../src/explain.ts";
+import { CSRMatrix } from "../src/data/csr-matrix.ts";
+import { attribute, type Attribution, type Explanation } from "../src/explain/explain.ts";
 import { NFM } from "../src/index.ts";
-import { jsBackend } from "../src/kernels/js.ts";
 import { Activation } from "../src/layers/activation.ts";
 import { BatchNorm } from "../src/layers/batch-norm.ts";
 import { Dense } from "../src/layers/dense.ts";
 import { Dropout } from "../src/layers/dropout.ts";
 import type { Layer } from "../src/layers/layer.ts";
-import { Network, type Scorer } from "../src/network.ts";
+import type { Network } from "../src/model/network.ts";
+import { drawTensors, makePredictor } from "./helpers/trainers.ts";
 import { numbers, scores, type Row, type Step, type Tensors } from "./reference.ts";
 
 const N = 30;
@@ -29,28 +29,23 @@ interface Size {
 }
 
 function networkOf(layers: readonly Layer[], k: number): Network {
-  const capacity = { rows: 1, entries: N, training: null };
-  return new Network({ numFeatures: N, embeddingDim: k, layers, initStd: 0.5, seed: 1 }, capacity, jsBackend);
+  return makePredictor({ numFeatures: N, embeddingDim: k, layers, initStd: 0.5, seed: 1 }).network;
 }
 
 /** A network whose tensors are all random, biases and running statistics too. Pre-activations are of order 1 to 10. */
 function randomNetwork(layers: readonly Layer[], { k = 5, seed = 1, embedding = 1 }: Size = {}): { network: Network; tensors: Tensors } {
   const network = networkOf(layers, k);
-  const next = numbers(seed);
-  const tensors: Tensors = new Map();
-  for (const { name, value, transposed } of network.parameters) {
-    const positive = /running_var|(norms|layers).*weight/.test(name);
-    const [low, high] = positive ? [0.5, 1.5] : name === "embedding.weight" ? [-embedding, embedding] : [-0.9, 0.9];
-    const packed = Float32Array.from({ length: value.rows * value.cols }, () => next(low, high));
-    fromPacked(value, packed, transposed);
-    tensors.set(name, Float64Array.from(packed));
-  }
+  const tensors = drawTensors(network.parameters, numbers(seed), (name) => {
+    return /running_var|(norms|layers).*weight/.test(name) ? [0.5, 1.5] : name === "embedding.weight" ? [-embedding, embedding] : [-0.9, 0.9];
+  });
   return { network, tensors };
 }
 
 /** Sets a tensor from rows as the formulas have them: W is (in, out). */
 function set(network: Network, name: string, rows: readonly (readonly number[])[]): void {
-  fromPacked(network.parameters.find((parameter) => parameter.name === name)!.value, Float32Array.from(rows.flat()));
+  const { parameters } = network;
+  fromPacked(parameters.all.find((parameter) => parameter.name === name)!.value, Float32Array.from(rows.flat()));
+  parameters.markChanged();
 }
 
 /** Widths of hidden layers, each with the activation, and batch norm everywhere or nowhere. */
@@ -79,15 +74,12 @@ const ROWS: readonly Row[] = [0, 1, 2, 20].flatMap((length) => {
 });
 const EMPTY: Row = { indices: [], values: [] };
 
-function explained({ scorer }: Network, { indices, values }: Row): Attribution {
-  return attribute(scorer, indices, values.every((value) => value === 1) ? null : values);
+function explained(network: Network, { indices, values }: Row): Attribution {
+  return attribute(network, indices, values.every((value) => value === 1) ? null : values);
 }
 
 function scoreOf(network: Network, row: Row): number {
-  network.batch.clear();
-  network.batch.append(CSRMatrix.fromRows([row], N), null, 0, 1);
-  network.forward(false);
-  return network.scores.data[0];
+  return network.scoreRow(CSRMatrix.fromRows([row], N));
 }
 
 const sum = (parts: ArrayLike<number>): number => Array.from(parts).reduce((total, part) => total + part, 0);
@@ -95,18 +87,21 @@ const total = ({ bias, linear, pairs }: Attribution): number => bias + sum(linea
 /** The sum of all parts' sizes. */
 const size = ({ bias, linear, pairs }: Attribution): number => Math.abs(bias) + sum(linear.map(Math.abs)) + sum(pairs.map(Math.abs));
 
-/** x_i v_i of every entry, from the scorer's table. */
-function vectors({ embedding: { data, stride, cols } }: Scorer, { indices, values }: Row): number[][] {
+/** x_i v_i of every entry, from the network's table. */
+function vectors({ parameters }: Network, { indices, values }: Row): number[][] {
+  const { data, stride, cols } = parameters.embedding.value;
   return indices.map((index, i) => Array.from({ length: cols }, (_, d) => data[index * stride + d] * values[i]));
 }
 
-function pooled(scorer: Scorer, row: Row): number[] {
-  const v = vectors(scorer, row);
-  return Array.from({ length: scorer.embedding.cols }, (_, d) => sum(v.flatMap((x, i) => v.slice(i + 1).map((y) => x[d] * y[d]))));
+function pooled(network: Network, row: Row): number[] {
+  const v = vectors(network, row);
+  return Array.from({ length: network.parameters.embeddingDim }, (_, d) => sum(v.flatMap((x, i) => v.slice(i + 1).map((y) => x[d] * y[d]))));
 }
 
-/** f(p) = h . layers(p) in float64, by the formulas, on the scorer's tensors. */
-function f({ stages, output }: Scorer): (p: readonly number[]) => number {
+/** f(p) = h . layers(p) in float64, by the formulas, on the tensors of prediction. */
+function f(network: Network): (p: readonly number[]) => number {
+  network.update();
+  const { stages, output } = network;
   const curves = { relu: (x: number) => Math.max(x, 0), tanh: Math.tanh, sigmoid: (x: number) => 1 / (1 + Math.exp(-x)) };
   const unpacked = (x: Tensor): number[] => Array.from(toPacked(x));
   const maps = stages.map(({ layer, pass: { parameters } }): ((x: readonly number[]) => number[]) => {
@@ -124,8 +119,8 @@ function f({ stages, output }: Scorer): (p: readonly number[]) => number {
  * The pairs by their definition: G by a midpoint rule over central differences of f. The midpoints are those of equal
  * steps in u, with t = u^power: a power above 1 has more of them near 0, where steep activations do all they do.
  */
-function pairsByBruteForce(scorer: Scorer, row: Row, steps: number, power: number = 1): number[] {
-  const [bi, value] = [pooled(scorer, row), f(scorer)];
+function pairsByBruteForce(network: Network, row: Row, steps: number, power: number = 1): number[] {
+  const [bi, value] = [pooled(network, row), f(network)];
   const gradient = bi.map(() => 0);
   for (let s = 0; s < steps; s++) {
     const u = (s + 0.5) / steps;
@@ -140,7 +135,7 @@ function pairsByBruteForce(scorer: Scorer, row: Row, steps: number, power: numbe
       p[d] = at;
     }
   }
-  const v = vectors(scorer, row);
+  const v = vectors(network, row);
   return v.flatMap((x, i) => v.slice(i + 1).map((y) => sum(gradient.map((g, d) => x[d] * y[d] * g))));
 }
 
@@ -167,8 +162,8 @@ describe("the parts of a score sum to the score", () => {
             expect(Math.abs(total(parts) - scoreOf(network, row))).toBeLessThan(1e-4 * scale);
             // The reference has float64 weights; those folded with batch norm were rounded to float32 once.
             expect(Math.abs(total(parts) - scores(tensors, 5, referenceSteps(layers), [row], false)[0])).toBeLessThan((norm ? 1e-6 : 1e-12) * scale);
-            const { scorer } = network;
-            const again = scorer.bias.data[0] + sum(row.indices.map((index, i) => scorer.linear.data[index] * row.values[i])) + f(scorer)(pooled(scorer, row));
+            const { bias, linear } = network.parameters;
+            const again = bias.value.data[0] + sum(row.indices.map((index, i) => linear.value.data[index] * row.values[i])) + f(network)(pooled(network, row));
             expect(Math.abs(total(parts) - again)).toBeLessThan(1e-12 * scale);
           }
         });
@@ -199,7 +194,7 @@ describe("each part is what the definition says", () => {
     for (const layers of [[], [new BatchNorm()], stack("relu", [6, 4], true), stack("sigmoid", [6], false)]) {
       const { network } = randomNetwork(layers);
       const empty = scoreOf(network, EMPTY);
-      if (layers.length > 0) expect(empty).not.toBe(network.scorer.bias.data[0]); // f(0) is not 0
+      if (layers.length > 0) expect(empty).not.toBe(network.parameters.bias.value.data[0]); // f(0) is not 0
       for (const row of ROWS) expect(Math.abs(explained(network, row).bias - empty)).toBeLessThan(1e-5); // float32 of order 1
     }
   });
@@ -234,7 +229,7 @@ describe("each part is what the definition says", () => {
     const get = (name: string): number[] => Array.from(tensors.get(`norms.0.${name}`)!);
     const factors = get("running_var").map((variance, d) => get("weight")[d] / Math.sqrt(variance + 1e-3));
     for (const row of ROWS) {
-      const v = vectors(network.scorer, row);
+      const v = vectors(network, row);
       const expected = v.flatMap((x, i) => v.slice(i + 1).map((y) => sum(factors.map((factor, d) => x[d] * y[d] * factor))));
       explained(network, row).pairs.forEach((part, p) => expect(Math.abs(part - expected[p])).toBeLessThan(1e-12));
     }
@@ -249,7 +244,7 @@ describe("each part is what the definition says", () => {
           for (const seed of [1, 2, 3]) {
             const { network } = randomNetwork(stack(name, widths, norm), { k: 3, seed, embedding: 1.5 });
             const relu = name === "relu";
-            expectPairs(network, row, pairsByBruteForce(network.scorer, row, relu ? 20_000 : 4000), relu ? 1e-4 : 1e-5); // steps of the brute force; panels of the ray
+            expectPairs(network, row, pairsByBruteForce(network, row, relu ? 20_000 : 4000), relu ? 1e-4 : 1e-5); // steps of the brute force; panels of the ray
           }
         }
       });
@@ -260,7 +255,7 @@ describe("each part is what the definition says", () => {
     for (const names of [["relu", "tanh"], ["tanh", "relu"], ["relu", "sigmoid", "tanh"], ["sigmoid", "relu", "relu"], ["relu", "tanh", "relu"]] as const) {
       for (const seed of [4, 5]) {
         const { network } = randomNetwork(names.flatMap((name, i) => [new Dense(5 - i), new Activation(name)]), { k: 3, seed, embedding: 1.5 });
-        expectPairs(network, row, pairsByBruteForce(network.scorer, row, 20_000), 1e-4);
+        expectPairs(network, row, pairsByBruteForce(network, row, 20_000), 1e-4);
       }
     }
   });
@@ -269,7 +264,7 @@ describe("each part is what the definition says", () => {
   function byHand(layers: readonly Layer[], p: number, q: number): { network: Network; parts: () => number[] } {
     const network = networkOf(layers, 2);
     set(network, "embedding.weight", [[1, 0], [p, q], [0, 1], ...Array.from({ length: N - 3 }, () => [0, 0])]);
-    return { network, parts: () => Array.from(attribute(network.scorer, [0, 1, 2], null).pairs) };
+    return { network, parts: () => Array.from(attribute(network, [0, 1, 2], null).pairs) };
   }
 
   it("a unit that is active only between two kinks, and seen from neither end of the ray, counts", () => {
@@ -321,9 +316,10 @@ describe("each part is what the definition says", () => {
 
   it("a feature whose v is 0 has no part in any pair", () => {
     const { network } = randomNetwork(stack("relu", [6, 4], true), { k: 5 });
-    const { value } = network.parameters.find(({ name }) => name === "embedding.weight")!;
+    const { value } = network.parameters.embedding;
     value.data.fill(0, 11 * value.stride, 12 * value.stride);
-    const { linear, pairs } = attribute(network.scorer, [3, 11, 8], null);
+    network.parameters.markChanged();
+    const { linear, pairs } = attribute(network, [3, 11, 8], null);
     expect(linear[1]).not.toBe(0);
     expect(pairs.map(Math.abs)[0]).toBe(0);
     expect(pairs.map(Math.abs)[2]).toBe(0);
@@ -383,14 +379,14 @@ describe("what cannot be explained", () => {
       backward: () => {},
     };
     const { network } = randomNetwork([new BatchNorm(), double, new Dense(3)]);
-    expect(() => attribute(network.scorer, [1, 2], null)).toThrow(/^explain: layer "double" is one of your own; /);
+    expect(() => attribute(network, [1, 2], null)).toThrow(/^explain: layer "double" is one of your own; /);
   });
 
   it("NaN in a parameter gives NaN, and ends", () => {
     for (const name of ["relu", "tanh"] as const) {
       const { network } = randomNetwork(stack(name, [4, 3], false));
       set(network, "hidden.0.bias", [[1, NaN, 1, 1]]);
-      expect(Array.from(attribute(network.scorer, [1, 2], null).pairs)).toEqual([NaN]);
+      expect(Array.from(attribute(network, [1, 2], null).pairs)).toEqual([NaN]);
     }
   });
 });

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import type { SparseVector } from "../src/core/sparse-row.ts";
+import type { SparseVector } from "../src/data/sparse-row.ts";
 import { CSRBuilder, type CSRMatrix } from "../src/core/sparse.ts";
 import { FeatureEncoder, type FeatureEncoderOptions, type FeatureMap } from "../src/data/feature-encoder.ts";
 
@@ -47,7 +47,7 @@ describe("FeatureEncoder: what fields stand for", () => {
     expect(named(encoder, encoder.encode(foreign))).toEqual({ "user=ana": 1, "tags=cold": 1, "mix=fat": 2 });
   });
 
-  it("sums an item that comes twice, and keeps weights as given without normalising them", () => {
+  it("sums an item that comes twice, and keeps weights as given without normalizing them", () => {
     const encoder = new FeatureEncoder();
     const rows = namedRows(encoder, encoder.fitTransform([{ tags: ["a", "b", "a"], w: { x: 5, y: -2 } }]));
     expect(rows).toEqual([{ "tags=a": 2, "tags=b": 1, "w=x": 5, "w=y": -2 }]);

@@ -4,19 +4,18 @@
 
 import { describe, expect, it } from "vitest";
 import { randomBits, randomKey, Stream } from "../src/core/random.ts";
-import { CSRMatrix } from "../src/core/sparse.ts";
-import { fromPacked, toPacked } from "../src/core/tensor.ts";
-import { jsBackend } from "../src/kernels/js.ts";
+import { CSRMatrix } from "../src/data/csr-matrix.ts";
 import { Activation } from "../src/layers/activation.ts";
 import { BatchNorm } from "../src/layers/batch-norm.ts";
 import { Dense } from "../src/layers/dense.ts";
 import { Dropout } from "../src/layers/dropout.ts";
 import type { Layer } from "../src/layers/layer.ts";
-import { bpr, hinge, log, lossByName, maxMargin, squared, type LossName } from "../src/losses.ts";
-import { Network } from "../src/network.ts";
+import { bpr, hinge, log, lossByName, maxMargin, squared, type LossName, type PairwiseLoss, type PointwiseLoss } from "../src/losses.ts";
 import { SGD } from "../src/optimizers.ts";
-import { Trainer, type TrainingData } from "../src/training/trainer.ts";
-import { batchLoss, differences, numbers, scores, type Row, type Step, type Tensors } from "./reference.ts";
+import { LabeledRows } from "../src/training/datasets/labeled-rows.ts";
+import { Pairs } from "../src/training/datasets/pairs.ts";
+import { datasetOf, drawTensors, gradientsOf, makeTrainer, watch } from "./helpers/trainers.ts";
+import { batchLoss, differences, numbers, scores, type Row, type Step } from "./reference.ts";
 
 const N = 9;
 const SEED = 5;
@@ -63,51 +62,34 @@ function referenceSteps(layers: readonly Layer[], k: number, rows: number, step:
   });
 }
 
-/** The gradients of one training step by tensor name in the file's layout, those of tables spread over all rows. */
-function analytic(network: Network): Map<string, Float64Array> {
-  const { touched, touchedCount } = network.batch;
-  return new Map(network.parameters.filter(({ trainable }) => trainable).map(({ name, gradient, table, transposed, value }) => {
-    const packed = toPacked(gradient!, transposed);
-    if (!table) return [name, Float64Array.from(packed)];
-    const spread = new Float64Array(value.rows * value.cols);
-    for (let t = 0; t < touchedCount; t++) spread.set(packed.subarray(t * value.cols, (t + 1) * value.cols), touched[t] * value.cols);
-    return [name, spread];
-  }));
-}
-
 function setUp({ layers, loss, k = 5, rows: count = 7, binary = false, weights, step = 0 }: Case) {
-  const capacity = { rows: 16, entries: 64, training: { initialState: null } };
-  const network = new Network({ numFeatures: N, embeddingDim: k, layers, initStd: 0.5, seed: SEED }, capacity, jsBackend);
+  const options = { numFeatures: N, embeddingDim: k, layers, loss, initStd: 0.5, seed: SEED };
+  const { trainer, parameters } = makeTrainer({ ...options, optimizer: new SGD({ learningRate: 0 }) });
   const next = numbers(layers.length * 31 + k);
-  const tensors: Tensors = new Map();
-  for (const { name, value, transposed } of network.parameters) {
-    const positive = /running|(norms|layers).*weight/.test(name);
-    const [low, high] = positive ? [0.5, 1.5] : name === "embedding.weight" ? [-1, 1] : [-0.7, 0.7];
-    const packed = Float32Array.from({ length: value.rows * value.cols }, () => next(low, high));
-    fromPacked(value, packed, transposed);
-    tensors.set(name, Float64Array.from(packed));
-  }
+  const tensors = drawTensors(parameters, next, (name) => {
+    return /running|(norms|layers).*weight/.test(name) ? [0.5, 1.5] : name === "embedding.weight" ? [-1, 1] : [-0.7, 0.7];
+  });
   const pairwise = isPairwise(loss);
   const rows = randomRows(pairwise ? 2 * count : count, 3, binary);
   const matrix = (part: readonly Row[]): CSRMatrix => CSRMatrix.fromRows(part, N);
   const y = rows.map((_, i) => (loss === "squared" ? Math.fround(next(-1, 1)) : i % 3 === 0 ? 1 : loss === "hinge" ? -1 : 0));
-  const data: TrainingData = pairwise
-    ? { kind: "pairwise", positives: matrix(rows.slice(0, count)), negatives: matrix(rows.slice(count)) }
-    : { kind: "pointwise", x: matrix(rows), targets: Float32Array.from(y), weights: weights ? Float32Array.from(weights) : null };
-  const trainer = new Trainer(network, lossByName(loss), new SGD({ learningRate: 0 }), { embedding: 0, linear: 0, hidden: 0 });
-  trainer.steps = step;
+  const given = { x: matrix(rows), targets: Float32Array.from(y), weights: weights ? Float32Array.from(weights) : null, groups: null };
+  const source = pairwise
+    ? new Pairs("test: ", lossByName(loss) as PairwiseLoss, matrix(rows.slice(0, count)), matrix(rows.slice(count)))
+    : new LabeledRows("test: ", lossByName(loss) as PointwiseLoss, given);
+  trainer.record.steps = step;
   const steps = referenceSteps(layers, k, rows.length, step);
   const reference = (): number => batchLoss(loss, scores(tensors, k, steps, rows, true), y, weights ?? null);
-  return { network, tensors, rows, trainer, data, count, reference };
+  return { parameters, tensors, rows, trainer, watched: watch(datasetOf(source, N)), count, reference };
 }
 
 function expectGradients(given: Case): Map<string, Float64Array> {
-  const { network, tensors, rows, trainer, data, count, reference } = setUp(given);
-  const loss = trainer.step(data, null, 0, count);
+  const { tensors, rows, trainer, watched, count, reference } = setUp(given);
+  const loss = trainer.step(watched.dataset, null, 0, count);
   expect(Math.abs(loss - reference())).toBeLessThan(1e-5 * Math.max(1, loss));
-  const { touched, touchedCount } = network.batch;
+  const { touched, touchedCount } = watched.batch();
   expect(Array.from(touched.subarray(0, touchedCount)).sort()).toEqual([...new Set(rows.flatMap((row) => row.indices))].sort());
-  const gradients = analytic(network);
+  const gradients = gradientsOf(trainer, watched.batch());
   for (const [name, got] of gradients) {
     const expected = differences(tensors.get(name)!, reference);
     const largest = Math.max(...expected.map(Math.abs));
@@ -190,8 +172,8 @@ describe("whole networks", () => {
   });
 
   it("an odd order of layers, with names by position where a name is taken", () => {
-    const { network } = setUp({ layers: [new BatchNorm(), relu(), new BatchNorm()], loss: "squared" });
-    expect(network.parameters.map(({ name }) => name)).toContain("layers.2.weight");
+    const { parameters } = setUp({ layers: [new BatchNorm(), relu(), new BatchNorm()], loss: "squared" });
+    expect(parameters.all.map(({ name }) => name)).toContain("layers.2.weight");
     expectGradients({ layers: [relu(), new Dropout(0.1), dense(), new Dropout(0.5), new BatchNorm(), new Dense(2)], loss: "log" });
   });
 });

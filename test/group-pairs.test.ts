@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GroupPairs } from "../src/data/group-pairs.ts";
+import { PairSampler } from "../src/training/datasets/pair-sampler.ts";
 import { rowsByGroup } from "../src/data/ids.ts";
 
 interface Rows {
@@ -10,7 +10,7 @@ interface Rows {
 const rowsOf = (targets: readonly number[], groups: readonly number[] = targets.map(() => 0)): Rows => ({
   targets: Float32Array.from(targets), groups: Uint32Array.from(groups),
 });
-const pairsOf = ({ targets, groups }: Rows, perRow: number, seed = 42): GroupPairs => new GroupPairs(targets, groups, perRow, seed);
+const pairsOf = ({ targets, groups }: Rows, perRow: number, seed = 42): PairSampler => new PairSampler(targets, groups, perRow, seed);
 
 /** Rows of interleaved groups of very different sizes, with few target levels (negative ones and -0 among them), so many ties. */
 function randomRows(seed: number, rows: number, numGroups: number, levels: number): Rows {
@@ -26,7 +26,7 @@ function lowerRows({ targets, groups }: Rows, row: number): number[] {
 }
 
 /** The worse rows that each row meets in an epoch, in the order of its pairs. */
-function epochOf(pairs: GroupPairs, rows: number, epoch: number): number[][] {
+function epochOf(pairs: PairSampler, rows: number, epoch: number): number[][] {
   const met = Array.from({ length: rows }, (): number[] => []);
   for (let pair = 0; pair < pairs.count; pair++) met[pairs.better(pair)].push(pairs.worse(pair, epoch));
   return met;
@@ -48,7 +48,7 @@ const samples: [string, Rows][] = [
   ["many levels", randomRows(4, 200, 4, 1000)],
 ];
 
-describe("GroupPairs", () => {
+describe("PairSampler", () => {
   it.each(samples)("gives each row as many different lower rows of its group as there are, up to perRow: %s", (_, sample) => {
     const rows = sample.targets.length;
     for (const perRow of [1, 2, 3, 7, 50, 1000]) {
@@ -153,10 +153,10 @@ describe("GroupPairs", () => {
   it("refuses more pairs than an epoch can number", () => {
     const rows = 92_683; // 92,683 * 92,682 / 2 is the first such number of pairs from 2^32 on
     const targets = Float32Array.from({ length: rows }, (_, i) => i);
-    expect(() => new GroupPairs(targets, new Uint32Array(rows), Infinity, 1)).toThrow(
+    expect(() => new PairSampler(targets, new Uint32Array(rows), Infinity, 1)).toThrow(
       new RangeError("perRow must be small enough for fewer than 2^32 pairs per epoch, got Infinity"),
     );
-    expect(new GroupPairs(targets, new Uint32Array(rows), 2, 1).count).toBe(2 * rows - 3);
+    expect(new PairSampler(targets, new Uint32Array(rows), 2, 1).count).toBe(2 * rows - 3);
   });
 });
 

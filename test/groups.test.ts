@@ -4,16 +4,16 @@
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";
 import { toPacked } from "../src/core/tensor.ts";
-import { GroupPairs } from "../src/data/group-pairs.ts";
+import { PairSampler } from "../src/training/datasets/pair-sampler.ts";
 import { JoinedRows, PickedRows, type Rows } from "../src/data/rows.ts";
 import {
   Activation, Adagrad, BatchNorm, CSRMatrix, Dense, NFM, SGD,
-  type FeatureMap, type FitOptions, type Input, type Metric, type NFMOptions, type PairwiseLoss, type PointwiseLoss,
+  type FeatureMap, type FitOptions, type Rows, type Metric, type NFMOptions, type PairwiseLoss, type PointwiseLoss,
 } from "../src/index.ts";
 import { jsBackend } from "../src/kernels/js.ts";
 import { bpr, lossByName, maxMargin } from "../src/losses.ts";
 import { Network } from "../src/network.ts";
-import { readSafetensors } from "../src/safetensors.ts";
+import { readSafetensors } from "../src/model/safetensors.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { batchLoss, differences, numbers, scores as referenceScores, type Row, type Step, type Tensors } from "./reference.ts";
 
@@ -86,7 +86,7 @@ describe.each(PAIRWISE)("fit with groups, %s loss", (loss) => {
       const history = await model.fit(MATRIX.x, DATA.y, { groups: MATRIX.groups, epochs: 3, batchSize: 16, pairsPerRow });
 
       const literal = new NFM({ ...SMALL, loss, numFeatures: MATRIX.x.cols });
-      const pairs = new GroupPairs(Float32Array.from(DATA.y), MATRIX.groups, pairsPerRow, 7);
+      const pairs = new PairSampler(Float32Array.from(DATA.y), MATRIX.groups, pairsPerRow, 7);
       const all = Array.from({ length: pairs.count }, (_, p) => p);
       expect(pairs.count % 16).not.toBe(0); // a short last batch
       for (let epoch = 1; epoch <= 3; epoch++) {
@@ -247,22 +247,22 @@ describe("evaluate with groups", () => {
     const maps = [...fresh.maps, ...fresh.maps.slice(0, 40)]; // ties, in the same groups
     const y = [...fresh.y, ...fresh.y.slice(10, 50)].map((label) => label - 3); // most of them not relevant
     const groups = [...fresh.groups, ...fresh.groups.slice(0, 40)];
-    const got = model.evaluate(maps, y, RANKING, { groups });
+    const got = model.evaluate(maps, y, { metrics: RANKING, groups });
     const expected = literalMetrics(model.predict(maps), y, groups);
     expect(Object.keys(got)).toEqual(RANKING);
     for (const [metric, value] of Object.entries(expected)) expect(got[metric], metric).toBeCloseTo(value, 10);
     expect(new Set(Object.values(expected).concat(1)).size).toBe(4);
-    expect(model.evaluate(maps, y, RANKING, { groups: groupNumbers(groups) })).toEqual(got);
+    expect(model.evaluate(maps, y, { metrics: RANKING, groups: groupNumbers(groups) })).toEqual(got);
   });
 
   it("has ranking metrics among the defaults, and needs groups for them", async () => {
     const model = new NFM({ ...SMALL, loss: "bpr" });
     await model.fit(DATA.maps, DATA.y, { groups: DATA.groups, epochs: 1 });
-    expect(Object.keys(model.evaluate(DATA.maps, DATA.y, undefined, { groups: DATA.groups }))).toEqual(["ndcg@10", "group-auc"]);
-    expect(() => model.evaluate(DATA.maps, DATA.y, ["mrr"])).toThrow(new TypeError('evaluate: "mrr" needs to know which rows are ranked together; pass groups as well'));
-    expect(() => model.evaluate(DATA.maps, DATA.y, ["mrr"], { groups: [1] })).toThrow(new RangeError("evaluate: groups.length must be the number of rows of x (90), got 1"));
+    expect(Object.keys(model.evaluate(DATA.maps, DATA.y, { groups: DATA.groups }))).toEqual(["ndcg@10", "group-auc"]);
+    expect(() => model.evaluate(DATA.maps, DATA.y, { metrics: ["mrr"] })).toThrow(new TypeError('evaluate: "mrr" needs to know which rows are ranked together; pass groups as well'));
+    expect(() => model.evaluate(DATA.maps, DATA.y, { metrics: ["mrr"], groups: [1] })).toThrow(new RangeError("evaluate: groups.length must be the number of rows of x (90), got 1"));
     expect(() => model.evaluate(DATA.maps, DATA.y, ["mrr"], { group: DATA.groups } as object)).toThrow('evaluate has no option "group"; it has groups');
-    expect(() => model.evaluate(DATA.maps, DATA.y.map(() => 0), ["mrr"], { groups: DATA.groups })).toThrow('evaluate: "mrr" needs a group with a label above 0 in y, got none in 11 groups');
+    expect(() => model.evaluate(DATA.maps, DATA.y.map(() => 0), { metrics: ["mrr"], groups: DATA.groups })).toThrow('evaluate: "mrr" needs a group with a label above 0 in y, got none in 11 groups');
   });
 });
 
@@ -277,7 +277,7 @@ describe("validation of groups", () => {
         const heldOut = rows.map((_, i) => i).filter((i) => model.encoder!.index(`row=r${i}`) === undefined);
         expect(heldOut.filter((i) => kept.includes(DATA.groups[i]))).toEqual([]);
         expect(new Set(kept).size).toBe(8); // 3 of 11 groups are held out
-        const apart = model.evaluate(heldOut.map((i) => rows[i]), heldOut.map((i) => DATA.y[i]), RANKING, { groups: heldOut.map((i) => DATA.groups[i]) });
+        const apart = model.evaluate(heldOut.map((i) => rows[i]), heldOut.map((i) => DATA.y[i]), { metrics: RANKING, groups: heldOut.map((i) => DATA.groups[i]) });
         expect(epochs[0].validation).toMatchObject(apart);
         return [...new Set(kept)];
       };
@@ -307,7 +307,7 @@ describe("validation of groups", () => {
         validation: { x: held.maps, y: held.y, groups: held.groups },
         onEpoch: () => {
           files.push(bytes(model));
-          measured.push(model.evaluate(held.maps, held.y, monitor === "mrr" ? RANKING : RANKING.slice(0, 2), { groups: held.groups }));
+          measured.push(model.evaluate(held.maps, held.y, { metrics: monitor === "mrr" ? RANKING : RANKING.slice(0, 2), groups: held.groups }));
         },
       });
       history.epochs.forEach(({ validation }, e) => expect(validation).toEqual({ loss: validation!.loss, ...measured[e] }));
@@ -321,7 +321,7 @@ describe("validation of groups", () => {
 
   it("has a loss over the same pairs after every epoch: those of an epoch 1 of the held-out rows", async () => {
     const held = table(60, 6, 5);
-    const pairs = new GroupPairs(Float32Array.from(held.y), groupNumbers(held.groups), 2, 7);
+    const pairs = new PairSampler(Float32Array.from(held.y), groupNumbers(held.groups), 2, 7);
     for (const loss of PAIRWISE) {
       const model = new NFM({ ...SMALL, loss });
       await model.fit(DATA.maps, DATA.y, {
@@ -392,7 +392,7 @@ describe("what is learned where the best order is known", () => {
     expect(best).toBe(1);
     const model = new NFM({ embeddingDim: 4, hiddenUnits: [], dropout: { biInteraction: 0 }, initStd: interactions ? 0.1 : 0, loss, seed: 3 });
     await model.fit(train.x, label(train), { groups: train.groups, epochs: 15 });
-    expect(model.evaluate(fresh.x, label(fresh), ["group-auc"], { groups: fresh.groups })["group-auc"]).toBeGreaterThan(best - 0.01);
+    expect(model.evaluate(fresh.x, label(fresh), { metrics: ["group-auc"], groups: fresh.groups })["group-auc"]).toBeGreaterThan(best - 0.01);
   });
 
   it.each(PAIRWISE)("%s comes within 0.01 of the best possible where labels are noisy", async (loss) => {
@@ -404,7 +404,7 @@ describe("what is learned where the best order is known", () => {
     expect(best).toBeLessThan(0.9);
     const model = new NFM({ embeddingDim: 2, hiddenUnits: [], initStd: 0, loss, seed: 3, optimizer: new Adagrad({ learningRate: 0.02 }) });
     await model.fit(train.x, known, { groups: train.groups, epochs: 8 });
-    const reached = model.evaluate(fresh.x, unknown, ["group-auc"], { groups: fresh.groups })["group-auc"];
+    const reached = model.evaluate(fresh.x, unknown, { metrics: ["group-auc"], groups: fresh.groups })["group-auc"];
     expect(reached).toBeGreaterThan(best - 0.01);
     expect(reached).toBeLessThan(best + 0.01);
   });
@@ -503,7 +503,7 @@ describe("pairwise gradients", () => {
     const heavy = new NFM({ embeddingDim: 1, hiddenUnits: [], initStd: 0, numFeatures: 3, loss: make, optimizer: new SGD({ learningRate: 1 }) });
     heavy.partialFit([{ indices: [0] }], [0]);
     expect(values(heavy, "linear.weight")).toEqual([100, 0, 0]);
-    const x: Input = [{ indices: [0, 1] }, { indices: [2] }];
+    const x: Rows = [{ indices: [0, 1] }, { indices: [2] }];
     const tail = Math.fround(3.720075976020836e-44);
     expect(tail).toBeGreaterThan(0);
     for (const backend of ["js", "wasm"] as const) {
@@ -592,7 +592,7 @@ describe("evaluate without groups", () => {
     const rows = [0, 1, 2].map((i) => ({ indices: [i] }));
     expect(() => model.evaluate(rows, [0, 1, 2])).toThrow("evaluate: the bpr loss ranks rows within groups; pass groups, or metrics that these labels can give");
     expect(Object.keys(model.evaluate(rows, [0, 1, 1]))).toEqual(["auc"]);
-    expect(Object.keys(model.evaluate(rows, [0, 1, 2], undefined, { groups: ["q", "q", "q"] }))).toEqual(["ndcg@10", "group-auc"]);
+    expect(Object.keys(model.evaluate(rows, [0, 1, 2], { groups: ["q", "q", "q"] }))).toEqual(["ndcg@10", "group-auc"]);
   });
 });
 
@@ -615,6 +615,6 @@ describe("what a review found", () => {
     await expect(new NFM().fit(x, y, { pairsPerRow: 3 })).rejects.toThrow("fit: pairsPerRow draws pairs, and the squared loss takes rows one by one; leave it out");
     const model = new NFM({ numFeatures: 800 });
     const holes = new Array<"auc">(1);
-    expect(() => model.evaluate(x, y, holes)).toThrow(/^evaluate: metrics\[0\] must be one of .*, got undefined$/);
+    expect(() => model.evaluate(x, y, { metrics: holes })).toThrow(/^evaluate: metrics\[0\] must be one of .*, got undefined$/);
   });
 });

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { CSRMatrix, FeatureEncoder, NFM, Recommender, SGD, type BatchEvent, type FeatureMap, type NFMOptions } from "../src/index.ts";
-import { readSafetensors } from "../src/safetensors.ts";
+import { readSafetensors } from "../src/model/safetensors.ts";
 import { numbers } from "./reference.ts";
 
 const next = numbers(3);

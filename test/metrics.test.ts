@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CSRMatrix, NFM, SGD, type Metric, type PointwiseLoss } from "../src/index.ts";
 import { bpr, hinge, log, squared, type Loss } from "../src/losses.ts";
 import { EarlyStopping } from "../src/training/early-stopping.ts";
-import { defaultMetrics, measure, METRICS, type RowMetric } from "../src/training/metrics.ts";
+import { defaultMetrics, measure, METRICS, type RowMetric } from "../src/metrics/metrics.ts";
 import { numbers } from "./reference.ts";
 
 /** Scores in steps of 1/4, so that many are level with one another, and binary targets. */
@@ -137,25 +137,25 @@ describe("evaluate", () => {
     const y = [1, 0, 0, 1];
     const predicted = model.predict(x);
     const raw = model.predict(x, { raw: true });
-    const got = model.evaluate(x, y, ["rmse", "mae", "logloss", "auc", "accuracy"]);
+    const got = model.evaluate(x, y, { metrics: ["rmse", "mae", "logloss", "auc", "accuracy"] });
     // Probabilities come from predict in float32.
     expect(got.rmse).toBeCloseTo(Math.sqrt(mean(4, (i) => (predicted[i] - y[i]) ** 2)), 6);
     expect(got.mae).toBeCloseTo(mean(4, (i) => Math.abs(predicted[i] - y[i])), 6);
     expect(got.logloss).toBeCloseTo(mean(4, (i) => -Math.log(y[i] ? predicted[i] : 1 - predicted[i])), 6);
     expect(got.auc).toBe(countPairs({ scores: raw, targets: y }));
     expect(got.accuracy).toBe(mean(4, (i) => (predicted[i] > 0.5 === (y[i] === 1) ? 1 : 0)));
-    expect(model.evaluate(x, [1, -1, -1, 1], ["logloss", "auc"])).toEqual({ logloss: got.logloss, auc: got.auc });
+    expect(model.evaluate(x, [1, -1, -1, 1], { metrics: ["logloss", "auc"] })).toEqual({ logloss: got.logloss, auc: got.auc });
   });
 
   it("rmse-clamped clamps to the range of the training labels, not of those evaluated", async () => {
     const model = new NFM({ embeddingDim: 2, hiddenUnits: [], numFeatures: 3, optimizer: still, initStd: 0 }); // scores are 0
     await model.fit(x, [1, 2, 3, 1.5], { epochs: 1 });
-    expect(model.evaluate(x, [0, 0, 0, 0], ["rmse-clamped", "rmse"])).toEqual({ "rmse-clamped": 1, rmse: 0 });
-    expect(model.evaluate(x, [-5, 1, 1, 1], ["rmse-clamped"])["rmse-clamped"]).toBe(3);
+    expect(model.evaluate(x, [0, 0, 0, 0], { metrics: ["rmse-clamped", "rmse"] })).toEqual({ "rmse-clamped": 1, rmse: 0 });
+    expect(model.evaluate(x, [-5, 1, 1, 1], { metrics: ["rmse-clamped"] })["rmse-clamped"]).toBe(3);
     const loaded = NFM.load(model.save());
-    expect(loaded.evaluate(x, [0, 0, 0, 0], ["rmse-clamped"])["rmse-clamped"]).toBe(1);
+    expect(loaded.evaluate(x, [0, 0, 0, 0], { metrics: ["rmse-clamped"] })["rmse-clamped"]).toBe(1);
     model.partialFit(x, [4, 0.5, 1, 1]);
-    expect(model.evaluate(x, [0, 0, 0, 0], ["rmse-clamped"])["rmse-clamped"]).toBe(0.5);
+    expect(model.evaluate(x, [0, 0, 0, 0], { metrics: ["rmse-clamped"] })["rmse-clamped"]).toBe(0.5);
   });
 
   it("the held-out share of a fit does not widen the clamp", async () => {
@@ -171,14 +171,14 @@ describe("evaluate", () => {
 
   it("refuses what cannot be measured, and says why", async () => {
     const model = new NFM({ embeddingDim: 2, hiddenUnits: [], numFeatures: 3 });
-    expect(() => model.evaluate(x, [1, 0, 0, 1], ["rmse-clamped"])).toThrow('evaluate: "rmse-clamped" needs the range of the training labels');
-    expect(() => model.evaluate(x, [1, 0, 0, 1], ["logloss"])).toThrow('"logloss" needs probabilities, and the squared loss has none');
-    expect(() => model.evaluate(x, [1, 1, 1, 1], ["auc"])).toThrow('evaluate: "auc" needs both classes in y, got 4 positives among 4 rows');
-    expect(() => model.evaluate(x, [0, 0, 0, 0], ["auc"])).toThrow("got 0 positives among 4 rows");
-    expect(() => model.evaluate(x, [1, 0, 2, 1], ["auc"])).toThrow('evaluate: y[2] must be a binary label (0 or 1, or -1 or 1) for "auc", got 2');
-    expect(() => model.evaluate(x, [1, 0, -1, 1], ["accuracy"])).toThrow("y[2]");
-    expect(() => model.evaluate(x, [1, 0, 1, 0], ["mse" as Metric])).toThrow('evaluate: metrics[0] must be one of "rmse"');
-    expect(() => model.evaluate(x, [1, 0, 1, 0], "rmse" as unknown as Metric[])).toThrow('evaluate: metrics must be an array of metric names, got "rmse"');
+    expect(() => model.evaluate(x, [1, 0, 0, 1], { metrics: ["rmse-clamped"] })).toThrow('evaluate: "rmse-clamped" needs the range of the training labels');
+    expect(() => model.evaluate(x, [1, 0, 0, 1], { metrics: ["logloss"] })).toThrow('"logloss" needs probabilities, and the squared loss has none');
+    expect(() => model.evaluate(x, [1, 1, 1, 1], { metrics: ["auc"] })).toThrow('evaluate: "auc" needs both classes in y, got 4 positives among 4 rows');
+    expect(() => model.evaluate(x, [0, 0, 0, 0], { metrics: ["auc"] })).toThrow("got 0 positives among 4 rows");
+    expect(() => model.evaluate(x, [1, 0, 2, 1], { metrics: ["auc"] })).toThrow('evaluate: y[2] must be a binary label (0 or 1, or -1 or 1) for "auc", got 2');
+    expect(() => model.evaluate(x, [1, 0, -1, 1], { metrics: ["accuracy"] })).toThrow("y[2]");
+    expect(() => model.evaluate(x, [1, 0, 1, 0], { metrics: ["mse" as Metric] })).toThrow('evaluate: metrics[0] must be one of "rmse"');
+    expect(() => model.evaluate(x, [1, 0, 1, 0], { metrics: "rmse" as unknown as Metric[] })).toThrow('evaluate: metrics must be an array of metric names, got "rmse"');
     expect(() => model.evaluate(x, "1010" as unknown as number[])).toThrow('evaluate: y must be an array of numbers, got "1010"');
     expect(() => model.evaluate(x, ["1", 0, 1, 0] as unknown as number[])).toThrow('evaluate: y[0] must be a number, got "1"');
     expect(() => model.evaluate(x, [1, 0, 1])).toThrow("evaluate: y.length must be the number of rows of x (4), got 3");

@@ -78,7 +78,7 @@ describe("load", () => {
     expect(loaded.predict(maps)).toEqual(trained.predict(maps));
     expect(loaded.predict(maps[3])).toBe(trained.predict(maps[3]));
     expect(loaded.encoder!.toJSON()).toEqual(trained.encoder!.toJSON());
-    expect(loaded.evaluate(maps, labels, ["rmse-clamped"])).toEqual(trained.evaluate(maps, labels, ["rmse-clamped"]));
+    expect(loaded.evaluate(maps, labels, { metrics: ["rmse-clamped"] })).toEqual(trained.evaluate(maps, labels, { metrics: ["rmse-clamped"] }));
   });
 
   it("reads bytes at any offset of a larger buffer", () => {
@@ -93,7 +93,7 @@ describe("load", () => {
     const loaded = NFM.load(bytes);
     expect(loaded.numFeatures).toBe(40);
     expect(loaded.encoder).toBeNull();
-    expect(() => loaded.evaluate([{ 1: 1 }], [1], ["rmse-clamped"])).toThrow('evaluate: "rmse-clamped" needs the range of the training labels');
+    expect(() => loaded.evaluate([{ 1: 1 }], [1], { metrics: ["rmse-clamped"] })).toThrow('evaluate: "rmse-clamped" needs the range of the training labels');
   });
 
   it("takes another optimizer or loss", async () => {

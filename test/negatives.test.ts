@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { NegativeSampler } from "../src/data/negatives.ts";
+import { NegativeSampler } from "../src/training/datasets/negative-sampler.ts";
 
 // Lets a test choose the random bits; otherwise they are the real ones.
 const forced = vi.hoisted(() => ({ bits: [] as number[] }));
@@ -159,7 +159,7 @@ describe("NegativeSampler", () => {
     expect([0, 1, 2].map((draw) => samplerOf(w, 0.75).sample(5, 1, draw))).toEqual([4, 265, 121]);
   });
 
-  it("gives every item of a large catalogue the same share, to the last bit of the random number", () => {
+  it("gives every item of a large catalog the same share, to the last bit of the random number", () => {
     const n = 3_000_001;
     const sampler = samplerOf(world(n, [n - 1]), 0); // the others are 0 to n - 2
     for (const item of [1, 2, 12_345, 1_048_576, 1_999_999, n - 2]) {
@@ -192,7 +192,7 @@ describe("NegativeSampler", () => {
     expect(measured(sampler, 2)).toEqual([[3, 1]]);
   });
 
-  it("has nothing in a catalogue of one item, with users or without", () => {
+  it("has nothing in a catalog of one item, with users or without", () => {
     for (const alpha of [0, 1]) {
       expect(samplerOf(world(1, [0, 0]), alpha).has(1)).toBe(false);
       expect(samplerOf(world(1, [0, 0], [0, 1]), alpha).has(1)).toBe(false);

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Adagrad, CSRMatrix, FeatureEncoder, NFM, parseLibSVM, SGD, type Metric } from "../src/index.ts";
 import { bpr } from "../src/losses.ts";
-import { isHigherBetter } from "../src/training/metrics.ts";
+import { isHigherBetter } from "../src/metrics/metrics.ts";
 
 const plain = { batchNorm: false, dropout: { biInteraction: 0, hidden: 0 } } as const;
 const rows = Array.from({ length: 50 }, (_, i) => ({ indices: [i % 5, 5 + (i % 3), 8 + (i % 2)] }));
@@ -65,8 +65,8 @@ describe("traps", () => {
     model.partialFit([{ indices: [0] }, { indices: [1] }], [-1, 3]);
     const score = model.predict({ indices: [1], values: [10] });
     expect(score).toBeGreaterThan(3);
-    expect(model.evaluate([{ indices: [1], values: [10] }], [100], ["rmse-clamped"])["rmse-clamped"]).toBe(97);
-    expect(model.evaluate([{ indices: [1], values: [10] }], [100], ["rmse"]).rmse).toBeCloseTo(100 - score, 5);
+    expect(model.evaluate([{ indices: [1], values: [10] }], [100], { metrics: ["rmse-clamped"] })["rmse-clamped"]).toBe(97);
+    expect(model.evaluate([{ indices: [1], values: [10] }], [100], { metrics: ["rmse"] }).rmse).toBeCloseTo(100 - score, 5);
   });
 
   it("dropout has named rates: one that drops nothing changes nothing, and only in training", () => {
@@ -151,9 +151,9 @@ describe("traps", () => {
   it("MRR looks at the first positive alone, and ties count against us", () => {
     const model = new NFM({ numFeatures: 4, hiddenUnits: [], initStd: 0 }); // every score is 0
     const rows = [0, 1, 2, 3].map((i) => ({ indices: [i] }));
-    expect(model.evaluate(rows, [1, 1, 0, 0], ["mrr", "hr@2", "group-auc"], { groups: [7, 7, 7, 7] })).toEqual({ mrr: 1 / 3, "hr@2": 0, "group-auc": 0 });
+    expect(model.evaluate(rows, [1, 1, 0, 0], { metrics: ["mrr", "hr@2", "group-auc"], groups: [7, 7, 7, 7] })).toEqual({ mrr: 1 / 3, "hr@2": 0, "group-auc": 0 });
     model.partialFit([rows[0], rows[1], rows[2]], [2, 1, 0]);
-    expect(model.evaluate(rows, [1, 1, 0, 0], ["mrr", "hr@2", "group-auc"], { groups: [7, 7, 7, 7] })).toEqual({ mrr: 1, "hr@2": 1, "group-auc": 1 });
+    expect(model.evaluate(rows, [1, 1, 0, 0], { metrics: ["mrr", "hr@2", "group-auc"], groups: [7, 7, 7, 7] })).toEqual({ mrr: 1, "hr@2": 1, "group-auc": 1 });
   });
 
   it("batch norm takes a batch of one row", () => {

@@ -4,8 +4,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { bpr, hinge, log, maxMargin, squared } from "../src/losses.ts";
 import { checkMetricNames, readFitOptions } from "../src/training/fit-options.ts";
-import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, measure, type Metric, type Scored } from "../src/training/metrics.ts";
-import { isRankingMetric, measureRank, type RankingMetric } from "../src/training/ranking-metrics.ts";
+import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, measure, type Metric, type Scored } from "../src/metrics/metrics.ts";
+import { isRankingMetric, measureRank, type RankingMetric } from "../src/metrics/ranking-metrics.ts";
 import { numbers } from "./reference.ts";
 
 const KINDS = ["precision", "recall", "hr", "ndcg", "mrr", "map"] as const;

@@ -1,10 +1,10 @@
 // Ranking in a context. What a score must be comes from `predict` on the two rows in one, which knows nothing of contexts,
 // and once from the formula in float64; what an order must be comes from a full stable sort. Equality is to the bit, but
-// for factorization machines with a prepared catalogue, whose tolerance is stated at `expectNear`.
+// for factorization machines with a prepared catalog, whose tolerance is stated at `expectNear`.
 
 import v8 from "node:v8";
 import { describe, expect, it } from "vitest";
-import { Activation, BatchNorm, CSRMatrix, Dense, FeatureEncoder, NFM, Recommender, SGD, type Catalogue, type FeatureMap, type Input, type Layer, type LayerPass, type NFMOptions, type PointwiseLoss, type Ranked } from "../src/index.ts";
+import { Activation, BatchNorm, CSRMatrix, Dense, FeatureEncoder, NFM, Recommender, SGD, type Catalog, type FeatureMap, type Rows, type Layer, type LayerPass, type NFMOptions, type PointwiseLoss, type Ranked } from "../src/index.ts";
 import { selectTop } from "../src/ranking/top.ts";
 import { numbers, scores as referenceScores, type Row, type Step } from "./reference.ts";
 
@@ -19,7 +19,7 @@ function sorted(scores: ArrayLike<number>): number[] {
 }
 
 /** What ranking must give for candidates whose whole rows are `rows`. */
-function rankedBy(model: NFM, rows: Input): Ranked[] {
+function rankedBy(model: NFM, rows: Rows): Ranked[] {
   const predictions = model.predict(rows);
   return sorted(model.predict(rows, { raw: true })).map((index) => ({ index, score: predictions[index] }));
 }
@@ -73,7 +73,7 @@ function magnitudes(model: NFM): (row: { indices: ArrayLike<number>; values?: Ar
 }
 
 /**
- * For a factorization machine with a prepared catalogue: every score within 1e-6 of the magnitude of its terms, in an order
+ * For a factorization machine with a prepared catalog: every score within 1e-6 of the magnitude of its terms, in an order
  * that is that of the scores themselves. 1e-6 is 16 roundings of 2^-24, which a sum of 64 columns in four parts can add up
  * to; the worst seen for 1 to 256 columns, 1 to 2000 features and values up to 200 is 2.2e-7.
  */
@@ -97,7 +97,7 @@ const ones: FeatureMap[] = Array.from({ length: 26 }, (_, i) => (i % 10 === 0 ? 
 const valued: FeatureMap[] = ones.map((map, i) =>
   i % 10 === 0 ? {} : { price: f(i / 9 - 1.3), traits: Object.fromEntries((map as { traits: string[] }).traits.map((trait, t) => [trait, f(Math.cos(i + 2 * t) * 2)])) },
 );
-const catalogues: readonly (readonly FeatureMap[])[] = [ones, [...valued, { item: "never seen" }]];
+const catalogs: readonly (readonly FeatureMap[])[] = [ones, [...valued, { item: "never seen" }]];
 const contexts: readonly FeatureMap[] = [{}, { user: "u1", mood: ["calm", "late"] }, { user: "u2", hour: f(0.7), taste: { sweet: f(-1.3), cold: f(0.4) } }];
 const training: FeatureMap[] = [...ones, ...valued].map((map, i) => ({ user: `u${i % 4}`, hour: i / 30, mood: i % 2 ? ["calm"] : ["late"], taste: { sweet: Math.sin(i), cold: 1 }, ...(map as object) }));
 const labels = training.map((_, i) => ((i * 7) % 5) - 2);
@@ -106,7 +106,7 @@ const merged = (context: FeatureMap, candidates: readonly FeatureMap[]): Feature
 const rowOf = ({ indices, values }: { indices: ArrayLike<number>; values?: ArrayLike<number> | undefined }): (readonly [number, number])[] =>
   Array.from(indices, (index, p) => [index, values ? values[p] : 1] as const);
 
-const KINDS: readonly [name: string, read: (encoder: FeatureEncoder, maps: readonly FeatureMap[]) => Input][] = [
+const KINDS: readonly [name: string, read: (encoder: FeatureEncoder, maps: readonly FeatureMap[]) => Rows][] = [
   ["feature maps", (_, maps) => maps],
   ["a matrix", (encoder, maps) => encoder.transform(maps)],
   ["sparse vectors", (encoder, maps) => maps.map((map) => encoder.encode(map))],
@@ -135,7 +135,7 @@ describe("the score of a candidate", () => {
           const [w0, w] = [model.tensor("bias").data[0], model.tensor("linear.weight").data];
           const ofBackend: Ranked[] = [];
           const deep = new Set<string>();
-          for (const maps of catalogues) {
+          for (const maps of catalogs) {
             const inputs = kinds.map(([kind, read]) => [kind, read(encoder, maps)] as const);
             const prepared = inputs.map(([kind, input]) => [kind, model.prepare(input)] as const);
             for (const [c, context] of contexts.entries()) {
@@ -266,15 +266,15 @@ describe("the score of a candidate", () => {
   });
 });
 
-// ---- prepared catalogues -------------------------------------------------------------------------------------
+// ---- prepared catalogs -------------------------------------------------------------------------------------
 
-describe("a prepared catalogue", () => {
+describe("a prepared catalog", () => {
   const cases: NFMOptions[] = [{ hiddenUnits: [6] }, { hiddenUnits: [], batchNorm: true }, { hiddenUnits: [], batchNorm: false }];
   const items = [...ones, ...valued];
   const sharing: FeatureMap = { user: "u1", traits: ["a"] };
 
   /** Ranks in every context and compares with predict; returns the scores as text. */
-  function expectUpToDate(model: NFM, candidates: Catalogue, what: string): string {
+  function expectUpToDate(model: NFM, candidates: Catalog, what: string): string {
     const [hidden, encoder] = [hasHidden(model), model.encoder!];
     const rowsOf = items.map((item) => rowOf(encoder.encode(item)));
     const scores = [...contexts, sharing].map((context, c) => {
@@ -298,22 +298,22 @@ describe("a prepared catalogue", () => {
   it.each(cases)("follows its model through more training, fresh fits and failed ones, and serves other models in turn: %j", async (options) => {
     const model = await trained({ ...options, embeddingDim: 5 });
     const rows = [...items];
-    const catalogue = model.prepare(rows);
-    expect(catalogue.size).toBe(52);
-    rows.length = 3; // the catalogue keeps its own
+    const catalog = model.prepare(rows);
+    expect(catalog.size).toBe(52);
+    rows.length = 3; // the catalog keeps its own
     const seen: string[] = [];
     const expectChanged = (what: string): void => {
-      const scores = expectUpToDate(model, catalogue, what);
+      const scores = expectUpToDate(model, catalog, what);
       expect(seen).not.toContain(scores);
       seen.push(scores);
-      expect(expectUpToDate(model, catalogue, `${what}, again`)).toBe(scores);
+      expect(expectUpToDate(model, catalog, `${what}, again`)).toBe(scores);
     };
     expectChanged("prepared");
 
     model.partialFit(training, labels);
     expectChanged("after partialFit");
     expect(() => model.partialFit([{ price: 3e38, hour: 3e38 }], [1])).toThrow("nothing has changed");
-    expect(expectUpToDate(model, catalogue, "after a failed partialFit")).toBe(seen[1]);
+    expect(expectUpToDate(model, catalog, "after a failed partialFit")).toBe(seen[1]);
 
     // Another vocabulary: other numbers for the same features, more of them, and some gone.
     const others: FeatureMap[] = training.slice(5).reverse().map((map, i) => ({ region: `r${i % 9}`, ...(map as object) }));
@@ -329,7 +329,7 @@ describe("a prepared catalogue", () => {
     model.partialFit(others.slice(0, 3), [1, 0, 2]); // in the buffers of before
     expectChanged("after a small partialFit");
     await expect(model.fit([{ item: "i1", price: 3e38 }, { item: "i2", price: -3e38 }], [1, 2], { epochs: 1 })).rejects.toThrow(/became/);
-    expect(expectUpToDate(model, catalogue, "after a failed fit")).toBe(seen[4]);
+    expect(expectUpToDate(model, catalog, "after a failed fit")).toBe(seen[4]);
     await model.fit(training.map((map) => ({ ...(map as object) })), labels, { epochs: 4, validation: 0.2 });
     expectChanged("after early stopping went back to the best epoch");
 
@@ -338,7 +338,7 @@ describe("a prepared catalogue", () => {
     const other = new NFM({ ...options, embeddingDim: 5, seed: 3, initStd: 0.3 });
     await other.fit(others, labels.slice(5), { epochs: 2 });
     for (let turn = 0; turn < 2; turn++) {
-      for (const whose of [model, other, loaded]) expectUpToDate(whose, catalogue, `shared, turn ${turn}`);
+      for (const whose of [model, other, loaded]) expectUpToDate(whose, catalog, `shared, turn ${turn}`);
     }
   });
 
@@ -358,9 +358,9 @@ describe("a prepared catalogue", () => {
       models.push(model);
     }
     for (const input of [candidates, CSRMatrix.fromRows(candidates, 40)]) {
-      const catalogue = models[1].prepare(input);
+      const catalog = models[1].prepare(input);
       for (const m of [0, 1, 2, 3, 2, 1, 3, 0]) {
-        const got = models[m].rank(context, catalogue);
+        const got = models[m].rank(context, catalog);
         if (m < 2) expectSame(got, rankedBy(models[m], whole), `model ${m}`);
         else expectNear(models[m], got, whole, `model ${m}`);
       }
@@ -371,12 +371,12 @@ describe("a prepared catalogue", () => {
     const users = Array.from({ length: 5 }, (_, i) => ({ user: `u${i}` }));
     const own = Array.from({ length: 5 }, (_, i) => ({ item: `i${i}` }));
     const models = [[...own, ...users], [...users, ...own]].map((maps) => new NFM({ encoder: new FeatureEncoder().fit(maps), embeddingDim: 4, hiddenUnits: [3], initStd: 1 }));
-    const catalogue = models[0].prepare(own);
+    const catalog = models[0].prepare(own);
     for (const m of [0, 1, 0, 1]) {
       for (const context of [{ item: "i2" }, { user: "u2", item: "i4" }]) {
         const { encoder } = models[m];
         const rows = CSRMatrix.fromRows(own.map((map) => [...rowOf(encoder!.encode(context)), ...rowOf(encoder!.encode(map))]), 10);
-        expectSame(models[m].rank(context, catalogue), rankedBy(models[m], rows), `model ${m}`);
+        expectSame(models[m].rank(context, catalog), rankedBy(models[m], rows), `model ${m}`);
       }
     }
   });
@@ -384,10 +384,10 @@ describe("a prepared catalogue", () => {
   it("gives the same bits on plain JavaScript and SIMD, whichever it was prepared with", async () => {
     for (const options of cases) {
       const [js, wasm] = [await trained({ ...options, embeddingDim: 7, backend: "js" }), await trained({ ...options, embeddingDim: 7, backend: "wasm" })];
-      const catalogue = js.prepare(items);
-      const wanted = js.rank(contexts[2], catalogue);
+      const catalog = js.prepare(items);
+      const wanted = js.rank(contexts[2], catalog);
       expectSame(wasm.rank(contexts[2], wasm.prepare(items)), wanted, "wasm");
-      expectSame(wasm.rank(contexts[2], catalogue), wanted, "wasm, prepared with js");
+      expectSame(wasm.rank(contexts[2], catalog), wanted, "wasm, prepared with js");
     }
   });
 
@@ -398,8 +398,8 @@ describe("a prepared catalogue", () => {
     for (const hiddenUnits of [[], [4]]) {
       const model = new NFM({ numFeatures: 200, embeddingDim: 4, hiddenUnits });
       model.partialFit(candidates.slice(0, 100), Array.from({ length: 100 }, (_, i) => i % 7));
-      const catalogue = model.prepare(candidates);
-      const score = (times: number): void => { for (let i = 0; i < times; i++) model.rank({ indices: [1, 2, 3] }, catalogue, { top: 10 }); };
+      const catalog = model.prepare(candidates);
+      const score = (times: number): void => { for (let i = 0; i < times; i++) model.rank({ indices: [1, 2, 3] }, catalog, { top: 10 }); };
       // Code that has not been optimised yet boxes numbers, and on a busy machine that comes late: what counts is the best of some tries.
       const bytes = [Infinity, Infinity];
       for (let attempt = 0; attempt < 40 && (bytes[0] >= 8 || bytes[1] >= 1); attempt++) {
@@ -453,7 +453,7 @@ describe("a feature of both context and candidate", () => {
     const wanted = model.predict(rows);
     expectSameBytes(model.predict(concatenated), wanted, what);
     const own = new Set(context.indices);
-    const inputs: Input[] = [candidates, CSRMatrix.fromRows(candidates, model.numFeatures)];
+    const inputs: Rows[] = [candidates, CSRMatrix.fromRows(candidates, model.numFeatures)];
     for (const input of inputs) {
       expectSame(model.rank(context, input), rankedBy(model, rows), what);
       const got = model.rank(context, model.prepare(input));
@@ -467,7 +467,7 @@ describe("a feature of both context and candidate", () => {
   // expectNear's magnitudes are those of a factorization machine; with hidden layers every score must be equal anyway.
   function expectEqual(model: NFM, context: Vector, candidates: readonly Vector[], what: string): void {
     const rows = CSRMatrix.fromRows(candidates.map((candidate) => summed(context, candidate)), model.numFeatures);
-    for (const input of [candidates, CSRMatrix.fromRows(candidates, model.numFeatures)] as Input[]) {
+    for (const input of [candidates, CSRMatrix.fromRows(candidates, model.numFeatures)] as Rows[]) {
       for (const either of [input, model.prepare(input)]) expectSame(model.rank(context, either), rankedBy(model, rows), what);
     }
   }
@@ -619,7 +619,7 @@ describe("the top of a ranking", () => {
 describe("errors of rank and prepare", () => {
   const context = { indices: [1, 2] };
   const candidates = [{ indices: [5] }, { indices: [6, 7] }];
-  const calls: [what: string, call: (model: NFM, prepared: Catalogue) => unknown, kind: ErrorConstructor, message: string][] = [
+  const calls: [what: string, call: (model: NFM, prepared: Catalog) => unknown, kind: ErrorConstructor, message: string][] = [
     ["top 0", (model) => model.rank(context, candidates, { top: 0 }), RangeError, "rank: top must be an integer of at least 1, got 0"],
     ["top -1", (model) => model.rank(context, candidates, { top: -1 }), RangeError, "rank: top must be an integer of at least 1, got -1"],
     ["top 1.5", (model) => model.rank(context, candidates, { top: 1.5 }), RangeError, "rank: top must be an integer of at least 1, got 1.5"],
@@ -629,10 +629,10 @@ describe("errors of rank and prepare", () => {
     ["top 0 of nothing", (model) => model.rank(context, [], { top: 0 }), RangeError, "rank: top must be an integer of at least 1, got 0"],
     ["a misspelt option", (model) => model.rank(context, candidates, { topk: 3 } as object), TypeError, 'rank has no option "topk"; it has top'],
     ["options that are none", (model) => model.rank(context, candidates, 3 as unknown as object), TypeError, "rank: options must be an object, got 3"],
-    ["candidates a string", (model) => model.rank(context, "abc" as unknown as Input), TypeError, 'rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "abc"'],
-    ["candidates absent", (model) => model.rank(context, undefined as unknown as Input), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got undefined"],
-    ["one candidate", (model) => model.rank(context, candidates[0] as unknown as Input), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys indices"],
-    ["a candidate that is no row", (model) => model.rank(context, [candidates[0], 7] as unknown as Input), TypeError, "rank: candidates[1] must be a sparse vector { indices, values? } or a map from feature indices to numbers, got 7"],
+    ["candidates a string", (model) => model.rank(context, "abc" as unknown as Rows), TypeError, 'rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "abc"'],
+    ["candidates absent", (model) => model.rank(context, undefined as unknown as Rows), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got undefined"],
+    ["one candidate", (model) => model.rank(context, candidates[0] as unknown as Rows), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys indices"],
+    ["a candidate that is no row", (model) => model.rank(context, [candidates[0], 7] as unknown as Rows), TypeError, "rank: candidates[1] must be a sparse vector { indices, values? } or a map from feature indices to numbers, got 7"],
     ["a candidate with names", (model) => model.rank(context, [{ item: "tea" }]), TypeError, "rank: candidates[0]: keys must be feature indices (this model has no encoder for names"],
     ["a candidate's value", (model) => model.rank(context, [{ indices: [3], values: [NaN] }]), RangeError, "rank: candidates[0].values[0] must be finite (in 32 bits), got NaN"],
     ["a candidate's index", (model) => model.rank(context, [candidates[0], { indices: [3, 20] }]), RangeError, "rank: candidates[1].indices[1] must be below numFeatures (20), got 20"],
@@ -646,12 +646,12 @@ describe("errors of rank and prepare", () => {
     ["the context's index", (model, prepared) => model.rank({ indices: [3, 20] }, prepared), RangeError, "rank: context.indices[1] must be below numFeatures (20), got 20"],
     ["the context's key", (model) => model.rank({ 20: 1 }, candidates), RangeError, "rank: context: key 20 must be below numFeatures (20), got 20"],
     ["a context, of nothing", (model) => model.rank({ 20: 1 }, []), RangeError, "rank: context: key 20 must be below numFeatures (20), got 20"],
-    ["an empty catalogue", (model) => model.prepare([]), RangeError, "prepare: candidates must hold at least one row, got none"],
-    ["a catalogue of no kind", (model) => model.prepare(5 as unknown as Input), TypeError, "prepare: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got 5"],
-    ["a catalogue's index", (model) => model.prepare([{ indices: [3] }, { indices: [44] }]), RangeError, "prepare: candidates[1].indices[0] must be below numFeatures (20), got 44"],
+    ["an empty catalog", (model) => model.prepare([]), RangeError, "prepare: candidates must hold at least one row, got none"],
+    ["a catalog of no kind", (model) => model.prepare(5 as unknown as Rows), TypeError, "prepare: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got 5"],
+    ["a catalog's index", (model) => model.prepare([{ indices: [3] }, { indices: [44] }]), RangeError, "prepare: candidates[1].indices[0] must be below numFeatures (20), got 44"],
   ];
 
-  it.each([{ hiddenUnits: [3] }, { hiddenUnits: [] }])("name the place and leave model and catalogue as they were: %j", (options) => {
+  it.each([{ hiddenUnits: [3] }, { hiddenUnits: [] }])("name the place and leave model and catalog as they were: %j", (options) => {
     const model = new NFM({ ...options, numFeatures: 20, embeddingDim: 4, initStd: 0.3 });
     model.partialFit([{ indices: [1, 5] }, { indices: [2, 6, 7] }], [1, 0]);
     const prepared = model.prepare(candidates);
@@ -687,7 +687,7 @@ describe("errors of rank and prepare", () => {
     expect(model.numFeatures).toBe(0);
   });
 
-  it("say which candidate a smaller model cannot read, and leave the catalogue to those that can", () => {
+  it("say which candidate a smaller model cannot read, and leave the catalog to those that can", () => {
     const [large, tiny] = [20, 6].map((numFeatures) => new NFM({ numFeatures, embeddingDim: 4, hiddenUnits: [3], initStd: 0.3 }));
     const prepared = large.prepare(candidates);
     const ranked = large.rank(context, prepared);
@@ -716,8 +716,8 @@ describe("ranking changes nothing", () => {
     const [busy, calm] = [await trained({ embeddingDim: 4, hiddenUnits: [3] }), await trained({ embeddingDim: 4, hiddenUnits: [3] })];
     const long = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`f${i}`, 1]));
     for (let turn = 0; turn < 3; turn++) {
-      const catalogue = busy.prepare(ones);
-      for (const context of contexts) [busy.rank(context, valued), busy.rank(context, catalogue, { top: 2 }), busy.rank(context, [{ user: "u1", mood: long }])];
+      const catalog = busy.prepare(ones);
+      for (const context of contexts) [busy.rank(context, valued), busy.rank(context, catalog, { top: 2 }), busy.rank(context, [{ user: "u1", mood: long }])];
       expectSameBytes(busy.save({ optimizer: true }), calm.save({ optimizer: true }), "files");
       expect(busy.partialFit(training, labels)).toBe(calm.partialFit(training, labels));
       expectSameBytes(busy.predict(training), calm.predict(training), "predictions");
@@ -787,7 +787,7 @@ describe("ranking while the model is being fitted", () => {
     const [calm, watched] = [await build(), await build()];
     await calm.fit(x, y(x), settings);
 
-    const catalogue = watched.prepare(candidates);
+    const catalog = watched.prepare(candidates);
     const isFM = options.hiddenUnits !== undefined;
     const seen = { timer: new Set<string>(), onEpoch: 0, onBatch: 0, scores: new Set<number>() };
     const failures: unknown[] = [];
@@ -800,9 +800,9 @@ describe("ranking while the model is being fitted", () => {
         const list = turns % 2 === 0 ? candidates : sharing;
         const rows = (own: typeof candidates) => CSRMatrix.fromRows(own.map((row) => [...rowOf(given), ...rowOf(row)]), N);
         expectSame(watched.rank(given, list), rankedBy(watched, rows(list)), "candidates");
-        const got = watched.rank(given, catalogue);
-        if (!isFM) expectSame(got, rankedBy(watched, rows(candidates)), "catalogue");
-        else if (given === context) expectNear(watched, got, rows(candidates), "catalogue");
+        const got = watched.rank(given, catalog);
+        if (!isFM) expectSame(got, rankedBy(watched, rows(candidates)), "catalog");
+        else if (given === context) expectNear(watched, got, rows(candidates), "catalog");
         seen.scores.add(got[0].score);
       } catch (error) {
         failures.push(error);
@@ -830,35 +830,35 @@ describe("ranking while the model is being fitted", () => {
     expect(seen.scores.size).toBeGreaterThan(8); // the model moved between rankings
     expectSameBytes(watched.save({ optimizer: true }), calm.save({ optimizer: true }), "files");
     expect(watched.history!.epochs.map(({ loss, validation }) => ({ loss, validation }))).toEqual(calm.history!.epochs.map(({ loss, validation }) => ({ loss, validation })));
-    expectSame(watched.rank(context, catalogue), calm.rank(context, calm.prepare(candidates)), "afterwards");
+    expectSame(watched.rank(context, catalog), calm.rank(context, calm.prepare(candidates)), "afterwards");
   });
 });
 
 describe("bugs that were", () => {
   const machine = (embeddingDim: number): NFM => new NFM({ numFeatures: 30, embeddingDim, hiddenUnits: [], initStd: 1, seed: embeddingDim });
 
-  it("machines of different dimensions may share a catalogue", () => {
+  it("machines of different dimensions may share a catalog", () => {
     const [a, b] = [machine(4), machine(8)];
     const candidates = [{ indices: [10] }, { indices: [11, 12] }];
-    const catalogue = a.prepare(candidates);
+    const catalog = a.prepare(candidates);
     for (const model of [a, b, a]) {
-      const scores = model.rank({ indices: [1, 2] }, catalogue).map(({ index, score }) => score - model.predict({ indices: [1, 2, ...candidates[index].indices] }));
+      const scores = model.rank({ indices: [1, 2] }, catalog).map(({ index, score }) => score - model.predict({ indices: [1, 2, ...candidates[index].indices] }));
       for (const difference of scores) expect(Math.abs(difference)).toBeLessThan(1e-5);
     }
   });
 
   it("a matrix wider than the model keeps its sums from call to call", () => {
     const model = machine(8);
-    const catalogue = model.prepare(new CSRMatrix({ cols: 99, indptr: [0, 1, 2], indices: [10, 11] }));
+    const catalog = model.prepare(new CSRMatrix({ cols: 99, indptr: [0, 1, 2], indices: [10, 11] }));
     const { trainer, encoder } = NFM.learnerOf(model).ready("test");
     const reader = { encoder, numFeatures: trainer.network.spec.numFeatures };
-    const read = (): IteratorResult<void, CSRMatrix> => catalogue.read(reader).next();
+    const read = (): IteratorResult<void, CSRMatrix> => catalog.read(reader).next();
     expect(read()).toEqual({ done: true, value: read().value });
     // The sums have not been made again if those made up front are still there: here, after V has changed behind their back.
     const context = CSRMatrix.fromRows([{ indices: [1] }]);
-    const before = catalogue.score(trainer, reader, context).slice();
+    const before = catalog.score(trainer, reader, context).slice();
     trainer.network.scorer.embedding.data.fill(0, 10 * 8, 12 * 8);
-    expect(catalogue.score(trainer, reader, context)).toEqual(before);
+    expect(catalog.score(trainer, reader, context)).toEqual(before);
   });
 
   it("many rows are no context", () => {
@@ -891,8 +891,8 @@ it("a context is summed once: its size costs far less than in rows that hold it"
     call();
     return performance.now() - start;
   }));
-  const catalogue = model.prepare(candidates);
-  expect(fastest(() => model.rank({ indices: context }, catalogue, { top: 3 }))).toBeLessThan(fastest(() => model.predict(joined)) / 3); // about a fifteenth
+  const catalog = model.prepare(candidates);
+  expect(fastest(() => model.rank({ indices: context }, catalog, { top: 3 }))).toBeLessThan(fastest(() => model.predict(joined)) / 3); // about a fifteenth
 });
 
 describe("what a review found", () => {
@@ -924,15 +924,15 @@ describe("what a review found", () => {
     }
   });
 
-  it("a prepared catalogue holds the rows as they were, and does not widen a later model", async () => {
+  it("a prepared catalog holds the rows as they were, and does not widen a later model", async () => {
     const rows: Record<string, string>[] = [{ a: "1" }, { a: "2" }];
     const maps = [{ a: "1", u: "x" }, { a: "2", u: "y" }, { a: "3", u: "x" }];
     const model = new NFM({ embeddingDim: 3, initStd: 1 });
     await model.fit(maps, [1, 2, 3], { epochs: 1 });
-    const catalogue = model.prepare(rows);
+    const catalog = model.prepare(rows);
     rows[0].a = "3";
     await model.fit([...maps].reverse(), [1, 2, 3], { epochs: 1 });
-    expect(model.rank({ u: "x" }, catalogue)).toEqual(model.rank({ u: "x" }, [{ a: "1" }, { a: "2" }]));
+    expect(model.rank({ u: "x" }, catalog)).toEqual(model.rank({ u: "x" }, [{ a: "1" }, { a: "2" }]));
 
     const wide = new NFM({ loss: "bpr", embeddingDim: 2 });
     const recommender = new Recommender(wide, [{ indices: [0] }, { indices: [1] }]);
@@ -942,7 +942,7 @@ describe("what a review found", () => {
     expect(wide.numFeatures).toBe(7);
   });
 
-  it("reading parameters leaves the sums of a catalogue alone", () => {
+  it("reading parameters leaves the sums of a catalog alone", () => {
     const model = new NFM({ numFeatures: 9, embeddingDim: 4, hiddenUnits: [], initStd: 1 });
     const { trainer } = NFM.learnerOf(model).ready("test");
     const before = trainer.network.version;

@@ -3,13 +3,13 @@
 
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";
-import { NegativeSampler } from "../src/data/negatives.ts";
+import { NegativeSampler } from "../src/training/datasets/negative-sampler.ts";
 import {
   Adagrad, CSRMatrix, FeatureEncoder, NFM, Recommender, SGD,
-  type FeatureMap, type HeldOutEvents, type Id, type Input, type LossName, type NFMOptions, type PairwiseLoss, type PointwiseLoss, type Recommendation,
+  type FeatureMap, type HeldOutEvents, type Id, type Rows, type LossName, type NFMOptions, type PairwiseLoss, type PointwiseLoss, type Recommendation,
   type RankingMetric, type RecommenderFitOptions, type SparseVector,
 } from "../src/index.ts";
-import { readSafetensors } from "../src/safetensors.ts";
+import { readSafetensors } from "../src/model/safetensors.ts";
 import { numbers } from "./reference.ts";
 
 const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7 };
@@ -99,7 +99,7 @@ function trainLiterally(model: NFM, pairwise: boolean, seed: number, { row, item
   });
 }
 
-describe("the catalogue", () => {
+describe("the catalog", () => {
   it("has its ids in the field \"item\", in another one, or in an array; sparse rows are numbered", () => {
     const maps = [{ item: "tea", sku: "s1" }, { item: "milk", sku: "7" }];
     const rows = [{ indices: [0] }, { indices: [1] }, { indices: [0, 1] }];
@@ -118,7 +118,7 @@ describe("the catalogue", () => {
     ["no model", () => new Recommender({} as NFM, [{ item: "a" }]), new TypeError("Recommender: model must be an NFM, got object with keys (none)")],
     ["no items", () => new Recommender(new NFM(), []), new RangeError("Recommender: items must hold at least one row, got none")],
     ["a matrix without rows", () => new Recommender(new NFM(), CSRMatrix.fromRows([], 4)), new RangeError("Recommender: items must hold at least one row, got none")],
-    ["something else", () => new Recommender(new NFM(), "tea" as unknown as Input), new TypeError('Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"')],
+    ["something else", () => new Recommender(new NFM(), "tea" as unknown as Rows), new TypeError('Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"')],
     ["an id twice", () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }, { item: "a" }]), new RangeError('Recommender: items[2] must have an id of its own, got "a", as items[0] has')],
     ["an id twice in an array", () => new Recommender(new NFM(), [{ indices: [0] }, { indices: [1] }], { ids: [5, 5] }), new RangeError("Recommender: items[1] must have an id of its own, got 5, as items[0] has")],
     ["an item without id", () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]), new TypeError("Recommender: items[1].item must be an id, a string (the option ids names another field, or lists ids), got undefined")],
@@ -233,7 +233,7 @@ describe("fit is training on rows put together by hand, to the last bit", () => 
       expect(tensors(recommender.model)).toEqual(tensors(literal));
       const before = bytes(recommender);
       await expect(recommender.fit(contexts.slice(0, 2).concat(contexts.slice(3, 4)), ["i0", "i1", "i2"], { users: "user" })).rejects.toThrow(
-        new RangeError("Recommender.fit: items leave no negative to draw for any of 3 events: every user has taken every item of the catalogue that could be drawn"),
+        new RangeError("Recommender.fit: items leave no negative to draw for any of 3 events: every user has taken every item of the catalog that could be drawn"),
       );
       // By popularity an item without events is none that could be drawn.
       await expect(recommender.fit(contexts.slice(0, 2), ["i0", "i1"], { users: "user", popularity: 0.5 })).rejects.toThrow("items leave no negative to draw for any of 2 events");
@@ -425,7 +425,7 @@ describe("recommend", () => {
       const loaded = new Recommender(NFM.load(recommender.model.save({ optimizer })), SHOP.items);
       expect(loaded.recommend(context, { top: 13 })).toEqual(recommender.recommend(context, { top: 13 }));
       expect(loaded.evaluate(SHOP.contexts, SHOP.taken)).toEqual(recommender.evaluate(SHOP.contexts, SHOP.taken));
-      const other = new Recommender(loaded.model, SHOP.items.slice(4).reverse()); // another catalogue of the same features
+      const other = new Recommender(loaded.model, SHOP.items.slice(4).reverse()); // another catalog of the same features
       expect(other.recommend(context, { top: 13 }).map(({ id }) => id)).toEqual(literalList(other, rowsOf().slice(4).reverse()).map(({ id }) => id));
       await loaded.fit(SHOP.contexts, SHOP.taken, { epochs: 1, resume: true });
       expect(loaded.recommend(context).map(({ score }) => score)).not.toEqual(recommender.recommend(context).map(({ score }) => score));
@@ -519,7 +519,7 @@ describe("explain", () => {
   it("names what it cannot read", async () => {
     const recommender = await fitted();
     const before = bytes(recommender);
-    expect(() => recommender.explain({ user: "u1" }, "tea")).toThrow(new RangeError('Recommender.explain: id must be the id of an item of the catalogue (13 items, such as "i0"), got "tea"'));
+    expect(() => recommender.explain({ user: "u1" }, "tea")).toThrow(new RangeError('Recommender.explain: id must be the id of an item of the catalog (13 items, such as "i0"), got "tea"'));
     expect(() => recommender.explain({ user: "u1" }, 1)).toThrow(RangeError);
     expect(() => recommender.explain({ hour: NaN }, "i1")).toThrow(new RangeError("Recommender.explain: context.hour must be finite (in 32 bits), got NaN"));
     expect(() => new Recommender(new NFM(), SHOP.items).explain({}, "i1")).toThrow("explain: the model has no parameters yet");
@@ -718,8 +718,8 @@ describe("errors", () => {
     ["no contexts", [], [], {}, new RangeError("Recommender.fit: needs at least one row, got 0")],
     ["contexts that are no rows", { user: "u1" }, taken, {}, new TypeError("Recommender.fit: contexts must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys user")],
     ["NaN in a context", [{ hour: 1 }, { hour: NaN }], ["i1", "i1"], {}, new RangeError("Recommender.fit: contexts[1].hour must be finite (in 32 bits), got NaN")],
-    ["an item of no catalogue", contexts, ["i1", "i2", "coffee"], {}, new RangeError('Recommender.fit: items[2] must be the id of an item of the catalogue (13 items, such as "i0"), got "coffee"')],
-    ["a number for an id", contexts, ["i1", 2, "i3"], {}, new RangeError('Recommender.fit: items[1] must be the id of an item of the catalogue (13 items, such as "i0"), got 2')],
+    ["an item of no catalog", contexts, ["i1", "i2", "coffee"], {}, new RangeError('Recommender.fit: items[2] must be the id of an item of the catalog (13 items, such as "i0"), got "coffee"')],
+    ["a number for an id", contexts, ["i1", 2, "i3"], {}, new RangeError('Recommender.fit: items[1] must be the id of an item of the catalog (13 items, such as "i0"), got 2')],
     ["an id that is none", contexts, ["i1", "i2", { item: "i3" }], {}, new TypeError("Recommender.fit: items[2] must be an id: a string or a number, got object with keys item")],
     ["too few items", contexts, ["i1"], {}, new RangeError("Recommender.fit: items.length must be the number of rows of contexts (3), got 1")],
     ["items in no array", contexts, "i1", {}, new TypeError('Recommender.fit: items must be an array of item ids, got "i1"')],
@@ -746,18 +746,18 @@ describe("errors", () => {
     ["a monitor that is none", contexts, taken, { validation: held, monitor: "best" }, new RangeError("Recommender.fit: monitor must be ")],
     ["validation by share", contexts, taken, { validation: 0.2 }, new TypeError("Recommender.fit: validation must be { contexts, items, exclude? }, got 0.2")],
     ["validation without events", contexts, taken, { validation: { contexts: [], items: [] } }, new RangeError("Recommender.fit: validation.contexts must hold at least one row, got none")],
-    ["validation of labelled rows", contexts, taken, { validation: { x: contexts, y: [1, 1, 1] } }, new TypeError('Recommender.fit: validation has no option "x"; it has contexts, items, exclude')],
-    ["an unknown item in validation", contexts, taken, { validation: { ...held, items: ["i99"] } }, new RangeError('Recommender.fit: validation.items[0] must be the id of an item of the catalogue (13 items, such as "i0"), got "i99"')],
+    ["validation of labeled rows", contexts, taken, { validation: { x: contexts, y: [1, 1, 1] } }, new TypeError('Recommender.fit: validation has no option "x"; it has contexts, items, exclude')],
+    ["an unknown item in validation", contexts, taken, { validation: { ...held, items: ["i99"] } }, new RangeError('Recommender.fit: validation.items[0] must be the id of an item of the catalog (13 items, such as "i0"), got "i99"')],
     ["NaN in validation", contexts, taken, { validation: { ...held, contexts: [{ hour: NaN }] } }, new RangeError("Recommender.fit: validation.contexts[0].hour must be finite (in 32 bits), got NaN")],
     ["too few lists to exclude", contexts, taken, { validation: { ...held, exclude: [] } }, new RangeError("Recommender.fit: validation.exclude.length must be the number of rows of contexts (1), got 0")],
     ["an id for a list to exclude", contexts, taken, { validation: { ...held, exclude: ["i1"] } }, new TypeError('Recommender.fit: validation.exclude[0] must be an array or set of item ids, got "i1"')],
-    ["an unknown id to exclude", contexts, taken, { validation: { ...held, exclude: [["i1", "i99"]] } }, new RangeError("Recommender.fit: validation.exclude[0][1] must be the id of an item of the catalogue")],
+    ["an unknown id to exclude", contexts, taken, { validation: { ...held, exclude: [["i1", "i99"]] } }, new RangeError("Recommender.fit: validation.exclude[0][1] must be the id of an item of the catalog")],
   ];
 
   it.each(ofFit.map(([what, theirContexts, items, options, error]) => ({ what, theirContexts, items, options, error })))("of fit: $what", async ({ theirContexts, items, options, error }) => {
     const recommender = await fitted();
     const [before, { history }, list] = [bytes(recommender), recommender.model, recommender.recommend(contexts[0])];
-    const thrown: unknown = await recommender.fit(theirContexts as Input, items as Id[], options).then(() => expect.fail("it did not reject"), (reason: unknown) => reason);
+    const thrown: unknown = await recommender.fit(theirContexts as Rows, items as Id[], options).then(() => expect.fail("it did not reject"), (reason: unknown) => reason);
     expect(thrown).toBeInstanceOf(error.constructor);
     expect((thrown as Error).message).toContain(error.message);
     expect(bytes(recommender)).toEqual(before);
@@ -787,7 +787,7 @@ describe("errors", () => {
     const recommender = await fitted();
     const before = bytes(recommender);
     const recommend = (options: object, context: unknown = contexts[0]) => (): unknown => recommender.recommend(context as FeatureMap, options);
-    const evaluate = (theirContexts: unknown, items: unknown, options: object = {}) => (): unknown => recommender.evaluate(theirContexts as Input, items as Id[], options);
+    const evaluate = (theirContexts: unknown, items: unknown, options: object = {}) => (): unknown => recommender.evaluate(theirContexts as Rows, items as Id[], { metrics: options });
     const cases: [() => unknown, Error][] = [
       [recommend({ top: 0 }), new RangeError("recommend: top must be an integer of at least 1, got 0")],
       [recommend({ top: -1 }), new RangeError("recommend: top must be an integer of at least 1, got -1")],
@@ -795,8 +795,8 @@ describe("errors", () => {
       [recommend({ exclude: "i1" }), new TypeError('recommend: exclude must be an array or set of item ids, got "i1"')],
       [recommend({ exclude: 5 }), new TypeError("recommend: exclude must be an array or set of item ids, got 5")],
       [recommend({ exclude: null }), new TypeError("recommend: exclude must be an array or set of item ids, got null")],
-      [recommend({ exclude: ["i1", "tea"] }), new RangeError('recommend: exclude[1] must be the id of an item of the catalogue (13 items, such as "i0"), got "tea"')],
-      [recommend({ exclude: new Set([1]) }), new RangeError('recommend: exclude[0] must be the id of an item of the catalogue (13 items, such as "i0"), got 1')],
+      [recommend({ exclude: ["i1", "tea"] }), new RangeError('recommend: exclude[1] must be the id of an item of the catalog (13 items, such as "i0"), got "tea"')],
+      [recommend({ exclude: new Set([1]) }), new RangeError('recommend: exclude[0] must be the id of an item of the catalog (13 items, such as "i0"), got 1')],
       [recommend({ exclude: [undefined] }), new TypeError("recommend: exclude[0] must be an id: a string or a number, got undefined")],
       [recommend({ limit: 3 }), new TypeError('recommend has no option "limit"; it has top, exclude')],
       [recommend({}, "u1"), new TypeError('recommend: context must be a plain object or a Map from field names to values, got "u1"')],
@@ -804,8 +804,8 @@ describe("errors", () => {
       [recommend({}, { indices: [999] }), new RangeError(`recommend: context.indices[0] must be below numFeatures (${recommender.model.numFeatures}), got 999`)],
       [evaluate([], []), new RangeError("Recommender.evaluate: contexts must hold at least one row, got none")],
       [evaluate(contexts, ["i1"]), new RangeError("Recommender.evaluate: items.length must be the number of rows of contexts (3), got 1")],
-      [evaluate(contexts, ["i1", "i2", "tea"]), new RangeError('Recommender.evaluate: items[2] must be the id of an item of the catalogue (13 items, such as "i0"), got "tea"')],
-      [evaluate(contexts, taken, { exclude: [[], [], ["i1", 4]] }), new RangeError("Recommender.evaluate: exclude[2][1] must be the id of an item of the catalogue")],
+      [evaluate(contexts, ["i1", "i2", "tea"]), new RangeError('Recommender.evaluate: items[2] must be the id of an item of the catalog (13 items, such as "i0"), got "tea"')],
+      [evaluate(contexts, taken, { exclude: [[], [], ["i1", 4]] }), new RangeError("Recommender.evaluate: exclude[2][1] must be the id of an item of the catalog")],
       [evaluate(contexts, taken, { exclude: [[]] }), new RangeError("Recommender.evaluate: exclude.length must be the number of rows of contexts (3), got 1")],
       [evaluate(contexts, taken, { metrics: ["rmse"] }), new RangeError(`Recommender.evaluate: metrics[0] must be a ranking metric, ${forms}`)],
       [evaluate(contexts, taken, { metrics: ["hr@0"] }), new RangeError(`Recommender.evaluate: metrics[0] must be a ranking metric, ${forms}`)],
@@ -860,7 +860,7 @@ describe("bugs that were", () => {
     expect(recommender.model.tensor("embedding.weight")).toEqual(literal.tensor("embedding.weight"));
   });
 
-  it("minCount prunes features of contexts, never those of the catalogue", async () => {
+  it("minCount prunes features of contexts, never those of the catalog", async () => {
     const recommender = new Recommender(new NFM({ ...SMALL, loss: "bpr", encoder: new FeatureEncoder({ minCount: 2 }) }), [{ item: "a", hot: true }, { item: "b" }, { item: "c" }]);
     await recommender.fit([{ u: "x" }, { u: "x" }, { u: "y" }], ["a", "a", "b"], { epochs: 1 });
     const { encoder } = recommender.model;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RowLike } from "../src/core/sparse-row.ts";
+import type { RowLike } from "../src/data/sparse-row.ts";
 import { CSRBuilder, CSRMatrix } from "../src/core/sparse.ts";
 
 /** A small generator of its own, so that tests do not lean on the library's. */

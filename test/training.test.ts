@@ -13,7 +13,7 @@ import * as library from "../src/index.ts";
 import {
   Adagrad, CSRMatrix, NFM, SGD, type BatchEvent, type FitOptions, type Layer, type Metric, type NFMOptions, type PointwiseLoss,
 } from "../src/index.ts";
-import { readSafetensors } from "../src/safetensors.ts";
+import { readSafetensors } from "../src/model/safetensors.ts";
 import { numbers } from "./reference.ts";
 
 const f = Math.fround;
@@ -630,7 +630,7 @@ describe("early stopping", () => {
     expect(history.bestEpoch).toBe(course.indexOf(wanted) + 1);
     expect([history.stopped, history.epochs.length]).toEqual(["patience", history.bestEpoch! + 4]);
     expect(model.save()).toEqual(files[history.bestEpoch! - 1]);
-    expect(model.evaluate(held.x, held.y, [metric])[metric]).toBe(wanted);
+    expect(model.evaluate(held.x, held.y, { metrics: [metric] })[metric]).toBe(wanted);
   });
 
   it("works on pairs", async () => {

@@ -82,7 +82,7 @@ describe("ranking and recommending", () => {
     // @ts-expect-error no ranking metric
     void new Recommender(model, films).fit([visit], ["a"], { metrics: ["auc"] });
     // @ts-expect-error no such metric
-    model.evaluate(matrix, [1], ["ndcg@ten"], { groups: ["a"] });
+    model.evaluate(matrix, [1], { metrics: ["ndcg@ten"], groups: ["a"] });
     // @ts-expect-error an unknown option
     model.rank(visit, films, { k: 3 });
   });
@@ -92,7 +92,7 @@ describe("the rest of the class", () => {
   it("has the types of its contract", () => {
     expectTypeOf(model.fit(maps, [1, 0])).toEqualTypeOf<Promise<History>>();
     expectTypeOf(model.partialFit(vectors, new Float32Array(2))).toEqualTypeOf<number>();
-    expectTypeOf(model.evaluate(matrix, [1, 0], ["auc"])).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.evaluate(matrix, [1, 0], { metrics: ["auc"] })).toEqualTypeOf<Record<string, number>>();
     expectTypeOf(model.save()).toEqualTypeOf<Uint8Array>();
     expectTypeOf(NFM.load(new Uint8Array())).toEqualTypeOf<NFM>();
     expectTypeOf(model.backend).toEqualTypeOf<"wasm" | "js">();
