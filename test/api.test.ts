@@ -345,7 +345,7 @@ describe("errors of the other methods", () => {
     expect(() => new NFM().partialFitPairs(maps, maps)).toThrow("partialFitPairs: the squared loss is pointwise; use partialFit, or another loss");
     await expect(new NFM().fitPairs(maps, maps)).rejects.toThrow("fitPairs: the squared loss is pointwise; use fit, or another loss");
     await expect(model.fitPairs(maps, maps.slice(1))).rejects.toThrow("fitPairs: negatives must be as many rows as positives (60), got 59");
-    await expect(model.fitPairs(maps, maps, { sampleWeight: [1] })).rejects.toThrow('fitPairs has no option "sampleWeight"');
+    await expect(model.fitPairs(maps, maps, { sampleWeight: [1] } as FitOptions)).rejects.toThrow('fitPairs has no option "sampleWeight"');
     await expect(model.fitPairs([{ a: 1 }], [{ a: NaN }])).rejects.toThrow("fitPairs: negatives[0].a must be finite");
   });
 

@@ -5,16 +5,17 @@ import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";
 import { toPacked } from "../src/core/tensor.ts";
 import { PairSampler } from "../src/training/datasets/pair-sampler.ts";
-import { JoinedRows, PickedRows, type Rows } from "../src/data/rows.ts";
 import {
   Activation, Adagrad, BatchNorm, CSRMatrix, Dense, NFM, SGD,
   type FeatureMap, type FitOptions, type Rows, type Metric, type NFMOptions, type PairwiseLoss, type PointwiseLoss,
 } from "../src/index.ts";
-import { jsBackend } from "../src/kernels/js.ts";
 import { bpr, lossByName, maxMargin } from "../src/losses.ts";
-import { Network } from "../src/network.ts";
+import { Catalog } from "../src/ranking/catalog.ts";
 import { readSafetensors } from "../src/model/safetensors.ts";
-import { Trainer } from "../src/training/trainer.ts";
+import type { Dataset } from "../src/training/dataset.ts";
+import { Events } from "../src/training/datasets/events.ts";
+import { GroupedRows } from "../src/training/datasets/groups.ts";
+import { datasetOf, gradientsOf, makeTrainer, watch } from "./helpers/trainers.ts";
 import { batchLoss, differences, numbers, scores as referenceScores, type Row, type Step, type Tensors } from "./reference.ts";
 
 const PAIRWISE = ["bpr", "max-margin"] as const;
@@ -261,7 +262,7 @@ describe("evaluate with groups", () => {
     expect(Object.keys(model.evaluate(DATA.maps, DATA.y, { groups: DATA.groups }))).toEqual(["ndcg@10", "group-auc"]);
     expect(() => model.evaluate(DATA.maps, DATA.y, { metrics: ["mrr"] })).toThrow(new TypeError('evaluate: "mrr" needs to know which rows are ranked together; pass groups as well'));
     expect(() => model.evaluate(DATA.maps, DATA.y, { metrics: ["mrr"], groups: [1] })).toThrow(new RangeError("evaluate: groups.length must be the number of rows of x (90), got 1"));
-    expect(() => model.evaluate(DATA.maps, DATA.y, ["mrr"], { group: DATA.groups } as object)).toThrow('evaluate has no option "group"; it has groups');
+    expect(() => model.evaluate(DATA.maps, DATA.y, { metrics: ["mrr"], group: DATA.groups } as object)).toThrow('evaluate has no option "group"; it has metrics, groups');
     expect(() => model.evaluate(DATA.maps, DATA.y.map(() => 0), { metrics: ["mrr"], groups: DATA.groups })).toThrow('evaluate: "mrr" needs a group with a label above 0 in y, got none in 11 groups');
   });
 });
@@ -428,58 +429,65 @@ describe("pairwise gradients", () => {
   const ROWS: readonly Row[] = [
     { indices: [0, 3, 5], values: [1, 0.5, -1.25] }, { indices: [1, 4], values: [1, 1] }, { indices: [2, 3, 6], values: [0.75, 1, 1] }, { indices: [5, 7], values: [1.5, -1] },
   ];
-  const picks = { better: [2, 0, 3], worse: [[1, 1, 0], [3, 2, 1]] };
-  const picked = (): [Rows, Rows, Row[], Row[]] => {
-    const x = matrix(ROWS);
-    return [
-      new PickedRows(x, 3, (pair) => picks.better[pair]), new PickedRows(x, 3, (pair, epoch) => picks.worse[epoch - 1][pair]),
-      picks.better.map((i) => ROWS[i]), picks.worse[1].map((i) => ROWS[i]),
-    ];
-  };
-  const joined = (): [Rows, Rows, Row[], Row[]] => {
-    const [contexts, items] = [ROWS.slice(0, 2), ROWS.slice(2)]; // they share features 3 and 5
-    const contextOf = (pair: number): number => [0, 1, 0][pair];
-    const itemOf = (pair: number): number => [0, 0, 1][pair];
-    const negativeOf = (pair: number, epoch: number): number => (itemOf(pair) + epoch + 1) % 2;
-    const rows = (of: (pair: number, epoch: number) => number): Rows => new JoinedRows(3, matrix(contexts), contextOf, matrix(items), of);
-    const literal = (of: (pair: number, epoch: number) => number): Row[] => [0, 1, 2].map((pair) => join(contexts[contextOf(pair)], items[of(pair, 2)]));
-    return [rows(itemOf), rows(negativeOf), literal(itemOf), literal(negativeOf)];
-  };
+  /** The kinds of data that draw pairs, with the rows of the better and of the worse sides in epoch 2. */
+  interface Drawn {
+    readonly dataset: Dataset;
+    readonly better: readonly Row[];
+    readonly worse: readonly Row[];
+  }
 
-  for (const [name, make] of [["picked", picked], ["joined", joined]] as const) {
+  function grouped(loss: PairwiseLoss): Drawn {
+    const [targets, groups] = [Float32Array.of(2, 1, 3, 0), new Uint32Array(4)];
+    const source = new GroupedRows("test: ", { loss, seed: 5, pairsPerRow: 1 }, { x: matrix(ROWS), targets, groups, weights: null });
+    const pairs = new PairSampler(targets, groups, 1, 5);
+    expect(pairs.count).toBe(3);
+    const all = [0, 1, 2];
+    return { dataset: datasetOf(source, N), better: all.map((p) => ROWS[pairs.better(p)]), worse: all.map((p) => ROWS[pairs.worse(p, 2)]) };
+  }
+
+  function events(loss: PairwiseLoss): Drawn {
+    const contexts = [ROWS[0], ROWS[1], ROWS[0]];
+    const items = ROWS.slice(2); // they share features 3 and 5 with the contexts
+    const itemOf = Uint32Array.of(0, 0, 1);
+    const given = { contexts: matrix(contexts), itemOf, users: null };
+    const source = new Events("test: ", loss, given, new Catalog(matrix(items), "items"), { negatives: 1, popularity: 0, seed: 5 }, () => undefined);
+    return {
+      dataset: datasetOf(source, N),
+      better: contexts.map((context, event) => join(context, items[itemOf[event]])),
+      worse: contexts.map((context, event) => join(context, items[1 - itemOf[event]])), // of two items the negative is the other
+    };
+  }
+
+  for (const [name, make] of [["grouped rows", grouped], ["events", events]] as const) {
     for (const loss of PAIRWISE) {
-      it(`of ${name} rows, with batch norm over both sides, are central differences of the float64 reference: ${loss}`, () => {
-        const [positives, negatives, better, worse] = make();
-        const capacity = { rows: 6, entries: 40, training: { initialState: null } };
-        const network = new Network({ numFeatures: N, embeddingDim: K, layers: LAYERS, initStd: 0.5, seed: 5 }, capacity, jsBackend);
+      it(`of ${name}, with batch norm over both sides, are central differences of the float64 reference: ${loss}`, () => {
+        const options = { numFeatures: N, embeddingDim: K, layers: LAYERS, loss, initStd: 0.5, seed: 5 };
+        const { trainer, parameters } = makeTrainer({ ...options, optimizer: new SGD({ learningRate: 0 }) });
         const next = numbers(12);
         const reference: Tensors = new Map();
-        for (const { name: tensor, value } of network.parameters) {
+        for (const { name: tensor, value, transposed } of parameters.all) {
           const [low, high] = /running|norms.*weight/.test(tensor) ? [0.5, 1.5] : [-1, 1];
           for (let i = 0; i < value.rows; i++) for (let j = 0; j < value.cols; j++) value.data[i * value.stride + j] = next(low, high);
+          reference.set(tensor, Float64Array.from(toPacked(value, transposed)));
         }
-        for (const { name: tensor, value, transposed } of network.parameters) reference.set(tensor, Float64Array.from(toPacked(value, transposed)));
-        const trainer = new Trainer(network, lossByName(loss), new SGD({ learningRate: 0 }), { embedding: 0, linear: 0, hidden: 0 });
-        trainer.epochs = 1; // this is epoch 2
+        const { dataset, better, worse } = make(lossByName(loss) as PairwiseLoss);
+        const watched = watch(dataset);
+        trainer.record.epochs = 1; // this is epoch 2
         // Two of the three pairs, in another order.
-        const got = trainer.step({ kind: "pairwise", positives, negatives }, Uint32Array.of(2, 0, 1), 0, 2);
+        const got = trainer.step(watched.dataset, Uint32Array.of(2, 0, 1), 0, 2);
         const rows = [better[2], better[0], worse[2], worse[0]];
         const literal = (): number => batchLoss(loss, referenceScores(reference, K, STEPS, rows, true), [], null);
         expect(Math.abs(got - literal())).toBeLessThan(1e-5);
         expect(got).toBeGreaterThan(0.01);
-        const { touched, touchedCount } = network.batch;
+        const { touched, touchedCount } = watched.batch();
         expect(new Set(touched.subarray(0, touchedCount))).toEqual(new Set(rows.flatMap(({ indices }) => indices)));
-        for (const { name: tensor, gradient, table: isTable, transposed, trainable } of network.parameters) {
-          if (!trainable) continue;
+        for (const [tensor, gradient] of gradientsOf(trainer, watched.batch())) {
           const expected = differences(reference.get(tensor)!, literal);
-          const packed = toPacked(gradient!, transposed);
           const largest = Math.max(...expected.map(Math.abs));
+          expect(gradient.length).toBe(expected.length);
           expected.forEach((slope, i) => {
-            const cols = tensor === "embedding.weight" ? K : 1;
-            const slot = touched.subarray(0, touchedCount).indexOf(Math.floor(i / cols));
-            const value = isTable ? (slot < 0 ? 0 : packed[slot * cols + (i % cols)]) : packed[i];
             // As in gradients.test.ts: float32 against float64 through batch norm, and terms of order 1 that cancel.
-            expect(Math.abs(value - slope), `${tensor}[${i}]: ${value}, not ${slope}`).toBeLessThanOrEqual(1e-3 * Math.abs(slope) + 1e-5 * largest + 2e-6);
+            expect(Math.abs(gradient[i] - slope), `${tensor}[${i}]: ${gradient[i]}, not ${slope}`).toBeLessThanOrEqual(1e-3 * Math.abs(slope) + 1e-5 * largest + 2e-6);
           });
           if (tensor === "hidden.0.weight" || tensor === "embedding.weight") expect(largest).toBeGreaterThan(1e-3);
         }
@@ -526,8 +534,10 @@ describe("errors", () => {
   const cases: [what: string, y: ArrayLike<number>, options: object, error: Error][] = [
     ["groups of another length", y, { groups: groups.slice(1) }, new RangeError("fit: groups.length must be the number of rows of x (90), got 89")],
     ["NaN among groups", y, { groups: groups.map((_, i) => (i === 4 ? NaN : 1)) }, new RangeError("fit: groups[4] must be an id: a string or a finite number, got NaN")],
-    ["no array of groups", y, { groups: "query" }, new TypeError('fit: groups must be an array of ids, got "query"')],
-    ["null for groups", y, { groups: null }, new TypeError("fit: groups must be an array of ids, got null")],
+    ["a field that rows do not have", y, { groups: "quarry" }, new TypeError("fit: x[0].quarry must be an id, a string (the option groups names another field, or lists ids), got undefined")],
+    ["a field of numbers", y, { groups: "price" }, new TypeError("fit: x[0].price must be a string: write String(id), for a number is a value and names no feature of its own, got 0.")],
+    ["null for groups", y, { groups: null }, new TypeError("fit: groups must be the name of a field, or an array of ids, got null")],
+    ["no array of groups", y, { groups: 5 }, new TypeError("fit: groups must be the name of a field, or an array of ids, got 5")],
     ["an object among groups", y, { groups: groups.map(() => ({})) }, new TypeError("fit: groups[0] must be an id: a string or a number, got object with keys (none)")],
     ["no groups", y, {}, new Error("fit: the bpr loss is pairwise; pass groups, or use fitPairs, or another loss")],
     ["a label of NaN", y.map((label, i) => (i === 7 ? NaN : label)), { groups }, new RangeError("fit: y[7] must be finite (in 32 bits), got NaN")],

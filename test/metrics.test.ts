@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { CSRMatrix, NFM, SGD, type Metric, type PointwiseLoss } from "../src/index.ts";
 import { bpr, hinge, log, squared, type Loss } from "../src/losses.ts";
 import { EarlyStopping } from "../src/training/early-stopping.ts";
-import { defaultMetrics, measure, METRICS, type RowMetric } from "../src/metrics/metrics.ts";
+import { defaultMetrics, METRICS, type RowMetric } from "../src/metrics/metrics.ts";
+import { measure } from "./helpers/metrics.ts";
 import { numbers } from "./reference.ts";
 
 /** Scores in steps of 1/4, so that many are level with one another, and binary targets. */

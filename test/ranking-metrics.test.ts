@@ -4,8 +4,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { bpr, hinge, log, maxMargin, squared } from "../src/losses.ts";
 import { checkMetricNames, readFitOptions } from "../src/training/fit-options.ts";
-import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, measure, type Metric, type Scored } from "../src/metrics/metrics.ts";
+import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, type Metric, type MetricInput } from "../src/metrics/metrics.ts";
 import { isRankingMetric, measureRank, type RankingMetric } from "../src/metrics/ranking-metrics.ts";
+import { measure } from "./helpers/metrics.ts";
 import { numbers } from "./reference.ts";
 
 const KINDS = ["precision", "recall", "hr", "ndcg", "mrr", "map"] as const;
@@ -14,7 +15,7 @@ const METRICS: readonly RankingMetric[] = [
   "group-auc", ...WHOLE, ...KINDS.flatMap((kind) => [1, 2, 3, 5, 10, 1000].map((k) => `${kind}@${k}` as const)),
 ];
 
-function scoredOf(scores: readonly number[], targets: readonly number[], groups: readonly number[] | null = scores.map(() => 0)): Scored {
+function scoredOf(scores: readonly number[], targets: readonly number[], groups: readonly number[] | null = scores.map(() => 0)): MetricInput {
   return {
     scores: Float32Array.from(scores), targets: Float32Array.from(targets), groups: groups && Uint32Array.from(groups),
     loss: squared, labelRange: null,
@@ -71,7 +72,7 @@ function literalRanking(rows: readonly { s: number; y: number }[]): number[] {
   return list;
 }
 
-function literal(metric: RankingMetric, { scores, targets, groups }: Scored): number {
+function literal(metric: RankingMetric, { scores, targets, groups }: MetricInput): number {
   const rows = Array.from(scores, (s, i) => ({ s, y: targets[i], group: groups![i] }));
   const values = [...new Set(groups)].map((group) => {
     const members = rows.filter((row) => row.group === group);
@@ -81,7 +82,7 @@ function literal(metric: RankingMetric, { scores, targets, groups }: Scored): nu
 }
 
 /** Interleaved groups of 0 to about 2n / G rows; scores in steps of 1/4, so that many are level; labels from those given. */
-function sample(n: number, groups: number, labels: readonly number[], seed: number): Scored {
+function sample(n: number, groups: number, labels: readonly number[], seed: number): MetricInput {
   const next = numbers(seed);
   const targets = Array.from({ length: n }, () => labels[Math.floor(next(0, labels.length))]);
   return scoredOf(targets.map((y) => Math.round(next(-4, 4) + y) / 4), targets, targets.map(() => Math.floor(next(0, groups))));

@@ -5,6 +5,7 @@
 import v8 from "node:v8";
 import { describe, expect, it } from "vitest";
 import { Activation, BatchNorm, CSRMatrix, Dense, FeatureEncoder, NFM, Recommender, SGD, type Catalog, type FeatureMap, type Rows, type Layer, type LayerPass, type NFMOptions, type PointwiseLoss, type Ranked } from "../src/index.ts";
+import type { SparseRows } from "../src/data/sparse-row.ts";
 import { selectTop } from "../src/ranking/top.ts";
 import { numbers, scores as referenceScores, type Row, type Step } from "./reference.ts";
 
@@ -850,15 +851,15 @@ describe("bugs that were", () => {
   it("a matrix wider than the model keeps its sums from call to call", () => {
     const model = machine(8);
     const catalog = model.prepare(new CSRMatrix({ cols: 99, indptr: [0, 1, 2], indices: [10, 11] }));
-    const { trainer, encoder } = NFM.learnerOf(model).ready("test");
-    const reader = { encoder, numFeatures: trainer.network.spec.numFeatures };
-    const read = (): IteratorResult<void, CSRMatrix> => catalog.read(reader).next();
+    const predictor = NFM.learnerOf(model).ready("test");
+    const { network } = predictor;
+    const read = (): IteratorResult<void, SparseRows> => catalog.encode(predictor).next();
     expect(read()).toEqual({ done: true, value: read().value });
     // The sums have not been made again if those made up front are still there: here, after V has changed behind their back.
     const context = CSRMatrix.fromRows([{ indices: [1] }]);
-    const before = catalog.score(trainer, reader, context).slice();
-    trainer.network.scorer.embedding.data.fill(0, 10 * 8, 12 * 8);
-    expect(catalog.score(trainer, reader, context)).toEqual(before);
+    const before = catalog.score(network, predictor, context).slice();
+    network.parameters.embedding.value.data.fill(0, 10 * 8, 12 * 8);
+    expect(catalog.score(network, predictor, context)).toEqual(before);
   });
 
   it("many rows are no context", () => {
@@ -944,12 +945,12 @@ describe("what a review found", () => {
 
   it("reading parameters leaves the sums of a catalog alone", () => {
     const model = new NFM({ numFeatures: 9, embeddingDim: 4, hiddenUnits: [], initStd: 1 });
-    const { trainer } = NFM.learnerOf(model).ready("test");
-    const before = trainer.network.version;
+    const { parameters } = NFM.learnerOf(model).ready("test").network;
+    const before = parameters.version;
     expect([model.numParameters, model.tensor("bias").data.length, model.save().length > 0]).toEqual([46, 1, true]);
-    expect(trainer.network.version).toBe(before);
+    expect(parameters.version).toBe(before);
     model.partialFit(candidates, [1, 2]);
-    expect(NFM.learnerOf(model).ready("test").trainer.network.version).not.toBe(before);
+    expect(NFM.learnerOf(model).ready("test").network.parameters.version).not.toBe(before);
   });
 
   it("explain says how many features are too many", () => {

@@ -205,7 +205,7 @@ describe("fit is training on rows put together by hand, to the last bit", () => 
       trainLiterally(literal, loss === "max-margin", 7, { row, itemOf, users: Uint32Array.from(users), numItems: 4, negatives: 3, popularity: 0, epochs: 3 });
       const asMaps = (rows: readonly SparseVector[]): Map<number, number>[] =>
         rows.map(({ indices, values }) => new Map(Array.from(indices, (index, p) => [index, values![p]])));
-      for (const [theirContexts, theirItems] of [[contexts, items], [CSRMatrix.fromRows(contexts), CSRMatrix.fromRows(items)], [asMaps(contexts), CSRMatrix.fromRows(items)]] as [Input, Input][]) {
+      for (const [theirContexts, theirItems] of [[contexts, items], [CSRMatrix.fromRows(contexts), CSRMatrix.fromRows(items)], [asMaps(contexts), CSRMatrix.fromRows(items)]] as [Rows, Rows][]) {
         const recommender = new Recommender(new NFM({ ...options, numFeatures: undefined }), theirItems);
         await recommender.fit(theirContexts, itemOf, { epochs: 3, batchSize: 16, negatives: 3, users });
         expect(tensors(recommender.model)).toEqual(tensors(literal));
@@ -787,7 +787,7 @@ describe("errors", () => {
     const recommender = await fitted();
     const before = bytes(recommender);
     const recommend = (options: object, context: unknown = contexts[0]) => (): unknown => recommender.recommend(context as FeatureMap, options);
-    const evaluate = (theirContexts: unknown, items: unknown, options: object = {}) => (): unknown => recommender.evaluate(theirContexts as Rows, items as Id[], { metrics: options });
+    const evaluate = (theirContexts: unknown, items: unknown, options: object = {}) => (): unknown => recommender.evaluate(theirContexts as Rows, items as Id[], options);
     const cases: [() => unknown, Error][] = [
       [recommend({ top: 0 }), new RangeError("recommend: top must be an integer of at least 1, got 0")],
       [recommend({ top: -1 }), new RangeError("recommend: top must be an integer of at least 1, got -1")],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RowLike } from "../src/data/sparse-row.ts";
-import { CSRBuilder, CSRMatrix } from "../src/core/sparse.ts";
+import { CSRBuilder } from "../src/data/csr-builder.ts";
+import { CSRMatrix, matrixOf } from "../src/data/csr-matrix.ts";
 
 /** A small generator of its own, so that tests do not lean on the library's. */
 function generator(seed: number): (n: number) => number {
@@ -257,7 +258,7 @@ describe("CSRBuilder", () => {
     builder.clear();
     builder.push(1, 1);
     builder.endRow("row");
-    const x = builder.build(undefined, "test");
+    const x = matrixOf(builder.build(undefined, "test"));
     expect(dense(x)).toEqual([[0, 1]]);
     expect(x.values).toBe(null);
   });
