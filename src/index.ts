@@ -37,7 +37,8 @@ export { Dropout } from "./layers/dropout.ts";
 export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
 export type { Tensor } from "./core/tensor.ts";
 export type { RandomKey } from "./core/random.ts";
-export { maxMargin, type Loss, type LossName, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
+export type { LossName } from "./links.ts";
+export { maxMargin, type Loss, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
 export { Adagrad, SGD, type AdagradOptions, type Optimizer, type SGDOptions } from "./optimizers.ts";
 export type {
   ActivationName,

@@ -3,6 +3,7 @@
 
 import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
 import { sigmoid, softplus } from "./core/math.ts";
+import { LOSS_NAMES, type LossName } from "./links.ts";
 
 /** A loss of one score against one target; your own may be passed to `NFM`. */
 export interface PointwiseLoss {
@@ -32,14 +33,6 @@ export interface PairwiseLoss {
 }
 
 export type Loss = PointwiseLoss | PairwiseLoss;
-
-/** From scores to predictions; null: scores are predictions. */
-export function linkOf(loss: Loss): ((score: number) => number) | null {
-  return loss.kind === "pointwise" && loss.link ? loss.link.bind(loss) : null;
-}
-
-/** The losses known by name. */
-export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin";
 
 const BINARY = "0 or 1, or -1 or 1";
 
@@ -97,8 +90,6 @@ export function maxMargin(margin: number = 1): PairwiseLoss {
 
 const BY_NAME: Record<LossName, Loss> = { squared, log, hinge, bpr, "max-margin": /* @__PURE__ */ maxMargin() };
 
-export const LOSS_NAMES: readonly LossName[] = /* @__PURE__ */ Object.keys(BY_NAME) as LossName[];
-
 /** The built-in loss of that name. */
 export function lossByName(name: LossName): Loss {
   return BY_NAME[name];
@@ -116,25 +107,4 @@ export function readLoss(loss: LossName | Loss, place: string): Loss {
   const isWhole = typeof name === "string" && typeof value === "function" && typeof gradient === "function";
   if (isWhole && (kind === "pointwise" || kind === "pairwise")) return loss;
   throw wrongType(place, "the name of a loss, or { kind, name, value, gradient }", loss);
-}
-
-/**
- * The loss of a model file.
- *
- * @param config The configuration in the file.
- * @param given A loss that takes the place of the saved one.
- * @param place What errors start with.
- * @throws Error if the saved loss is the user's own and none is given.
- */
-export function savedLoss(
-  { loss, customLoss }: { readonly loss?: unknown; readonly customLoss?: unknown },
-  given: LossName | Loss | undefined,
-  place: string,
-): Loss {
-  const isUnknown = typeof loss === "string" && !(LOSS_NAMES as readonly string[]).includes(loss);
-  if (given === undefined && (customLoss === true || isUnknown)) {
-    const name = JSON.stringify(loss);
-    throw new Error(`${place}: the model was trained with a loss of its own (${name}); pass it as load(bytes, { loss })`);
-  }
-  return readLoss(given ?? (loss as LossName | undefined) ?? "squared", `${place}: loss`);
 }

@@ -22,7 +22,8 @@ import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import { attribute, nameParts, type Explanation } from "./explain/explain.ts";
 import { Memory } from "./kernels/memory.ts";
 import type { Layer } from "./layers/layer.ts";
-import { linkOf, savedLoss, type Loss, type LossName } from "./losses.ts";
+import { linkOf, savedLoss, type Link, type LossName } from "./links.ts";
+import type { Loss } from "./losses.ts";
 import { architectureFromJSON, readArchitecture } from "./model/architecture.ts";
 import { predictionNetwork } from "./model/folded-layers.ts";
 import { checkFitted, checkTensors, CONFIG_PLACE, loadParameters, readModelFile } from "./model/model-file.ts";
@@ -82,11 +83,11 @@ export class Predictor implements FeatureSpace {
   /** @internal */
   readonly network: Network;
   /** @internal From scores to predictions; null if scores are predictions. */
-  readonly link: ((score: number) => number) | null;
+  readonly link: Link;
   readonly #row = new CSRBuilder();
 
   /** @internal Allocates the parameters and the buffers of prediction. */
-  constructor(parameters: Parameters, encoder: Encoder | null, link: ((score: number) => number) | null) {
+  constructor(parameters: Parameters, encoder: Encoder | null, link: Link) {
     this.encoder = encoder;
     this.link = link;
     this.network = predictionNetwork(parameters);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `neural-fm`. Everything it does is in cli-main.ts, where tests reach it.
+// The command `neural-fm`. Everything it does is in main.ts, where tests reach it.
 
 import { main } from "./main.ts";
 

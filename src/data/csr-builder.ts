@@ -1,19 +1,8 @@
 // Collects rows one entry at a time. Every form of input goes through this builder, which guarantees what `SparseRows`
 // promises: duplicates within a row are summed, zeros are dropped, values are stored only once one differs from 1.
 
-import { checkInteger, describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import {
-  areOnes,
-  badIndex,
-  badValue,
-  dropZeros,
-  isFloat32,
-  isIndex,
-  MAX_INDEX,
-  type RowLike,
-  type SparseRows,
-  type SparseVector,
-} from "./sparse-row.ts";
+import { checkInteger, wrongValue } from "../core/errors.ts";
+import { areOnes, badValue, dropZeros, isFloat32, MAX_INDEX, type SparseRows, type SparseVector } from "./sparse-row.ts";
 
 /** Rows up to this length are scanned for duplicates; in longer ones a map finds them. */
 const SCANNED = 32;
@@ -60,7 +49,7 @@ export class CSRBuilder implements SparseRows {
   }
 
   /**
-   * Adds an entry to the row in progress.
+   * Adds an entry to the row in progress, without checking it.
    *
    * @param index An integer from 0 to `MAX_INDEX`.
    * @param value A finite float32.
@@ -114,53 +103,6 @@ export class CSRBuilder implements SparseRows {
     this.#values[position] += value;
     if (isFloat32(this.#values[position])) return;
     throw badValue(`${place}: the sum of the values of index ${this.#indices[position]}`, this.#values[position]);
-  }
-
-  /**
-   * Checks one row of any form and appends it.
-   *
-   * @param place Names the row in errors.
-   * @throws TypeError or RangeError that names the entry.
-   */
-  appendRow(row: RowLike, place: string): void {
-    if (row instanceof Map) {
-      for (const [index, value] of row as ReadonlyMap<number, number>) {
-        if (!isIndex(index)) throw badIndex(`${place}: key ${describe(index)}`, index);
-        if (!isFloat32(value)) throw badValue(`${place}.get(${index})`, value);
-        this.push(index, Math.fround(value));
-      }
-    } else if (isArrayLike((row as SparseVector | undefined)?.indices)) {
-      this.#pushVector(row as SparseVector, place);
-    } else if (Array.isArray(row)) {
-      this.#pushPairs(row, place);
-    } else {
-      const expected = "a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs";
-      throw wrongType(place, expected, row);
-    }
-    this.endRow(place);
-  }
-
-  #pushVector({ indices, values }: SparseVector, place: string): void {
-    if (values != null && !isArrayLike(values)) throw wrongType(`${place}.values`, "an array", values);
-    if (values != null && values.length !== indices.length) {
-      throw wrongValue(`${place}.values.length`, `indices.length (${indices.length})`, values.length);
-    }
-    for (let p = 0; p < indices.length; p++) {
-      if (!isIndex(indices[p])) throw badIndex(`${place}.indices[${p}]`, indices[p]);
-      if (values != null && !isFloat32(values[p])) throw badValue(`${place}.values[${p}]`, values[p]);
-      this.push(indices[p], values == null ? 1 : Math.fround(values[p]));
-    }
-  }
-
-  #pushPairs(pairs: readonly unknown[], place: string): void {
-    for (let p = 0; p < pairs.length; p++) {
-      const pair = pairs[p];
-      if (!isArrayLike(pair) || pair.length !== 2) throw wrongType(`${place}[${p}]`, "an [index, value] pair", pair);
-      const [index, value] = [pair[0], pair[1]];
-      if (!isIndex(index)) throw badIndex(`${place}[${p}][0]`, index);
-      if (!isFloat32(value)) throw badValue(`${place}[${p}][1]`, value);
-      this.push(index, Math.fround(value));
-    }
   }
 
   /** A copy of the row that was ended last; without `values` when all of them are ones. */

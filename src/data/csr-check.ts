@@ -18,16 +18,8 @@ export interface CSRInit {
   readonly values?: ArrayLike<number> | null | undefined;
 }
 
-/** Marks rows that have been checked already: every `CSRMatrix` of this copy of the library has it. */
-export const CHECKED: unique symbol = Symbol("checked rows");
-
 /** Rows up to this length are scanned for duplicates; in longer ones a map finds them. */
 const SCANNED = 32;
-
-/** Whether `x` looks like rows in compressed-sparse-row form. */
-export function isCSR(x: unknown): x is CSRInit {
-  return typeof x === "object" && x !== null && "indptr" in x && "indices" in x;
-}
 
 /**
  * Checks everything. Typed arrays of the right kind are kept and not copied. Explicit zeros are dropped.

@@ -1,9 +1,20 @@
 // CSRMatrix: sparse rows in compressed-sparse-row form, on typed arrays.
 
-import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { CHECKED, checkCSR, type CSRInit } from "./csr-check.ts";
-import { areOnes, badValue, isFloat32, type RowLike, type SparseRows, type SparseVector } from "./sparse-row.ts";
+import { checkCSR, type CSRInit } from "./csr-check.ts";
+import {
+  areOnes,
+  badIndex,
+  badValue,
+  CHECKED,
+  isFloat32,
+  isIndex,
+  pushVector,
+  type RowLike,
+  type SparseRows,
+  type SparseVector,
+} from "./sparse-row.ts";
 
 /**
  * A sparse matrix in compressed-sparse-row form. Within a row no index occurs twice, and no stored value is zero, NaN or
@@ -67,7 +78,7 @@ export class CSRMatrix implements SparseRows {
     }
     const builder = new CSRBuilder();
     let i = 0;
-    for (const row of rows) builder.appendRow(row, `CSRMatrix.fromRows: rows[${i++}]`);
+    for (const row of rows) appendRow(builder, row, `CSRMatrix.fromRows: rows[${i++}]`);
     return matrixOf(builder.build(cols, "CSRMatrix.fromRows"));
   }
 
@@ -193,6 +204,36 @@ export class CSRMatrix implements SparseRows {
       entry += part.nnz;
     }
     return matrixOf({ rows, cols, indptr, indices, values });
+  }
+}
+
+/** Checks one row of any form and appends it. `place` names the row in errors. */
+function appendRow(builder: CSRBuilder, row: RowLike, place: string): void {
+  if (row instanceof Map) {
+    for (const [index, value] of row as ReadonlyMap<number, number>) {
+      if (!isIndex(index)) throw badIndex(`${place}: key ${describe(index)}`, index);
+      if (!isFloat32(value)) throw badValue(`${place}.get(${index})`, value);
+      builder.push(index, Math.fround(value));
+    }
+  } else if (isArrayLike((row as SparseVector | undefined)?.indices)) {
+    pushVector(builder, row as SparseVector, place);
+  } else if (Array.isArray(row)) {
+    pushPairs(builder, row, place);
+  } else {
+    const expected = "a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs";
+    throw wrongType(place, expected, row);
+  }
+  builder.endRow(place);
+}
+
+function pushPairs(builder: CSRBuilder, pairs: readonly unknown[], place: string): void {
+  for (let p = 0; p < pairs.length; p++) {
+    const pair = pairs[p];
+    if (!isArrayLike(pair) || pair.length !== 2) throw wrongType(`${place}[${p}]`, "an [index, value] pair", pair);
+    const [index, value] = [pair[0], pair[1]];
+    if (!isIndex(index)) throw badIndex(`${place}[${p}][0]`, index);
+    if (!isFloat32(value)) throw badValue(`${place}[${p}][1]`, value);
+    builder.push(index, Math.fround(value));
   }
 }
 

@@ -3,11 +3,19 @@
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { CHECKED, checkCSR, isCSR } from "./csr-check.ts";
 import type { CSRMatrix } from "./csr-matrix.ts";
 import type { Encoder } from "./encoder.ts";
 import { fieldsOfRecord, isRecord, type FeatureMap } from "./feature-map.ts";
-import type { SparseRows, SparseVector } from "./sparse-row.ts";
+import {
+  badIndex,
+  badValue,
+  CHECKED,
+  isFloat32,
+  isIndex,
+  pushVector,
+  type SparseRows,
+  type SparseVector,
+} from "./sparse-row.ts";
 
 /** Many rows, as every method takes them. */
 export type Rows = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
@@ -26,6 +34,11 @@ export interface FeatureSpace {
 /** Rows to read between two moments at which the work may pause. */
 export const ROWS_PER_PAUSE = 64;
 
+/** Whether `x` looks like rows in compressed-sparse-row form. */
+function isCSR(x: unknown): x is SparseRows {
+  return typeof x === "object" && x !== null && "indptr" in x && "indices" in x;
+}
+
 /** Whether x is many rows rather than one. */
 export function isRows(x: unknown): x is Rows {
   return Array.isArray(x) || isCSR(x);
@@ -39,8 +52,23 @@ export function isRows(x: unknown): x is Rows {
  */
 export function checkRows(x: unknown, place: string): CheckedRows {
   if (Array.isArray(x)) return x as readonly unknown[];
-  if (isCSR(x)) return CHECKED in x ? (x as unknown as SparseRows) : checkCSR(x);
+  if (isCSR(x)) return CHECKED in x ? x : rebuild(x, place);
   throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
+}
+
+/** Checks arrays in compressed-sparse-row form that are no `CSRMatrix`, by collecting their rows anew. */
+function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): SparseRows {
+  const builder = new CSRBuilder();
+  for (let i = 1; i < indptr.length; i++) {
+    const [start, end] = [indptr[i - 1], indptr[i]];
+    if (!(start >= 0 && start <= end && end <= indices.length)) {
+      throw wrongValue(`${place}.indptr[${i}]`, `from indptr[${i - 1}] to indices.length (${indices.length})`, end);
+    }
+    const row = `${place}[${i - 1}]`;
+    pushVector(builder, { indices: indices.slice(start, end), values: values?.slice(start, end) }, row);
+    builder.endRow(row);
+  }
+  return builder.build(cols, place);
 }
 
 /** Whether rows are in compressed-sparse-row form already. */
@@ -130,25 +158,21 @@ export function readRow(builder: CSRBuilder, row: unknown, space: FeatureSpace, 
   if (isSparseVector(row)) {
     if (isCSR(row)) throw wrongType(place, "one row", row);
     if (numFeatures !== null) checkIndices(row.indices, numFeatures, place);
-    builder.appendRow(row, place);
+    pushVector(builder, row, place);
+    builder.endRow(place);
   } else if (encoder !== null && !isSparseRow(row)) {
     encoder.append(builder, row as FeatureMap, place);
   } else {
-    const map = readIndexMap(row, place);
-    for (const index of map.keys()) {
-      if (numFeatures === null || index < numFeatures) continue;
-      throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
-    }
-    builder.appendRow(map, place);
+    pushIndexMap(builder, row, numFeatures ?? Infinity, place);
+    builder.endRow(place);
   }
 }
 
-/** Reads `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
-function readIndexMap(row: unknown, place: string): ReadonlyMap<number, number> {
+/** Pushes the entries of `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
+function pushIndexMap(builder: CSRBuilder, row: unknown, numFeatures: number, place: string): void {
   if (typeof row !== "object" || row === null || isArrayLike(row)) {
     throw wrongType(place, "a sparse vector { indices, values? } or a map from feature indices to numbers", row);
   }
-  const map = new Map<number, number>();
   for (const [key, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
     const index = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
     if (typeof index !== "number") {
@@ -158,9 +182,11 @@ function readIndexMap(row: unknown, place: string): ReadonlyMap<number, number> 
     if (typeof value !== "number") {
       throw wrongType(`${place}[${index}]`, "a number (this model has no encoder for other values)", value);
     }
-    map.set(index, value);
+    if (index >= numFeatures) throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
+    if (!isIndex(index)) throw badIndex(`${place}: key ${index}`, index);
+    if (!isFloat32(value)) throw badValue(`${place}.get(${index})`, value);
+    builder.push(index, Math.fround(value));
   }
-  return map;
 }
 
 function checkIndices(indices: ArrayLike<number>, numFeatures: number, place: string): void {

@@ -1,6 +1,6 @@
 // What one sparse row may be, which indices and values it may hold, and what rows look like once they are checked.
 
-import { wrongType, wrongValue } from "../core/errors.ts";
+import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 
 /** One sparse row. */
 export interface SparseVector {
@@ -56,6 +56,32 @@ export function badIndex(place: string, index: unknown): Error {
   if (typeof index === "number") return wrongValue(place, `an integer from 0 to ${MAX_INDEX}`, index);
   return wrongType(place, "a feature index", index);
 }
+
+/** What a checked entry goes to: the row in progress of a builder. */
+export interface EntrySink {
+  push(index: number, value: number): void;
+}
+
+/**
+ * Checks the entries of a sparse vector and pushes them.
+ *
+ * @param place Names the row in errors.
+ * @throws TypeError or RangeError that names the entry.
+ */
+export function pushVector(sink: EntrySink, { indices, values }: SparseVector, place: string): void {
+  if (values != null && !isArrayLike(values)) throw wrongType(`${place}.values`, "an array", values);
+  if (values != null && values.length !== indices.length) {
+    throw wrongValue(`${place}.values.length`, `indices.length (${indices.length})`, values.length);
+  }
+  for (let p = 0; p < indices.length; p++) {
+    if (!isIndex(indices[p])) throw badIndex(`${place}.indices[${p}]`, indices[p]);
+    if (values != null && !isFloat32(values[p])) throw badValue(`${place}.values[${p}]`, values[p]);
+    sink.push(indices[p], values == null ? 1 : Math.fround(values[p]));
+  }
+}
+
+/** Marks rows that have been checked already, also by another copy of the library: every `CSRMatrix` has it. */
+export const CHECKED: unique symbol = Symbol.for("neural-fm.checked-rows");
 
 /** Leaves out the entries of value 0 from `start` up to `end`, because 0 means absent. Returns the new end. */
 export function dropZeros(indices: Uint32Array, values: Float32Array, start: number, end: number): number {

@@ -3,7 +3,8 @@
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import { log as ln, softplus } from "../core/math.ts";
-import { hinge, linkOf, log, type Loss } from "../losses.ts";
+import { linkOf } from "../links.ts";
+import { hinge, log, type Loss } from "../losses.ts";
 import {
   isRankingMetric,
   measureRanking,

@@ -7,7 +7,7 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { isBuiltIn } from "../model/architecture.ts";
-import { linkOf } from "../losses.ts";
+import { linkOf } from "../links.ts";
 import { initializeParameters } from "../model/initialize.ts";
 import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";

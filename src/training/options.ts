@@ -3,7 +3,8 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
-import { lossByName, readLoss, savedLoss, type Loss, type LossName } from "../losses.ts";
+import { savedLoss, type LossName } from "../links.ts";
+import { lossByName, readLoss, type Loss } from "../losses.ts";
 import {
   architectureFromJSON,
   architectureToJSON,

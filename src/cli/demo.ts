@@ -1,0 +1,30 @@
+// neural-fm demo: compares three models on a generated world.
+
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readInteger, readText, text, type Command, type Streams, type Values } from "./arguments.ts";
+import { demo } from "./demo/demo.ts";
+import { checkWritable, writeWhole } from "./files.ts";
+
+/** The command. */
+export const demoCommand: Command = {
+  positionals: [],
+  options: { seed: text, rows: text, out: text },
+  run: runDemo,
+  help: `usage: neural-fm demo [options]
+
+Trains a linear model, a factorization machine and a neural factorization machine
+on a generated world of clicks, beside the best that can be reached.
+
+  --seed N     of the world and the models                     1
+  --rows N     rows to train on                                80000
+  --out FILE   where the model goes                            in the folder for temporary files
+`,
+};
+
+async function runDemo(_: readonly string[], values: Values, { stdout }: Streams): Promise<void> {
+  const out = readText(values, "out") ?? join(tmpdir(), "neural-fm-demo.safetensors");
+  const options = { seed: readInteger(values, "seed", 0) ?? 1, rows: readInteger(values, "rows", 1000) ?? 80000 };
+  checkWritable(out);
+  await demo(options, out, writeWhole, (line) => void stdout.write(`${line}\n`));
+}
