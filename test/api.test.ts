@@ -215,7 +215,15 @@ describe("errors of the constructor", () => {
     [{ layers: new Dense(3) }, "NFM: layers must be an array of layers, got Dense"],
     [{ loss: "logistic" }, 'NFM: loss must be one of "squared", "log", "hinge", "bpr", "max-margin", got "logistic"'],
     [{ loss: {} }, "NFM: loss must be the name of a loss, or { kind, name, value, gradient }"],
-    [{ optimizer: "adagrad" }, 'NFM: optimizer must be an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON), got "adagrad"'],
+    [{ optimizer: "adam" }, 'NFM: optimizer must be one of "adagrad", "sgd", got "adam"'],
+    [{ optimizer: {} }, 'NFM: optimizer must be "adagrad", "sgd", an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON), got object with keys (none)'],
+    [{ optimizer: 3 }, 'NFM: optimizer must be "adagrad", "sgd", an Adagrad, an SGD or an Optimizer of your own (name, initialState, update, toJSON), got 3'],
+    [{ optimizer: { name: "own", initialState: NaN, update: () => undefined, toJSON: () => ({}) } }, 'NFM: optimizer must be "adagrad", "sgd", an Adagrad, an SGD or an Optimizer of your own'],
+    [{ learningRate: -1 }, "NFM: learningRate must be a number of at least 0, got -1"],
+    [{ learningRate: NaN }, "NFM: learningRate must be a number of at least 0, got NaN"],
+    [{ learningRate: "0.1" }, 'NFM: learningRate must be a number of at least 0, got "0.1"'],
+    [{ optimizer: "sgd", learningRate: 1e39 }, "NFM: learningRate must be a number of at least 0, got 1e+39"],
+    [{ optimizer: new SGD(), learningRate: 0.1 }, "NFM: learningRate is for an optimizer given by name; set it on the optimizer instead"],
     [{ l2: { embedding: -1 } }, "NFM: l2.embedding must be a number of at least 0, got -1"],
     [{ l2: { w: 1 } }, 'NFM: l2 has no option "w"'],
     [{ initStd: NaN }, "NFM: initStd must be a number of at least 0, got NaN"],
@@ -253,7 +261,7 @@ describe("errors of fit", () => {
     [[{ a: 1 }, { a: 0.5 }], [1, 0.5], {}, "fit: y[1] must be 0 or 1, or -1 or 1, got 0.5", { loss: "hinge" }],
     [[{ a: Infinity }], [1], {}, "fit: x[0].a must be finite (in 32 bits), got Infinity"],
     [[{ a: 1 }, { b: NaN }], [1, 2], {}, "fit: x[1].b must be finite (in 32 bits), got NaN"],
-    [[{ a: 1 }, 7], [1, 2], {}, "fit: x[1] must be a plain object or a Map from field names to values, got 7"],
+    [[{ a: 1 }, 7], [1, 2], {}, "fit: x[1] must be an object or a Map from field names to values, got 7"],
     [[{ a: 1 }, { indices: [1] }], [1, 2], {}, "fit: x[1] must be a feature map with field names, as the first row"],
     [[{}, {}], [1, 2], {}, "fit: x must have at least one feature, got only empty rows"],
     [[{ indices: [1000] }], [1], {}, "fit: x[0].indices[0] must be below numFeatures (1000), got 1000", { numFeatures: 1000 }],
@@ -327,7 +335,7 @@ describe("errors of the other methods", () => {
     const model = await fitted();
     expect(() => model.predict({ hour: NaN })).toThrow("predict: x.hour must be finite (in 32 bits), got NaN");
     expect(() => model.predict([{ hour: 1 }, { hour: "x", "": Infinity }])).toThrow('predict: x[1][""] must be finite');
-    expect(() => model.predict(7 as unknown as FeatureMap)).toThrow("predict: x must be a plain object or a Map from field names to values, got 7");
+    expect(() => model.predict(7 as unknown as FeatureMap)).toThrow("predict: x must be an object or a Map from field names to values, got 7");
     expect(() => model.predict(null as unknown as FeatureMap)).toThrow("predict: x must be");
     expect(() => model.predict(maps, { prob: true } as object)).toThrow('predict has no option "prob"; it has raw');
     expect(() => model.predict({ indices: [model.numFeatures] })).toThrow(`predict: x.indices[0] must be below numFeatures (${model.numFeatures}), got ${model.numFeatures}`);

@@ -2,7 +2,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { SparseVector } from "../src/data/sparse-row.ts";
 import { CSRBuilder } from "../src/data/csr-builder.ts";
-import type { CSRMatrix } from "../src/data/csr-matrix.ts";
+import { matrixOf, type CSRMatrix } from "../src/data/csr-matrix.ts";
 import type { FeatureEncoderOptions } from "../src/data/encoder.ts";
 import { FeatureEncoder } from "../src/data/feature-encoder.ts";
 import type { FeatureMap } from "../src/data/feature-map.ts";
@@ -84,6 +84,9 @@ describe("FeatureEncoder: what fields stand for", () => {
 
   class Row {
     user = "ana";
+    get at(): Date {
+      return new Date(0);
+    }
   }
   it.each([
     [{ hour: NaN }, "maps[1].hour must be finite (in 32 bits), got NaN", RangeError],
@@ -103,10 +106,14 @@ describe("FeatureEncoder: what fields stand for", () => {
     [{ s: Symbol("x") }, "got Symbol(x)", TypeError],
     [{ "a=b": "c" }, "maps[1]: a field name must not contain \"=\", got \"a=b\"", RangeError],
     [new Map([[17, 1]]), "maps[1]: keys must be field names, got 17", TypeError],
-    [[["user", "ana"]], "maps[1] must be a plain object or a Map from field names to values, got array of 1", TypeError],
-    [new Row(), "maps[1] must be a plain object or a Map from field names to values, got Row", TypeError],
-    ["ana", "maps[1] must be a plain object or a Map from field names to values, got \"ana\"", TypeError],
-    [null, "maps[1] must be a plain object or a Map from field names to values, got null", TypeError],
+    [[["user", "ana"]], "maps[1] must be an object or a Map from field names to values, got array of 1", TypeError],
+    [new Row(), "maps[1].at must be a number, string, boolean, array of strings, object of numbers or null, got Date", TypeError],
+    [new Date(0), "maps[1] must be an object or a Map from field names to values, got Date", TypeError],
+    [new Set(["ana"]), "maps[1] must be an object or a Map from field names to values, got Set", TypeError],
+    [/ana/, "maps[1] must be an object or a Map from field names to values, got RegExp", TypeError],
+    [() => "ana", "maps[1] must be an object or a Map from field names to values, got function", TypeError],
+    ["ana", "maps[1] must be an object or a Map from field names to values, got \"ana\"", TypeError],
+    [null, "maps[1] must be an object or a Map from field names to values, got null", TypeError],
   ])("refuses %o", (map, message, kind) => {
     const encoder = new FeatureEncoder();
     const maps = [{ user: "ana" }, map] as FeatureMap[];
@@ -186,7 +193,7 @@ describe("FeatureEncoder: the vocabulary", () => {
     fit.finish();
     const builder = new CSRBuilder();
     maps.forEach((map, i) => piecewise.append(builder, map, `x[${i}]`));
-    expect(builder.build(piecewise.numFeatures, "test")).toEqual(x);
+    expect(matrixOf(builder.build(piecewise.numFeatures, "test"))).toEqual(x);
   });
 
   it("is needed before anything is encoded", () => {

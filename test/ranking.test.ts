@@ -675,7 +675,7 @@ describe("errors of rank and prepare", () => {
     const model = await trained({ embeddingDim: 4, hiddenUnits: [3] });
     const prepared = model.prepare(ones);
     expect(() => model.rank({ user: () => 1 } as unknown as FeatureMap, prepared)).toThrow("rank: context.user must be a number, string, boolean");
-    expect(() => model.rank([{ user: "u1" }] as unknown as FeatureMap, prepared)).toThrow("rank: context must be a plain object or a Map from field names to values, got array of 1");
+    expect(() => model.rank([{ user: "u1" }] as unknown as FeatureMap, prepared)).toThrow("rank: context must be an object or a Map from field names to values, got array of 1");
     expect(() => model.rank({}, [{}, { price: NaN }])).toThrow("rank: candidates[1].price must be finite (in 32 bits), got NaN");
     expect(() => model.rank({ indices: [1000] }, prepared)).toThrow(`rank: context.indices[0] must be below numFeatures (${model.numFeatures}), got 1000`);
     expect(() => model.prepare([{}, { a: new Date() }] as unknown as FeatureMap[])).toThrow("prepare: candidates[1].a must be a");

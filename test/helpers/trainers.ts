@@ -4,7 +4,7 @@ import { runAtOnce } from "../../src/core/event-loop.ts";
 import { fromPacked, toPacked } from "../../src/core/tensor.ts";
 import type { NFMOptions } from "../../src/index.ts";
 import { Memory } from "../../src/kernels/memory.ts";
-import { linkOf } from "../../src/losses.ts";
+import { linkOf } from "../../src/links.ts";
 import type { Batch } from "../../src/model/batch.ts";
 import { initializeParameters } from "../../src/model/initialize.ts";
 import { Parameters } from "../../src/model/parameters.ts";
