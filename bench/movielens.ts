@@ -2,7 +2,7 @@
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A random tenth of the ratings (by --seed) is for the report.
 // Defaults, epochs included, come from 36 runs with --tune, which carves a tenth from the other ratings (seed 1, whose
 // report is the clean one; a single run used seed 2). The last epoch is the result, the best a remark.
-// RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularised biases of users and items.
+// RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularized biases of users and items.
 
 import { parseArgs } from "node:util";
 import { Adagrad, NFM, type FeatureMap } from "../src/index.ts";

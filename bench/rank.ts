@@ -38,12 +38,12 @@ for (const backend of ["wasm", "js"] as const) {
   for (const hiddenUnits of [[64], []]) {
     const model = new NFM({ numFeatures: N, hiddenUnits, initStd: 0.1, seed: 1, backend });
     model.partialFit(candidates.slice(0, 3), [1, 2, 3]);
-    const catalogue = model.prepare(candidates);
+    const catalog = model.prepare(candidates);
     for (const size of CONTEXTS) {
       const context = { indices: range(size) };
       const rows = joined(size);
       const times = race([
-        () => model.rank(context, catalogue, { top: 10 }), () => model.rank(context, candidates, { top: 10 }), () => model.predict(rows),
+        () => model.rank(context, catalog, { top: 10 }), () => model.rank(context, candidates, { top: 10 }), () => model.predict(rows),
       ], backend === "wasm" ? TURNS : 3);
       console.log(`${backend.padEnd(9)}${`[${hiddenUnits.join()}]`.padEnd(8)}${String(size).padStart(7)}  ${times.map((ms) => ms.toFixed(2).padStart(17)).join("")}`);
     }

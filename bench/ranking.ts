@@ -3,7 +3,7 @@
 // out and ranked among all films but those the user has in training, ties counting against it. Contexts are the user with
 // age, gender and occupation, and with --recent N the last N films liked before; items are films with year and genres.
 // Settings and epochs were chosen with --tune, which holds out the three events before the latest and never sees that one.
-// Prints metrics by model, seconds per epoch, and the time of a list over this catalogue and over a generated one.
+// Prints metrics by model, seconds per epoch, and the time of a list over this catalog and over a generated one.
 
 import { parseArgs } from "node:util";
 import { Adagrad, NFM, Recommender, type FeatureMap, type NFMOptions, type RecommenderFitOptions } from "../src/index.ts";

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
 const [name, ...rest] = process.argv.slice(2);
-const names = ["frappe", "movielens", "ranking", "rank", "scaling", "train", "kernels", "predict"];
+const names = ["frappe", "movielens", "ranking", "rank", "scaling", "train", "kernels", "predict", "event-loop", "allocation", "startup"];
 if (!names.includes(name)) {
   console.error(`usage: npm run bench -- ${names.join("|")} [arguments]`);
   process.exit(2);

@@ -4,14 +4,15 @@
 
 import { randomBelow, randomKey, randomNormal, Stream } from "../src/core/random.ts";
 import { strideOf, type Tensor } from "../src/core/tensor.ts";
-import { CSRMatrix } from "../src/core/sparse.ts";
-import { jsKernels } from "../src/kernels/js.ts";
+import { CSRMatrix } from "../src/data/csr-matrix.ts";
+import { createForwardKernels } from "../src/kernels/js/forward.ts";
 import type { SparseBatch } from "../src/kernels/kernels.ts";
 
 const FEATURES = 4096;
 const ROWS = 128;
 const ROUNDS = 21;
 const MIN_MS = 4; // of one measurement
+const kernels = createForwardKernels();
 
 function tensor(rows: number, cols: number): Tensor {
   return { data: new Float32Array(rows * strideOf(cols)), rows, cols, stride: strideOf(cols) };
@@ -45,11 +46,11 @@ function makeCase(nx: number, k: number): Case {
   const key = randomKey(1, Stream.demo, nx, k);
   const features = (b: number): number[] => Array.from({ length: nx }, (_, p) => p * part + randomBelow(key, b * nx + p, part));
   const { indptr, indices } = CSRMatrix.fromRows(Array.from({ length: ROWS }, (_, b) => ({ indices: features(b) })), FEATURES);
-  const batch = { rows: ROWS, indptr, indices, values: null } as unknown as SparseBatch;
+  const batch = { rows: ROWS, indptr, indices, values: null, context: null } as unknown as SparseBatch;
   const v = tensor(FEATURES, k);
   v.data.forEach((_, i) => (v.data[i] = 0.1 * randomNormal(key, i)));
   const [sums, pooled, expected] = [tensor(ROWS, k), tensor(ROWS, k), tensor(ROWS, k)];
-  const pooling = (): void => jsKernels.biInteractionForward(batch, v, sums, pooled, 0, ROWS);
+  const pooling = (): void => kernels.biInteractionForward(batch, v, sums, pooled, null, 0, ROWS);
   const double = (): void => doubleSum(batch, v, expected);
   pooling();
   double();
