@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, describe as show, isArrayLike, wrongType, wrongValue,
-} from "../src/core/errors.ts";
+} from "../../src/core/errors.ts";
 
 describe("describe", () => {
   class Point {

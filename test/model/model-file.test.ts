@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { Activation, Adagrad, Dense, FeatureEncoder, NFM, SGD, type FeatureMap, type Layer, type PointwiseLoss } from "../src/index.ts";
+import { Activation, Adagrad, Dense, FeatureEncoder, NFM, SGD, type FeatureMap, type Layer, type PointwiseLoss } from "../../src/index.ts";
 
 interface Entry { dtype: string; shape: number[]; data_offsets: number[] }
 type Header = Record<string, Entry> & { __metadata__: Record<string, string> };
@@ -89,7 +89,7 @@ describe("load", () => {
   });
 
   it("takes a file without optional parts: defaults fill the configuration", () => {
-    const bytes = readFileSync(new URL("fixtures/02-squared-k8-6.init.safetensors", import.meta.url));
+    const bytes = readFileSync(new URL("../fixtures/02-squared-k8-6.init.safetensors", import.meta.url));
     const loaded = NFM.load(bytes);
     expect(loaded.numFeatures).toBe(40);
     expect(loaded.encoder).toBeNull();

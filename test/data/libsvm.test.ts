@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseLibSVM, readLibSVM, type LibSVMData } from "../src/data/libsvm.ts";
+import { parseLibSVM, readLibSVM, type LibSVMData } from "../../src/data/libsvm.ts";
 
 function generator(seed: number): (n: number) => number {
   let state = Math.imul(seed, 0x9e3779b1);

@@ -3,19 +3,19 @@
 // float64 forward pass that is written here from the formulas.
 
 import { describe, expect, it } from "vitest";
-import { randomBelow, randomKey, Stream } from "../src/core/random.ts";
-import { fromPacked, toPacked, type Tensor } from "../src/core/tensor.ts";
-import { CSRMatrix } from "../src/data/csr-matrix.ts";
-import { attribute, type Attribution, type Explanation } from "../src/explain/explain.ts";
-import { NFM } from "../src/index.ts";
-import { Activation } from "../src/layers/activation.ts";
-import { BatchNorm } from "../src/layers/batch-norm.ts";
-import { Dense } from "../src/layers/dense.ts";
-import { Dropout } from "../src/layers/dropout.ts";
-import type { Layer } from "../src/layers/layer.ts";
-import type { Network } from "../src/model/network.ts";
-import { drawTensors, makePredictor } from "./helpers/trainers.ts";
-import { numbers, scores, type Row, type Step, type Tensors } from "./reference.ts";
+import { randomBelow, randomKey, Stream } from "../../src/core/random.ts";
+import { fromPacked, toPacked, type Tensor } from "../../src/core/tensor.ts";
+import { CSRMatrix } from "../../src/data/csr-matrix.ts";
+import { attribute, type Attribution, type Explanation } from "../../src/explain/explain.ts";
+import { NFM } from "../../src/index.ts";
+import { Activation } from "../../src/layers/activation.ts";
+import { BatchNorm } from "../../src/layers/batch-norm.ts";
+import { Dense } from "../../src/layers/dense.ts";
+import { Dropout } from "../../src/layers/dropout.ts";
+import type { Layer } from "../../src/layers/layer.ts";
+import type { Network } from "../../src/model/network.ts";
+import { drawTensors, makePredictor } from "../helpers/trainers.ts";
+import { numbers, scores, type Row, type Step, type Tensors } from "../reference.ts";
 
 const N = 30;
 

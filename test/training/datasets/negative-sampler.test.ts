@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
-import { NegativeSampler } from "../src/training/datasets/negative-sampler.ts";
+import { NegativeSampler } from "../../../src/training/datasets/negative-sampler.ts";
 
 // Lets a test choose the random bits; otherwise they are the real ones.
 const forced = vi.hoisted(() => ({ bits: [] as number[] }));
 vi.mock("../src/core/random.ts", async (original) => {
-  const real = await original<typeof import("../src/core/random.ts")>();
+  const real = await original<typeof import("../../../src/core/random.ts")>();
   return { ...real, randomBits: (...args: Parameters<typeof real.randomBits>) => forced.bits.shift() ?? real.randomBits(...args) };
 });
 

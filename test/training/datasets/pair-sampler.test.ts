@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PairSampler } from "../src/training/datasets/pair-sampler.ts";
-import { rowsByGroup } from "../src/data/ids.ts";
+import { PairSampler } from "../../../src/training/datasets/pair-sampler.ts";
+import { rowsByGroup } from "../../../src/data/ids.ts";
 
 interface Rows {
   readonly targets: Float32Array;

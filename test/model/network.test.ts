@@ -2,8 +2,8 @@
 // pairs of the model's own tensors, at every width of the embeddings.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, NFM, SGD, type NFMOptions, type SparseVector } from "../src/index.ts";
-import { biInteraction, linearTerm, numbers, scores, type Row, type Step, type Tensors } from "./reference.ts";
+import { CSRMatrix, NFM, SGD, type NFMOptions, type SparseVector } from "../../src/index.ts";
+import { biInteraction, linearTerm, numbers, scores, type Row, type Step, type Tensors } from "../reference.ts";
 
 const N = 10;
 const WIDTHS = Array.from({ length: 33 }, (_, i) => i + 1);

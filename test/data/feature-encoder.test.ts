@@ -1,11 +1,11 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import type { SparseVector } from "../src/data/sparse-row.ts";
-import { CSRBuilder } from "../src/data/csr-builder.ts";
-import { matrixOf, type CSRMatrix } from "../src/data/csr-matrix.ts";
-import type { FeatureEncoderOptions } from "../src/data/encoder.ts";
-import { FeatureEncoder } from "../src/data/feature-encoder.ts";
-import type { FeatureMap } from "../src/data/feature-map.ts";
+import type { SparseVector } from "../../src/data/sparse-row.ts";
+import { CSRBuilder } from "../../src/data/csr-builder.ts";
+import { matrixOf, type CSRMatrix } from "../../src/data/csr-matrix.ts";
+import type { FeatureEncoderOptions } from "../../src/data/encoder.ts";
+import { FeatureEncoder } from "../../src/data/feature-encoder.ts";
+import type { FeatureMap } from "../../src/data/feature-map.ts";
 
 /** A row as { name: value }, through the encoder's own names. */
 function named(encoder: FeatureEncoder, { indices, values }: SparseVector): Record<string, number> {

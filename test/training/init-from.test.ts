@@ -2,9 +2,9 @@
 // time it starts afresh, and that the two models have nothing in common afterwards.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, FeatureEncoder, NFM, Recommender, SGD, type BatchEvent, type FeatureMap, type NFMOptions } from "../src/index.ts";
-import { readSafetensors } from "../src/model/safetensors.ts";
-import { numbers } from "./reference.ts";
+import { CSRMatrix, FeatureEncoder, NFM, Recommender, SGD, type BatchEvent, type FeatureMap, type NFMOptions } from "../../src/index.ts";
+import { readSafetensors } from "../../src/model/safetensors.ts";
+import { numbers } from "../reference.ts";
 
 const next = numbers(3);
 const MAPS: FeatureMap[] = Array.from({ length: 80 }, () => ({ user: `u${Math.floor(next(0, 7))}`, item: `i${Math.floor(next(0, 9))}`, hour: Math.fround(next()) }));

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../src/cli/main.ts";
-import { NFM, parseLibSVM } from "../src/index.ts";
+import { main } from "../../src/cli/main.ts";
+import { NFM, parseLibSVM } from "../../src/index.ts";
 
 class Recorder extends EventEmitter {
   text = "";
@@ -180,7 +180,7 @@ describe("neural-fm --help and --version", () => {
   });
 
   it("print the version of the package", async () => {
-    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
     expect(await run("--version")).toEqual({ code: 0, out: `${version}\n`, err: "" });
   });
 });

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { main } from "../src/cli/main.ts";
-import { compare } from "../src/cli/demo/demo.ts";
-import { optimum, World } from "../src/cli/demo/world.ts";
-import { NFM } from "../src/index.ts";
+import { main } from "../../../src/cli/main.ts";
+import { compare } from "../../../src/cli/demo/demo.ts";
+import { optimum, World } from "../../../src/cli/demo/world.ts";
+import { NFM } from "../../../src/index.ts";
 
 describe("the world of the demo", () => {
   it("is a function of its seed, and an event one of its number", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomBelow, randomBits, randomKey, randomNormal, randomPermutation, randomUniform, Stream, type RandomKey } from "../src/core/random.ts";
+import { randomBelow, randomBits, randomKey, randomNormal, randomPermutation, randomUniform, Stream, type RandomKey } from "../../src/core/random.ts";
 
 const sequence = (key: RandomKey, n: number) => Array.from({ length: n }, (_, i) => randomBits(key, i));
 

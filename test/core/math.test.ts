@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exp, log, log1p, sigmoid, softplus, tanh } from "../src/core/math.ts";
+import { exp, log, log1p, sigmoid, softplus, tanh } from "../../src/core/math.ts";
 
 const bits = new DataView(new ArrayBuffer(4));
 

@@ -2,12 +2,12 @@
 // order; and cases by hand.
 
 import { describe, expect, it, vi } from "vitest";
-import { bpr, hinge, log, maxMargin, squared } from "../src/losses.ts";
-import { checkMetricNames, readFitOptions } from "../src/training/fit-options.ts";
-import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, type Metric, type MetricInput } from "../src/metrics/metrics.ts";
-import { isRankingMetric, measureRank, type RankingMetric } from "../src/metrics/ranking-metrics.ts";
-import { measure } from "./helpers/metrics.ts";
-import { numbers } from "./reference.ts";
+import { bpr, hinge, log, maxMargin, squared } from "../../src/losses.ts";
+import { checkMetricNames, readFitOptions } from "../../src/training/fit-options.ts";
+import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, type Metric, type MetricInput } from "../../src/metrics/metrics.ts";
+import { isRankingMetric, measureRank, type RankingMetric } from "../../src/metrics/ranking-metrics.ts";
+import { measure } from "../helpers/metrics.ts";
+import { numbers } from "../reference.ts";
 
 const KINDS = ["precision", "recall", "hr", "ndcg", "mrr", "map"] as const;
 const WHOLE = ["ndcg", "mrr", "map"] as const;
