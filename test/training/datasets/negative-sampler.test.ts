@@ -3,7 +3,7 @@ import { NegativeSampler } from "../../../src/training/datasets/negative-sampler
 
 // Lets a test choose the random bits; otherwise they are the real ones.
 const forced = vi.hoisted(() => ({ bits: [] as number[] }));
-vi.mock("../src/core/random.ts", async (original) => {
+vi.mock("../../../src/core/random.ts", async (original) => {
   const real = await original<typeof import("../../../src/core/random.ts")>();
   return { ...real, randomBits: (...args: Parameters<typeof real.randomBits>) => forced.bits.shift() ?? real.randomBits(...args) };
 });
