@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { Adagrad, NFM, type Metric, type PointwiseLoss } from "../../src/index.ts";
+import { METRICS, type RowMetric } from "../../src/metrics/metrics.ts";
+import { EarlyStopping } from "../../src/training/early-stopping.ts";
 import { BLANK, dataset, digest, N, ownLoss, SMALL, spyLoss, square } from "../helpers/training.ts";
 import { numbers } from "../reference.ts";
 
@@ -109,5 +111,30 @@ describe("early stopping", () => {
     }
     expect(held[0]).toEqual(held[1]);
     expect(held[0]).not.toEqual([24, 25, 26, 27, 28, 29]);
+  });
+});
+
+describe("direction", () => {
+  const HIGHER: Record<RowMetric, boolean> = { rmse: false, "rmse-clamped": false, mae: false, logloss: false, auc: true, accuracy: true };
+
+  it("every metric and the loss know which way is better", () => {
+    expect(Object.keys(HIGHER).sort()).toEqual([...METRICS].sort());
+    for (const [metric, higher] of [...Object.entries(HIGHER), ["loss", false]] as [Metric | "loss", boolean][]) {
+      const stopping = new EarlyStopping(metric, 10);
+      expect(stopping.observe(1, 0.5)).toBe(true);
+      expect(stopping.observe(2, 0.6), metric).toBe(higher);
+      expect(stopping.observe(3, 0.4), metric).toBe(!higher);
+      expect(stopping.bestEpoch).toBe(higher ? 2 : 3);
+    }
+  });
+
+  it("the first of equal epochs stays best, NaN never is, patience counts epochs without improvement", () => {
+    const stopping = new EarlyStopping("loss", 2);
+    const seen = [NaN, 3, 3, 2, NaN, 2].map((value, i) => [stopping.observe(i + 1, value), stopping.shouldStop]);
+    expect(seen).toEqual([[false, false], [true, false], [false, false], [true, false], [false, false], [false, true]]);
+    expect(stopping.bestEpoch).toBe(4);
+    const patient = new EarlyStopping("auc", Infinity);
+    for (let i = 0; i < 100; i++) patient.observe(i, -i);
+    expect(patient.shouldStop).toBe(false);
   });
 });

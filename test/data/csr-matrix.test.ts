@@ -1,7 +1,8 @@
+// CSRMatrix against dense rows: what it holds, what it refuses, and its parts.
+
 import { describe, expect, it } from "vitest";
-import type { RowLike } from "../src/data/sparse-row.ts";
-import { CSRBuilder } from "../src/data/csr-builder.ts";
-import { CSRMatrix, matrixOf } from "../src/data/csr-matrix.ts";
+import { CSRMatrix } from "../../src/data/csr-matrix.ts";
+import type { RowLike } from "../../src/data/sparse-row.ts";
 
 /** A small generator of its own, so that tests do not lean on the library's. */
 function generator(seed: number): (n: number) => number {
@@ -246,35 +247,5 @@ describe("parts of a CSRMatrix", () => {
     const mixed = CSRMatrix.fromRows([{ indices: [0, 1] }, { indices: [1], values: [3] }]);
     expect(mixed.slice(0, 1).values).toBe(null);
     expect(mixed.take([0, 0]).values).toBe(null);
-  });
-});
-
-describe("CSRBuilder", () => {
-  it("starts over after clear, unfinished row included", () => {
-    const builder = new CSRBuilder();
-    builder.push(9, 2);
-    builder.endRow("row");
-    builder.push(7, 3);
-    builder.clear();
-    builder.push(1, 1);
-    builder.endRow("row");
-    const x = matrixOf(builder.build(undefined, "test"));
-    expect(dense(x)).toEqual([[0, 1]]);
-    expect(x.values).toBe(null);
-  });
-
-  it("lastRow copies the row that was ended last", () => {
-    const builder = new CSRBuilder();
-    builder.push(4, 2);
-    builder.endRow("row");
-    builder.push(3, 1);
-    builder.push(5, 1);
-    builder.endRow("row");
-    const row = builder.lastRow();
-    builder.clear();
-    builder.push(0, 7);
-    builder.endRow("row");
-    expect(row).toEqual({ indices: Uint32Array.of(3, 5) });
-    expect(builder.lastRow()).toEqual({ indices: Uint32Array.of(0), values: Float32Array.of(7) });
   });
 });

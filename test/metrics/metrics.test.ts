@@ -1,12 +1,11 @@
-// Each metric against its naive definition in float64, its direction, and what it refuses.
+// Each metric against its naive definition in float64, and what it refuses.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, NFM, SGD, type Metric, type PointwiseLoss } from "../src/index.ts";
-import { bpr, hinge, log, squared, type Loss } from "../src/losses.ts";
-import { EarlyStopping } from "../src/training/early-stopping.ts";
-import { defaultMetrics, METRICS, type RowMetric } from "../src/metrics/metrics.ts";
-import { measure } from "./helpers/metrics.ts";
-import { numbers } from "./reference.ts";
+import { CSRMatrix, NFM, SGD, type Metric, type PointwiseLoss } from "../../src/index.ts";
+import { bpr, hinge, log, squared, type Loss } from "../../src/losses.ts";
+import { defaultMetrics, METRICS } from "../../src/metrics/metrics.ts";
+import { measure } from "../helpers/metrics.ts";
+import { numbers } from "../reference.ts";
 
 /** Scores in steps of 1/4, so that many are level with one another, and binary targets. */
 function sample(n: number, seed: number, negative: 0 | -1): { scores: Float32Array; targets: Float32Array } {
@@ -20,6 +19,7 @@ function sample(n: number, seed: number, negative: 0 | -1): { scores: Float32Arr
 const expectClose = (actual: number, expected: number): void => expect(Math.abs(actual - expected)).toBeLessThan(1e-11 * Math.max(1, expected));
 
 const mean = (n: number, term: (i: number) => number): number => Array.from({ length: n }, (_, i) => term(i)).reduce((a, b) => a + b, 0) / n;
+
 const probability = (score: number): number => 1 / (1 + Math.exp(-score));
 
 function countPairs({ scores, targets }: { scores: ArrayLike<number>; targets: ArrayLike<number> }): number {
@@ -101,31 +101,6 @@ describe("definitions", () => {
     expect(defaultMetrics(log, false)).toContain("logloss");
     expect(defaultMetrics(hinge, false)).toContain("accuracy");
     expect(defaultMetrics(bpr, false)).toEqual(["auc"]);
-  });
-});
-
-describe("direction", () => {
-  const HIGHER: Record<RowMetric, boolean> = { rmse: false, "rmse-clamped": false, mae: false, logloss: false, auc: true, accuracy: true };
-
-  it("every metric and the loss know which way is better", () => {
-    expect(Object.keys(HIGHER).sort()).toEqual([...METRICS].sort());
-    for (const [metric, higher] of [...Object.entries(HIGHER), ["loss", false]] as [Metric | "loss", boolean][]) {
-      const stopping = new EarlyStopping(metric, 10);
-      expect(stopping.observe(1, 0.5)).toBe(true);
-      expect(stopping.observe(2, 0.6), metric).toBe(higher);
-      expect(stopping.observe(3, 0.4), metric).toBe(!higher);
-      expect(stopping.bestEpoch).toBe(higher ? 2 : 3);
-    }
-  });
-
-  it("the first of equal epochs stays best, NaN never is, patience counts epochs without improvement", () => {
-    const stopping = new EarlyStopping("loss", 2);
-    const seen = [NaN, 3, 3, 2, NaN, 2].map((value, i) => [stopping.observe(i + 1, value), stopping.shouldStop]);
-    expect(seen).toEqual([[false, false], [true, false], [false, false], [true, false], [false, false], [false, true]]);
-    expect(stopping.bestEpoch).toBe(4);
-    const patient = new EarlyStopping("auc", Infinity);
-    for (let i = 0; i < 100; i++) patient.observe(i, -i);
-    expect(patient.shouldStop).toBe(false);
   });
 });
 
