@@ -1,45 +1,23 @@
 // What users import from "neural-fm".
 
-export { NFM, type EvaluateOptions, type NFMSummary } from "./nfm.ts";
-export {
-  Recommender,
-  type HeldOutEvents,
-  type Recommendation,
-  type RecommenderEvaluateOptions,
-  type RecommenderFitOptions,
-  type RecommenderOptions,
-  type RecommendOptions,
-} from "./recommender.ts";
-export type { BackendName, PredictOptions, PredictorOptions, Ranked, RankOptions } from "./predictor.ts";
-export type { Catalog } from "./ranking/catalog.ts";
-export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
-export type { L2Options, LoadOverrides, NFMOptions } from "./training/options.ts";
-export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
-export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
+export type { RandomKey } from "./core/random.ts";
+export type { Tensor } from "./core/tensor.ts";
 export type { CSRInit } from "./data/csr-check.ts";
 export { CSRMatrix } from "./data/csr-matrix.ts";
 export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
 export { FeatureEncoder } from "./data/feature-encoder.ts";
 export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 export type { Id, IdsOption } from "./data/ids.ts";
-export type { Rows } from "./data/rows.ts";
 export {
-  parseLibSVM,
-  readLibSVM,
   type LibSVMData,
   type ParseLibSVMOptions,
+  parseLibSVM,
   type ReadLibSVMOptions,
+  readLibSVM,
 } from "./data/libsvm.ts";
-export { Activation } from "./layers/activation.ts";
-export { BatchNorm } from "./layers/batch-norm.ts";
-export { Dense } from "./layers/dense.ts";
-export { Dropout } from "./layers/dropout.ts";
-export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
-export type { Tensor } from "./core/tensor.ts";
-export type { RandomKey } from "./core/random.ts";
-export type { LossName } from "./links.ts";
-export { maxMargin, type Loss, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
-export { Adagrad, SGD, type AdagradOptions, type Optimizer, type SGDOptions } from "./optimizers.ts";
+export type { Rows } from "./data/rows.ts";
+export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
+export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
 export type {
   ActivationName,
   Context,
@@ -50,6 +28,30 @@ export type {
   TrainingKernels,
   Update,
 } from "./kernels/kernels.ts";
+export { Activation } from "./layers/activation.ts";
+export { BatchNorm } from "./layers/batch-norm.ts";
+export { Dense } from "./layers/dense.ts";
+export { Dropout } from "./layers/dropout.ts";
+export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
+export type { LossName } from "./links.ts";
+export { type Loss, maxMargin, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
+export type { Metric, RowMetric } from "./metrics/metrics.ts";
+export type { RankingMetric } from "./metrics/ranking-metrics.ts";
+export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
+export { type EvaluateOptions, NFM, type NFMSummary } from "./nfm.ts";
+export { Adagrad, type AdagradOptions, type Optimizer, SGD, type SGDOptions } from "./optimizers.ts";
+export type { BackendName, PredictOptions, PredictorOptions, Ranked, RankOptions } from "./predictor.ts";
+export type { Catalog } from "./ranking/catalog.ts";
+export {
+  type HeldOutEvents,
+  type Recommendation,
+  Recommender,
+  type RecommenderEvaluateOptions,
+  type RecommenderFitOptions,
+  type RecommenderOptions,
+  type RecommendOptions,
+} from "./recommender.ts";
+export type { History } from "./training/epochs.ts";
 export type {
   BatchEvent,
   EpochEvent,
@@ -58,7 +60,5 @@ export type {
   HeldOutLabels,
   HeldOutPairs,
 } from "./training/fit-options.ts";
-export type { History } from "./training/epochs.ts";
+export type { L2Options, LoadOverrides, NFMOptions } from "./training/options.ts";
 export type { EpochRecord } from "./training/progress.ts";
-export type { Metric, RowMetric } from "./metrics/metrics.ts";
-export type { RankingMetric } from "./metrics/ranking-metrics.ts";

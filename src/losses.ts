@@ -1,5 +1,6 @@
-// Losses as scalar functions in score space (section 3.2). A pointwise loss compares a score with a target, a pairwise
-// one looks at the difference between the scores of a positive and a negative row. All are stable at any score.
+// Losses as scalar functions in score space (section 3.2). A pointwise loss compares a score with a target, a
+// pairwise one looks at the difference between the scores of a positive and a negative row. All are stable at
+// any score.
 
 import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
 import { sigmoid, softplus } from "./core/math.ts";
@@ -88,7 +89,13 @@ export function maxMargin(margin: number = 1): PairwiseLoss {
   };
 }
 
-const BY_NAME: Record<LossName, Loss> = { squared, log, hinge, bpr, "max-margin": /* @__PURE__ */ maxMargin() };
+const BY_NAME: Record<LossName, Loss> = {
+  squared,
+  log,
+  hinge,
+  bpr,
+  "max-margin": /* @__PURE__ */ maxMargin(),
+};
 
 /** The built-in loss of that name. */
 export function lossByName(name: LossName): Loss {

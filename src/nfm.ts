@@ -1,31 +1,39 @@
 // Neural Factorization Machine (He & Chua, SIGIR 2017): score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx)).
-// The class tells the whole story and leaves every detail to others: training/ checks options and data and changes the
-// model, predictor.ts predicts, ranks and explains, metrics/ measures.
+// The class tells the whole story and leaves every detail to others: training/ checks options and data and
+// changes the model, predictor.ts predicts, ranks and explains, metrics/ measures.
 
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
-import { readIds, type IdsOption } from "./data/ids.ts";
+import { type IdsOption, readIds } from "./data/ids.ts";
 import { checkRows, countRows, type Rows } from "./data/rows.ts";
 import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { Memory } from "./kernels/memory.ts";
-import { chooseMetrics, measureAll, type Metric } from "./metrics/metrics.ts";
+import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
 import type { PredictOptions, Ranked, RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
 import { GroupedRows } from "./training/datasets/groups.ts";
 import { checkLabeledRows, LabeledRows, readTargets } from "./training/datasets/labeled-rows.ts";
 import { Pairs } from "./training/datasets/pairs.ts";
 import type { History } from "./training/epochs.ts";
-import { checkMetricNames, readFitOptions, type FitOptions, type FitPairsOptions } from "./training/fit-options.ts";
+import {
+  checkMetricNames,
+  type FitOptions,
+  type FitPairsOptions,
+  readFitOptions,
+} from "./training/fit-options.ts";
 import { Learner } from "./training/learner.ts";
-import { optionsToJSON, readOptions, type LoadOverrides, type NFMOptions } from "./training/options.ts";
+import { type LoadOverrides, type NFMOptions, optionsToJSON, readOptions } from "./training/options.ts";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions<M extends Metric = Metric> {
-  /** What to measure. Default: the metrics of the loss that the labels can give. */
+  /** What to measure. Default: by the loss. */
   metrics?: readonly M[] | undefined;
-  /** Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default: no groups. */
+  /**
+   * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default: no
+   * groups.
+   */
   groups?: IdsOption | undefined;
 }
 
@@ -61,15 +69,16 @@ export class NFM {
   }
 
   /**
-   * Trains on labeled rows from a fresh start (or goes on, with `resume`), giving way to the event loop. With feature maps
-   * the vocabulary is learned here, from the training rows alone. A pairwise loss needs `options.groups`: it learns from
-   * pairs of rows of a group, of which the first has the higher label.
+   * Trains on labeled rows from a fresh start (or goes on, with `resume`), giving way to the event loop. With
+   * feature maps the vocabulary is learned here, from the training rows alone. A pairwise loss needs
+   * `options.groups`: it learns from pairs of rows of a group, of which the first has the higher label.
    *
    * @param x Rows; (rows).
    * @param y Labels, finite; what the loss accepts; (rows).
    * @param options See `FitOptions`.
    * @returns The course of the training.
-   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
+   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the
+   *   last good epoch.
    */
   async fit<T extends FeatureRow<T>>(
     x: Rows | readonly T[],
@@ -81,10 +90,14 @@ export class NFM {
     if (settings.groups === undefined) this.#requireLoss("fit", "pointwise", "pass groups, or use fitPairs");
     const { sampleWeight, pairsPerRow } = options;
     if (loss.kind === "pairwise" && sampleWeight !== undefined) {
-      throw new TypeError(`fit: sampleWeight weighs rows, and the ${loss.name} loss compares pairs; leave it out`);
+      throw new TypeError(
+        `fit: sampleWeight weighs rows, and the ${loss.name} loss compares pairs; leave it out`,
+      );
     }
     if (loss.kind === "pointwise" && pairsPerRow !== undefined) {
-      throw new TypeError(`fit: pairsPerRow draws pairs, and the ${loss.name} loss takes rows one by one; leave it out`);
+      throw new TypeError(
+        `fit: pairsPerRow draws pairs, and the ${loss.name} loss takes rows one by one; leave it out`,
+      );
     }
     const rows = checkLabeledRows("fit: ", loss, x, y, options);
     const source =
@@ -110,16 +123,20 @@ export class NFM {
   ): Promise<History> {
     const loss = this.#requireLoss("fitPairs", "pairwise", "use fit");
     const settings = readFitOptions("fitPairs", options);
-    return this.#learner.fitMeasurable("fitPairs", new Pairs("fitPairs: ", loss, positives, negatives), settings);
+    return this.#learner.fitMeasurable(
+      "fitPairs",
+      new Pairs("fitPairs: ", loss, positives, negatives),
+      settings,
+    );
   }
 
   /**
-   * Takes exactly one optimizer step on exactly these rows. The first call decides the vocabulary and the number of
-   * features, unless the constructor was given an encoder or `numFeatures`.
+   * Takes exactly one optimizer step on exactly these rows. The first call decides the vocabulary and the
+   * number of features, unless the constructor was given an encoder or `numFeatures`.
    *
    * @param x Rows; (rows).
    * @param y Labels; (rows).
-   * @param options.sampleWeight Weight of each row, finite, at least 0; (rows). Default: all ones.
+   * @param options.sampleWeight Weight of each row, finite, at least 0; (rows). Default: all rows alike.
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */
@@ -143,7 +160,10 @@ export class NFM {
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */
-  partialFitPairs<T extends FeatureRow<T>>(positives: Rows | readonly T[], negatives: Rows | readonly T[]): number {
+  partialFitPairs<T extends FeatureRow<T>>(
+    positives: Rows | readonly T[],
+    negatives: Rows | readonly T[],
+  ): number {
     const loss = this.#requireLoss("partialFitPairs", "pairwise", "use partialFit");
     const pairs = new Pairs("partialFitPairs: ", loss, positives, negatives);
     return this.#learner.partialFit("partialFitPairs", pairs);
@@ -152,13 +172,17 @@ export class NFM {
   /**
    * Scores one row or many.
    *
-   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute nothing.
+   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute
+   *   nothing.
    * @param options See `PredictOptions`.
    * @returns A number for one row, a Float32Array (rows) for rows.
    * @throws TypeError or RangeError that names row and field; Error if the model has no parameters yet.
    */
   predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
-  predict<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T, options?: PredictOptions): number;
+  predict<T extends object & FeatureRow<T>>(
+    x: FeatureMap | SparseVector | T,
+    options?: PredictOptions,
+  ): number;
   predict<T extends object & FeatureRow<T>>(
     x: Rows | readonly T[] | FeatureMap | SparseVector | T,
     options?: PredictOptions,
@@ -203,13 +227,15 @@ export class NFM {
   }
 
   /**
-   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so that its size
-   * costs nothing per candidate. Scores are those of `predict` for rows that hold the context's features and behind them
-   * the candidate's, bit for bit. For a factorization machine with a prepared catalog they are within 1e-6 of the largest
-   * number on the way: w0, the linear sum, and the two sums of squares that pooling subtracts, times batch norm's factor.
+   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so
+   * that its size costs nothing per candidate. Scores are those of `predict` for rows that hold the context's
+   * features and behind them the candidate's, bit for bit. For a factorization machine with a prepared
+   * catalog they are within 1e-6 of the largest number on the way: w0, the linear sum, and the two sums of
+   * squares that pooling subtracts, times batch norm's factor.
    *
-   * @param context What all candidates share: a feature map or sparse vector. A feature of context and candidate has the
-   *   sum of its values, so leave out of candidates what the context says (those that share one are scored as whole rows).
+   * @param context What all candidates share: a feature map or sparse vector. A feature of context and
+   *   candidate has the sum of its values, so leave out of candidates what the context says (those that share
+   *   one are scored as whole rows).
    * @param candidates Rows, or what `prepare` made of them.
    * @param options See `RankOptions`.
    * @returns The best by raw score, best first; of equal ones the earlier candidate first.
@@ -235,25 +261,26 @@ export class NFM {
   }
 
   /**
-   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model. With them, the
-   * part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the pooled vector (Sundararajan
-   * et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean gradient of f on the way from 0 to BI(Vx).
-   * The sum is the raw score in float64: that of `predict` to 1e-4, where its float32 does not cancel large squares, as of
-   * values in the thousands. Time and result are quadratic in the features of the row.
+   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model.
+   * With them, the part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the
+   * pooled vector (Sundararajan et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean
+   * gradient of f on the way from 0 to BI(Vx). The sum is the raw score in float64: that of `predict` to
+   * 1e-4, where its float32 does not cancel large squares, as of values in the thousands. Time and result are
+   * quadratic in the features of the row.
    *
    * @param x A feature map or sparse vector of at most 2,000 features.
    * @returns The parts, the largest by magnitude first.
-   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError for a row of
-   *   more features.
+   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError
+   *   for a row of more features.
    */
   explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
     return this.#learner.ready("explain").explain(x as FeatureMap);
   }
 
   /**
-   * Takes V, w and w0 of a trained factorization machine as initial values, as in the experiments of the paper (He & Chua
-   * 2017, section 4.4), and its vocabulary with them. `fit` starts from them whenever it starts afresh; a model loaded from
-   * a file does not.
+   * Takes V, w and w0 of a trained factorization machine as initial values, as in the experiments of the
+   * paper (He & Chua 2017, section 4.4), and its vocabulary with them. `fit` starts from them whenever it
+   * starts afresh; a model loaded from a file does not.
    *
    * @param fm A model of the same `embeddingDim`.
    * @returns This model.
@@ -334,11 +361,20 @@ export class NFM {
   /** A short summary; the model itself is what `save` writes. */
   toJSON(): NFMSummary {
     const { numFeatures, numParameters, backend } = this;
-    return { options: optionsToJSON(this.#learner.settings, numFeatures), numFeatures, numParameters, backend };
+    return {
+      options: optionsToJSON(this.#learner.settings, numFeatures),
+      numFeatures,
+      numParameters,
+      backend,
+    };
   }
 
   /** @internal What `console.log` shows in Node. */
-  [Symbol.for("nodejs.util.inspect.custom")](_depth: number, _options: unknown, inspect?: (x: unknown) => string): string {
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
+    _options: unknown,
+    inspect?: (x: unknown) => string,
+  ): string {
     const { options, ...rest } = this.toJSON();
     return `NFM ${inspect ? inspect({ ...options, ...rest }) : JSON.stringify({ ...options, ...rest })}`;
   }

@@ -1,5 +1,6 @@
-// Optimizers: how a gradient moves a parameter. One update serves dense tensors and tables alike; of a table it visits
-// the touched rows only, each once per batch. An optimizer keeps at most one state tensor per parameter.
+// Optimizers: how a gradient moves a parameter. One update serves dense tensors and tables alike; of a table
+// it visits the touched rows only, each once per batch. An optimizer keeps at most one state tensor per
+// parameter.
 
 import { checkKeys, checkNumber } from "./core/errors.ts";
 import type { Kernels, Update } from "./kernels/kernels.ts";
@@ -33,8 +34,8 @@ export interface SGDOptions {
 }
 
 /**
- * Mini-batch Adagrad (Duchi et al. 2011), the authors' choice: G += g^2, theta -= learningRate * g / sqrt(G), one update per touched
- * feature and batch. A coordinate whose gradient is 0 does not move.
+ * Mini-batch Adagrad (Duchi et al. 2011), the authors' choice: G += g^2, theta -= learningRate * g / sqrt(G),
+ * one update per touched feature and batch. A coordinate whose gradient is 0 does not move.
  *
  * @example
  * new NFM({ optimizer: new Adagrad({ learningRate: 0.02 }) });
@@ -54,7 +55,10 @@ export class Adagrad implements Optimizer {
     this.#learningRate = checkRate("Adagrad", options.learningRate ?? 0.05);
     // Above 0 even in float32: with a sum of 0, a tiny gradient would be divided by 0.
     this.initialState = checkNumber(
-      "Adagrad: initialAccumulator", options.initialAccumulator ?? 1e-8, "a number from 1e-37 to 1e37", (a) => a >= 1e-37 && a <= 1e37,
+      "Adagrad: initialAccumulator",
+      options.initialAccumulator ?? 1e-8,
+      "a number from 1e-37 to 1e37",
+      (a) => a >= 1e-37 && a <= 1e37,
     );
   }
 
@@ -77,8 +81,8 @@ export class Adagrad implements Optimizer {
 }
 
 /**
- * Stochastic gradient descent, with momentum if asked for: v = momentum * v + g, theta -= learningRate * v. The
- * velocity of a feature rests while no batch touches the feature.
+ * Stochastic gradient descent, with momentum if asked for: v = momentum * v + g, theta -= learningRate * v.
+ * The velocity of a feature rests while no batch touches the feature.
  *
  * @example
  * new NFM({ optimizer: new SGD({ learningRate: 0.1, momentum: 0.9 }) });
@@ -96,7 +100,12 @@ export class SGD implements Optimizer {
   constructor(options: SGDOptions = {}) {
     checkKeys("SGD", options, ["learningRate", "momentum"]);
     this.#learningRate = checkRate("SGD", options.learningRate ?? 0.01);
-    this.momentum = checkNumber("SGD: momentum", options.momentum ?? 0, "a number of at least 0 and below 1", (m) => m >= 0 && m < 1);
+    this.momentum = checkNumber(
+      "SGD: momentum",
+      options.momentum ?? 0,
+      "a number of at least 0 and below 1",
+      (m) => m >= 0 && m < 1,
+    );
   }
 
   /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */

@@ -1,5 +1,6 @@
-// A model that predicts: parameters, the network of prediction with its folded layers, the encoder and the link function.
-// Everything that predicts uses this class - also `NFM`, which trains one, and `Recommender` - and nothing here trains.
+// A model that predicts: parameters, the network of prediction with its folded layers, the encoder and the
+// link function. Everything that predicts uses this class - also `NFM`, which trains one, and `Recommender` -
+// and nothing here trains.
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
@@ -8,25 +9,31 @@ import { CSRBuilder } from "./data/csr-builder.ts";
 import { Encoder } from "./data/encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import {
+  type CheckedRows,
   checkRows,
   copyRows,
   countRows,
+  type FeatureSpace,
   isRows,
+  type Rows,
   readRow,
   readRows,
-  type CheckedRows,
-  type FeatureSpace,
-  type Rows,
 } from "./data/rows.ts";
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
-import { attribute, nameParts, type Explanation } from "./explain/explain.ts";
+import { attribute, type Explanation, nameParts } from "./explain/explain.ts";
 import { Memory } from "./kernels/memory.ts";
 import type { Layer } from "./layers/layer.ts";
-import { linkOf, savedLoss, type Link, type LossName } from "./links.ts";
+import { type Link, type LossName, linkOf, savedLoss } from "./links.ts";
 import type { Loss } from "./losses.ts";
 import { architectureFromJSON, readArchitecture } from "./model/architecture.ts";
 import { predictionNetwork } from "./model/folded-layers.ts";
-import { checkFitted, checkTensors, CONFIG_PLACE, loadParameters, readModelFile } from "./model/model-file.ts";
+import {
+  CONFIG_PLACE,
+  checkFitted,
+  checkTensors,
+  loadParameters,
+  readModelFile,
+} from "./model/model-file.ts";
 import type { Network } from "./model/network.ts";
 import { listParameters, Parameters } from "./model/parameters.ts";
 import { scoreRows } from "./model/scoring.ts";
@@ -40,15 +47,18 @@ export type BackendName = "auto" | "wasm" | "js";
 export interface PredictorOptions {
   /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
-  /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved loss. */
+  /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
   loss?: LossName | Loss | undefined;
-  /** Takes the place of the saved layers; needed if one is your own. Default: the saved layers. */
+  /** Takes the place of the saved layers; needed if one is your own. Default: the saved ones. */
   layers?: readonly Layer[] | undefined;
 }
 
 /** Options of `predict`. */
 export interface PredictOptions {
-  /** Return the score itself instead of the loss's prediction (a probability for the log loss). Default: false. */
+  /**
+   * Return the score itself instead of the loss's prediction (a probability for the log loss). Default:
+   * false.
+   */
   raw?: boolean | undefined;
 }
 
@@ -86,11 +96,15 @@ export class Predictor implements FeatureSpace {
   readonly link: Link;
   readonly #row = new CSRBuilder();
 
-  /** @internal Allocates the parameters and the buffers of prediction. */
+  /** @internal Asks for the buffers of prediction; `allocate` gets them, together with the parameters. */
   constructor(parameters: Parameters, encoder: Encoder | null, link: Link) {
     this.encoder = encoder;
     this.link = link;
     this.network = predictionNetwork(parameters);
+  }
+
+  /** @internal Gets the memory that was asked for. */
+  allocate(): void {
     this.network.reserve(1, 16);
   }
 
@@ -125,6 +139,7 @@ export class Predictor implements FeatureSpace {
     const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
     const parameters = new Parameters(architecture, new Memory(backend));
     const predictor = new this(parameters, encoder, linkOf(loss));
+    predictor.allocate();
     loadParameters(parameters, file);
     return predictor;
   }
@@ -132,13 +147,17 @@ export class Predictor implements FeatureSpace {
   /**
    * Scores one row or many.
    *
-   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute nothing.
+   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute
+   *   nothing.
    * @param options See `PredictOptions`.
    * @returns A number for one row, a Float32Array (rows) for rows.
    * @throws TypeError or RangeError that names row and field.
    */
   predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
-  predict<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T, options?: PredictOptions): number;
+  predict<T extends object & FeatureRow<T>>(
+    x: FeatureMap | SparseVector | T,
+    options?: PredictOptions,
+  ): number;
   predict<T extends object & FeatureRow<T>>(
     x: Rows | readonly T[] | FeatureMap | SparseVector | T,
     options?: PredictOptions,
@@ -167,13 +186,15 @@ export class Predictor implements FeatureSpace {
   }
 
   /**
-   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so that its size
-   * costs nothing per candidate. Scores are those of `predict` for rows that hold the context's features and behind them
-   * the candidate's, bit for bit. For a factorization machine with a prepared catalog they are within 1e-6 of the largest
-   * number on the way: w0, the linear sum, and the two sums of squares that pooling subtracts, times batch norm's factor.
+   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so
+   * that its size costs nothing per candidate. Scores are those of `predict` for rows that hold the context's
+   * features and behind them the candidate's, bit for bit. For a factorization machine with a prepared
+   * catalog they are within 1e-6 of the largest number on the way: w0, the linear sum, and the two sums of
+   * squares that pooling subtracts, times batch norm's factor.
    *
-   * @param context What all candidates share: a feature map or sparse vector. A feature of context and candidate has the
-   *   sum of its values, so leave out of candidates what the context says (those that share one are scored as whole rows).
+   * @param context What all candidates share: a feature map or sparse vector. A feature of context and
+   *   candidate has the sum of its values, so leave out of candidates what the context says (those that share
+   *   one are scored as whole rows).
    * @param candidates Rows, or what `prepare` made of them.
    * @param options See `RankOptions`.
    * @returns The best by raw score, best first; of equal ones the earlier candidate first.
@@ -192,7 +213,10 @@ export class Predictor implements FeatureSpace {
     if (countRows(rows) === 0) return [];
     const catalog = isPrepared ? candidates : new Catalog(rows, "rank: candidates");
     const scores = catalog.score(this.network, this, row, !isPrepared);
-    return Array.from(selectTop(scores, top), (index) => ({ index, score: this.predictionOf(scores[index]) }));
+    return Array.from(selectTop(scores, top), (index) => ({
+      index,
+      score: this.predictionOf(scores[index]),
+    }));
   }
 
   /** @internal The prediction that a raw score stands for. */
@@ -208,22 +232,26 @@ export class Predictor implements FeatureSpace {
    * @throws TypeError or RangeError that names row and field.
    */
   prepare<T extends FeatureRow<T>>(candidates: Rows | readonly T[]): Catalog {
-    const catalog = new Catalog(copyRows(checkRows(candidates, "prepare: candidates")), "prepare: candidates");
+    const catalog = new Catalog(
+      copyRows(checkRows(candidates, "prepare: candidates")),
+      "prepare: candidates",
+    );
     runAtOnce(catalog.encode(this));
     return catalog;
   }
 
   /**
-   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model. With them, the
-   * part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the pooled vector (Sundararajan
-   * et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean gradient of f on the way from 0 to BI(Vx).
-   * The sum is the raw score in float64: that of `predict` to 1e-4, where its float32 does not cancel large squares, as of
-   * values in the thousands. Time and result are quadratic in the features of the row.
+   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model.
+   * With them, the part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the
+   * pooled vector (Sundararajan et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean
+   * gradient of f on the way from 0 to BI(Vx). The sum is the raw score in float64: that of `predict` to
+   * 1e-4, where its float32 does not cancel large squares, as of values in the thousands. Time and result are
+   * quadratic in the features of the row.
    *
    * @param x A feature map or sparse vector of at most 2,000 features.
    * @returns The parts, the largest by magnitude first.
-   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError for a row of
-   *   more features.
+   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError
+   *   for a row of more features.
    */
   explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
     const { indptr, indices, values } = this.#readRow(x, "explain: x");
@@ -269,7 +297,8 @@ export class Predictor implements FeatureSpace {
   tensor(name: string): { shape: readonly number[]; data: Float32Array } {
     const { parameters } = this.network;
     const found = parameters.all.find((parameter) => parameter.name === name);
-    if (!found) throw wrongValue("tensor: name", `one of ${parameters.all.map(({ name }) => name).join(", ")}`, name);
+    if (!found)
+      throw wrongValue("tensor: name", `one of ${parameters.all.map(({ name }) => name).join(", ")}`, name);
     return { shape: parameters.shapeOf(found), data: toPacked(found.value, found.transposed) };
   }
 }

@@ -1,39 +1,56 @@
-// Recommending from implicit feedback: a catalog of items and a model of what is taken in which context. Events train the
-// model, with negatives drawn from the catalog (training/datasets/events.ts); every list ranks the whole catalog (ranking/).
+// Recommending from implicit feedback: a catalog of items and a model of what is taken in which context.
+// Events train the model, with negatives drawn from the catalog (training/datasets/events.ts); every list
+// ranks the whole catalog (ranking/).
 
+import {
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  describe,
+  isArrayLike,
+  wrongType,
+  wrongValue,
+} from "./core/errors.ts";
 import { runAtOnce, runPaced } from "./core/event-loop.ts";
-import { checkInteger, checkKeys, checkNumber, describe, isArrayLike, wrongType, wrongValue } from "./core/errors.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
-import { checkId, readField, readIds, type Id, type IdsOption } from "./data/ids.ts";
+import { checkId, type Id, type IdsOption, readField, readIds } from "./data/ids.ts";
 import {
+  type CheckedRows,
   checkRows,
   copyRows,
   countRows,
   fieldsOf,
   needsEncoder,
+  type Rows,
   readRow,
   readRows,
   snapshot,
-  type CheckedRows,
-  type Rows,
 } from "./data/rows.ts";
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
-import { isRankingMetric, measureRank, RANKING_FORMS, type RankingMetric } from "./metrics/ranking-metrics.ts";
+import {
+  isRankingMetric,
+  measureRank,
+  RANKING_FORMS,
+  type RankingMetric,
+} from "./metrics/ranking-metrics.ts";
 import { NFM } from "./nfm.ts";
 import type { Predictor } from "./predictor.ts";
 import { Catalog } from "./ranking/catalog.ts";
 import { selectTop } from "./ranking/top.ts";
 import { Events } from "./training/datasets/events.ts";
 import type { History } from "./training/epochs.ts";
-import { readTrainingOptions, type FitOptions } from "./training/fit-options.ts";
+import { type FitOptions, readTrainingOptions } from "./training/fit-options.ts";
 import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
 
 /** Options of `new Recommender`. */
 export interface RecommenderOptions<ItemId extends Id = Id> {
-  /** The field of the items' feature maps that holds the id, or an id per item. Default: "item"; for sparse rows their numbers. */
+  /**
+   * The field of the items' feature maps that holds the id, or an id per item. Default: "item"; for sparse
+   * rows their numbers.
+   */
   ids?: string | ArrayLike<ItemId> | undefined;
 }
 
@@ -52,18 +69,22 @@ export interface RecommenderFitOptions<ItemId extends Id = Id>
   extends Omit<FitOptions, "validation" | "metrics" | "monitor" | "sampleWeight" | "groups" | "pairsPerRow"> {
   /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
   negatives?: number | undefined;
-  /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0. */
+  /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike. */
   popularity?: number | undefined;
   /**
-   * User of each event: the name of the context field that holds the user id, or an array with one id per event. No item
-   * that a user has among these events is a negative for that user. Default: only the event's own item is none.
+   * User of each event: the name of the context field that holds the user id, or an array with one id per
+   * event. No item that a user has among these events is a negative for that user. Default: only the event's
+   * own item is none.
    */
   users?: IdsOption | undefined;
   /** Held-out events, ranked among the whole catalog after every epoch. Default: none. */
   validation?: HeldOutEvents<ItemId> | undefined;
-  /** What to measure on them. Default: ["hr@10", "ndcg@10", "mrr"]. */
+  /** What to measure on them. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly RankingMetric[] | undefined;
-  /** Which of the metrics decides which epoch is best. Default: the first of `metrics` if they are given, else "ndcg@10". */
+  /**
+   * Which of the metrics decides which epoch is best. Default: the first of `metrics` if they are given, else
+   * "ndcg@10".
+   */
   monitor?: RankingMetric | undefined;
 }
 
@@ -77,7 +98,7 @@ export interface RecommendOptions<ItemId extends Id = Id> {
 
 /** Options of `Recommender.evaluate`. */
 export interface RecommenderEvaluateOptions<ItemId extends Id = Id, M extends RankingMetric = RankingMetric> {
-  /** What to measure. Default: ["hr@10", "ndcg@10", "mrr"]. */
+  /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly M[] | undefined;
   /** Per event the ids to leave out of its list; the event's own item always stays in. Default: none. */
   exclude?: readonly Iterable<ItemId>[] | undefined;
@@ -104,7 +125,10 @@ const DEFAULT_METRICS: readonly DefaultMetric[] = ["hr@10", "ndcg@10", "mrr"];
  * await recommender.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"], { users: "user" });
  * recommender.recommend({ user: "ana" }, { top: 2, exclude: ["tea"] }); // [{ id, score }, { id, score }]
  */
-export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>, ItemId extends Id = Id> {
+export class Recommender<
+  Item extends FeatureRow<Item> = Record<string, FeatureValue>,
+  ItemId extends Id = Id,
+> {
   /** The model, for `save` and everything else; the catalog is no part of its file. */
   readonly model: NFM;
   /** The items' ids, in the order of the catalog. */
@@ -146,16 +170,17 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * Trains the model on events from a fresh start (or goes on, with `resume`): in context i, item i was taken. With a
-   * pairwise loss every event is a pair with each of its negatives; with a pointwise loss it is a row of label 1, and each
-   * negative one of label 0. Negatives are drawn anew in every epoch.
+   * Trains the model on events from a fresh start (or goes on, with `resume`): in context i, item i was
+   * taken. With a pairwise loss every event is a pair with each of its negatives; with a pointwise loss it is
+   * a row of label 1, and each negative one of label 0. Negatives are drawn anew in every epoch.
    *
-   * @param contexts Features of user and situation, (events). Never those of the item, which would show the model what it is
-   *   to find out: fields of items are refused, indices in sparse rows are not.
+   * @param contexts Features of user and situation, (events). Never those of the item, which would show the
+   *   model what it is to find out: fields of items are refused, indices in sparse rows are not.
    * @param items Ids of the items taken; (events).
    * @param options See `RecommenderFitOptions`.
    * @returns The course of the training.
-   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the last good epoch.
+   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the
+   *   last good epoch.
    */
   async fit<T extends FeatureRow<T>>(
     contexts: Rows | readonly T[],
@@ -163,7 +188,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     options: RecommenderFitOptions<ItemId> = {},
   ): Promise<History> {
     const caller = "Recommender.fit";
-    if (typeof options !== "object" || options === null) throw wrongType(`${caller}: options`, "an object", options);
+    if (typeof options !== "object" || options === null)
+      throw wrongType(`${caller}: options`, "an object", options);
     const { loss, seed } = this.#learner.settings;
     const { validation, metrics, monitor, users } = options;
     const measured = checkRankingMetrics(caller, metrics);
@@ -172,14 +198,24 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const usual = loss.kind === "pairwise" ? 1 : 4;
     const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? usual, 1, 2 ** 16);
     const place = `${caller}: popularity`;
-    const popularity = checkNumber(place, options.popularity ?? 0, "a number of at least 0", (alpha) => alpha >= 0);
+    const popularity = checkNumber(
+      place,
+      options.popularity ?? 0,
+      "a number of at least 0",
+      (alpha) => alpha >= 0,
+    );
     const rows = snapshot(checkRows(contexts, `${caller}: contexts`));
     const itemOf = this.#readItems(items, countRows(rows), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
     const heldOut =
       validation === undefined
         ? null
-        : this.#validation(`${caller}: validation`, validation, [...new Set([...measured, watched])], watched);
+        : this.#validation(
+            `${caller}: validation`,
+            validation,
+            [...new Set([...measured, watched])],
+            watched,
+          );
     const events = {
       contexts: rows,
       itemOf,
@@ -192,8 +228,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * The best items in a context. Features of the context that training has not seen contribute nothing, so a new user gets a
-   * list too, from what else is known.
+   * The best items in a context. Features of the context that training has not seen contribute nothing, so a
+   * new user gets a list too, from what else is known.
    *
    * @param context Features of user and situation.
    * @param options See `RecommendOptions`.
@@ -232,7 +268,10 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const first = this.#readContext(context, predictor, `${caller}: context`);
     const second = runAtOnce(this.#catalog.encode(predictor));
     const [indices, values]: [number[], number[]] = [[], []];
-    for (const [rows, row] of [[first, 0], [second, item]] as const) {
+    for (const [rows, row] of [
+      [first, 0],
+      [second, item],
+    ] as const) {
       for (let p = rows.indptr[row]; p < rows.indptr[row + 1]; p++) {
         indices.push(rows.indices[p]);
         values.push(rows.values === null ? 1 : rows.values[p]);
@@ -242,8 +281,9 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * Leave-one-out evaluation: for each held-out event the whole catalog is ranked in its context, and what counts is the
-   * place of the event's item. An item that scores the same as another counts as the lower of the two.
+   * Leave-one-out evaluation: for each held-out event the whole catalog is ranked in its context, and what
+   * counts is the place of the event's item. An item that scores the same as another counts as the lower of
+   * the two.
    *
    * @param contexts Features of user and situation; (events).
    * @param items Ids of the items taken; (events).
@@ -278,7 +318,9 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     for (const field of fieldsOf(context)) {
       if (!this.#fields.has(field)) continue;
       const remedy = "a context holds what all items share: leave it out, or give it another name";
-      throw new RangeError(`${place} has the field ${describe(field)}, which is one of the items'; ${remedy}`);
+      throw new RangeError(
+        `${place} has the field ${describe(field)}, which is one of the items'; ${remedy}`,
+      );
     }
   }
 
@@ -309,12 +351,18 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const rows = snapshot(checkRows(contexts, `${place}contexts`));
     const events = countRows(rows);
     if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
-    if (Array.isArray(rows)) rows.forEach((context, i) => this.#checkContext(context, `${place}contexts[${i}]`));
+    if (Array.isArray(rows))
+      rows.forEach((context, i) => this.#checkContext(context, `${place}contexts[${i}]`));
     const itemOf = this.#readItems(items, events, `${place}items`);
     if (exclude === undefined) return { contexts: rows, itemOf, excluded: null };
-    if (!isArrayLike(exclude)) throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);
+    if (!isArrayLike(exclude))
+      throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);
     if (exclude.length !== events) {
-      throw wrongValue(`${place}exclude.length`, `the number of rows of contexts (${events})`, exclude.length);
+      throw wrongValue(
+        `${place}exclude.length`,
+        `the number of rows of contexts (${events})`,
+        exclude.length,
+      );
     }
     const excluded = Array.from(exclude, (ids, i) => this.#readExcluded(ids, `${place}exclude[${i}]`));
     return { contexts: rows, itemOf, excluded };
@@ -403,7 +451,8 @@ function readItemIds(items: CheckedRows, ids: IdsOption | undefined): Id[] {
   const rows = countRows(items);
   if (ids === undefined) return Array.from({ length: rows }, (_, i) => i);
   if (!isArrayLike(ids)) throw wrongType("Recommender: ids", "the name of a field, or an array of ids", ids);
-  if (ids.length !== rows) throw wrongValue("Recommender: ids.length", `the number of items (${rows})`, ids.length);
+  if (ids.length !== rows)
+    throw wrongValue("Recommender: ids.length", `the number of items (${rows})`, ids.length);
   return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
@@ -413,7 +462,8 @@ function checkRankingMetrics(
   option: "metrics" | "monitor" = "metrics",
 ): readonly RankingMetric[] {
   if (metrics === undefined) return DEFAULT_METRICS;
-  if (!Array.isArray(metrics)) throw wrongType(`${caller}: ${option}`, "an array of ranking metrics", metrics);
+  if (!Array.isArray(metrics))
+    throw wrongType(`${caller}: ${option}`, "an array of ranking metrics", metrics);
   return Array.from(metrics as readonly RankingMetric[], (metric, i) => {
     const place = option === "metrics" ? `${caller}: metrics[${i}]` : `${caller}: ${option}`;
     if (typeof metric !== "string") throw wrongType(place, `a ranking metric, ${RANKING_FORMS}`, metric);

@@ -54,12 +54,15 @@ export function readInteger(values: Values, name: string, least: number): number
 export function checkNumber(name: string, given: string, least: number, integer: boolean): number {
   const value = given.trim() === "" ? NaN : Number(given);
   if (value >= least && (integer ? Number.isSafeInteger(value) : Number.isFinite(value))) return value;
-  throw new UsageError(`--${name} must be ${integer ? "an integer" : "a number"} of at least ${least}, got ${JSON.stringify(given)}`);
+  throw new UsageError(
+    `--${name} must be ${integer ? "an integer" : "a number"} of at least ${least}, got ${JSON.stringify(given)}`,
+  );
 }
 
 /** Reads one of the allowed names. @throws UsageError for anything else. */
 export function checkName<const T extends string>(name: string, given: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === given);
-  if (found === undefined) throw new UsageError(`--${name} must be one of ${allowed.join(", ")}, got ${JSON.stringify(given)}`);
+  if (found === undefined)
+    throw new UsageError(`--${name} must be one of ${allowed.join(", ")}, got ${JSON.stringify(given)}`);
   return found;
 }

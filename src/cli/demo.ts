@@ -2,7 +2,7 @@
 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readInteger, readText, text, type Command, type Streams, type Values } from "./arguments.ts";
+import { type Command, readInteger, readText, type Streams, text, type Values } from "./arguments.ts";
 import { demo } from "./demo/demo.ts";
 import { checkWritable, writeWhole } from "./files.ts";
 
@@ -24,7 +24,10 @@ on a generated world of clicks, beside the best that can be reached.
 
 async function runDemo(_: readonly string[], values: Values, { stdout }: Streams): Promise<void> {
   const out = readText(values, "out") ?? join(tmpdir(), "neural-fm-demo.safetensors");
-  const options = { seed: readInteger(values, "seed", 0) ?? 1, rows: readInteger(values, "rows", 1000) ?? 80000 };
+  const options = {
+    seed: readInteger(values, "seed", 0) ?? 1,
+    rows: readInteger(values, "rows", 1000) ?? 80000,
+  };
   checkWritable(out);
   await demo(options, out, writeWhole, (line) => void stdout.write(`${line}\n`));
 }

@@ -1,8 +1,17 @@
 // Files that the commands read and write. Files are written whole or not at all, and errors name the file.
 
-import { accessSync, constants, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
-import { parseLibSVM, type LibSVMData } from "../index.ts";
+import { type LibSVMData, parseLibSVM } from "../index.ts";
 import { UsageError } from "./arguments.ts";
 
 /** Reads a libSVM / libFM file with at least one row. */
@@ -27,7 +36,11 @@ export function inFile(path: string, error: unknown): string {
 }
 
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file or folder", EACCES: "permission denied", EISDIR: "is a folder", ENOTDIR: "not a folder", ENOSPC: "no space left",
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EISDIR: "is a folder",
+  ENOTDIR: "not a folder",
+  ENOSPC: "no space left",
 };
 
 /** The message of an error in plain words. */
@@ -49,7 +62,9 @@ export function temporaryName(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
-/** The file that a path stands for, links followed; null for a device or pipe, which can only be written to. */
+/**
+ * The file that a path stands for, links followed; null for a device or pipe, which can only be written to.
+ */
 export function plainFile(path: string): string | null {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return path;
@@ -59,7 +74,10 @@ export function plainFile(path: string): string | null {
 /** Writes a file under a temporary name beside it, then renames it. */
 export function writeWhole(path: string, bytes: Uint8Array): void {
   const target = plainFile(path);
-  if (target === null) return named(path, () => writeFileSync(path, bytes));
+  if (target === null) {
+    named(path, () => writeFileSync(path, bytes));
+    return;
+  }
   const temporary = temporaryName(target);
   try {
     writeFileSync(temporary, bytes);

@@ -1,9 +1,9 @@
-// neural-fm train | predict | demo: reads the command line, runs a command, and turns whatever goes wrong into one line on
-// stderr. Exit code 0: done; 1: failed; 2: wrong usage.
+// neural-fm train | predict | demo: reads the command line, runs a command, and turns whatever goes wrong
+// into one line on stderr. Exit code 0: done; 1: failed; 2: wrong usage.
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { UsageError, write, type Command, type Streams, type Values } from "./arguments.ts";
+import { type Command, type Streams, UsageError, type Values, write } from "./arguments.ts";
 import { demoCommand } from "./demo.ts";
 import { messageOf } from "./files.ts";
 import { predictCommand } from "./predict.ts";
@@ -19,7 +19,11 @@ usage: neural-fm train TRAIN [options]         train on a libSVM / libFM file, w
       --version  the version
 `;
 
-const COMMANDS: Readonly<Record<string, Command>> = { train: trainCommand, predict: predictCommand, demo: demoCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  train: trainCommand,
+  predict: predictCommand,
+  demo: demoCommand,
+};
 
 /**
  * Runs the command line.
@@ -50,7 +54,9 @@ async function dispatch(argv: readonly string[], streams: Streams): Promise<void
   if (values.help) return write(streams.stdout, command.help);
   if (positionals.length !== command.positionals.length) {
     const expected = command.positionals.length === 0 ? "no file" : command.positionals.join(" and ");
-    throw new UsageError(`${name} needs ${expected}, got ${positionals.length === 0 ? "nothing" : positionals.join(" ")}`);
+    throw new UsageError(
+      `${name} needs ${expected}, got ${positionals.length === 0 ? "nothing" : positionals.join(" ")}`,
+    );
   }
   await command.run(positionals, values, streams);
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, readFileSync, renameSync, rmSync } from "node:fs";
 import { readLibSVM } from "../index.ts";
 import { Predictor } from "../predict.ts";
-import { flag, readText, text, write, type Command, type Streams, type Values } from "./arguments.ts";
+import { type Command, flag, readText, type Streams, text, type Values, write } from "./arguments.ts";
 import { checkWritable, inFile, named, plainFile, temporaryName } from "./files.ts";
 
 /** The command. */
@@ -22,7 +22,11 @@ Writes one prediction per line of FILE, a libSVM / libFM file, whose labels are 
 `,
 };
 
-async function predict([modelPath, path]: readonly string[], values: Values, { stdout }: Streams): Promise<void> {
+async function predict(
+  [modelPath, path]: readonly string[],
+  values: Values,
+  { stdout }: Streams,
+): Promise<void> {
   const out = readText(values, "out");
   if (out !== undefined) checkWritable(out);
   const model = named(modelPath, () => Predictor.load(readFileSync(modelPath)));
@@ -35,7 +39,10 @@ async function predict([modelPath, path]: readonly string[], values: Values, { s
     const raw = values.raw === true;
     const source = createReadStream(path);
     try {
-      for await (const { x } of readLibSVM(source, { cols: model.numFeatures, zeroBased: values["one-based"] !== true })) {
+      for await (const { x } of readLibSVM(source, {
+        cols: model.numFeatures,
+        zeroBased: values["one-based"] !== true,
+      })) {
         const lines = Array.from(model.predict(x, { raw }), (value) => `${Number(value.toPrecision(9))}\n`); // 9 digits name a float32
         await write(file ?? stdout, lines.join(""));
       }

@@ -1,20 +1,20 @@
 // neural-fm train: trains on a libSVM / libFM file and writes a model file.
 
-import { NFM, type EpochEvent, type Metric, type NFMOptions } from "../index.ts";
+import { type EpochEvent, type Metric, NFM, type NFMOptions } from "../index.ts";
 import { checkMetric } from "../metrics/metrics.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import {
+  type Command,
   checkName,
   checkNumber,
   flag,
   readInteger,
   readText,
+  type Streams,
   text,
   UsageError,
-  write,
-  type Command,
-  type Streams,
   type Values,
+  write,
 } from "./arguments.ts";
 import { checkWritable, messageOf, readData, writeWhole } from "./files.ts";
 
@@ -92,16 +92,27 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const zeroBased = values["one-based"] !== true;
   const data = readData(path, zeroBased);
   const validation = validationPath === undefined ? undefined : readData(validationPath, zeroBased);
-  for (const [file, { groups }] of [[path, data], [validationPath, validation ?? data]] as const) {
-    if (PAIRWISE.some((name) => name === options.loss) && !groups) throw new Error(`${file}: --loss ${options.loss as string} compares the lines of a query, and there is no qid: write "label qid:N index:value ..."`);
+  for (const [file, { groups }] of [
+    [path, data],
+    [validationPath, validation ?? data],
+  ] as const) {
+    if (PAIRWISE.some((name) => name === options.loss) && !groups)
+      throw new Error(
+        `${file}: --loss ${options.loss as string} compares the lines of a query, and there is no qid: write "label qid:N index:value ..."`,
+      );
     const ranking = metrics?.find(isRankingMetric);
-    if (ranking && !groups) throw new Error(`${file}: --metrics ${ranking} ranks the lines of a query, and there is no qid: write "label qid:N index:value ..."`);
+    if (ranking && !groups)
+      throw new Error(
+        `${file}: --metrics ${ranking} ranks the lines of a query, and there is no qid: write "label qid:N index:value ..."`,
+      );
   }
   const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
   const model = new NFM({ ...options, numFeatures });
   const report = ({ epoch, epochs, loss, validation, seconds }: EpochEvent): void => {
     const measured = validation ? `, validation ${listValues(validation)}` : "";
-    stderr.write(`epoch ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`);
+    stderr.write(
+      `epoch ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`,
+    );
   };
   const history = await model.fit(data.x, data.y, {
     epochs,
@@ -119,7 +130,10 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const summary = best
     ? `best epoch ${best.epoch} of ${last.epoch}: ${listValues(best.validation!)}`
     : `epoch ${last.epoch}: training loss ${last.loss.toPrecision(5)}`;
-  await write(stdout, `${summary}\nwrote ${out} (${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB)\n`);
+  await write(
+    stdout,
+    `${summary}\nwrote ${out} (${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB)\n`,
+  );
 }
 
 function checkMetricName(name: string): void {
@@ -132,17 +146,27 @@ function checkMetricName(name: string): void {
 
 function readModelOptions(values: Values): NFMOptions {
   const hidden = readText(values, "hidden");
-  const rates = readText(values, "dropout")?.split(",").map((part) => checkNumber("dropout", part, 0, false));
+  const rates = readText(values, "dropout")
+    ?.split(",")
+    .map((part) => checkNumber("dropout", part, 0, false));
   if (rates?.some((rate) => rate >= 1) || (rates?.length ?? 0) > 2) {
-    throw new UsageError(`--dropout must be one or two rates of at least 0 and below 1, got ${values.dropout}`);
+    throw new UsageError(
+      `--dropout must be one or two rates of at least 0 and below 1, got ${values.dropout}`,
+    );
   }
   const k = readInteger(values, "k", 1);
   const seed = readInteger(values, "seed", 0);
   const learningRate = readText(values, "learning-rate");
-  const widths = hidden === "none" ? [] : hidden?.split(",").map((part) => checkNumber("hidden", part, 1, true));
+  const widths =
+    hidden === "none" ? [] : hidden?.split(",").map((part) => checkNumber("hidden", part, 1, true));
   return {
     loss: checkName("loss", readText(values, "loss") ?? "squared", ["squared", "log", "hinge", ...PAIRWISE]),
-    activation: checkName("activation", readText(values, "activation") ?? "relu", ["relu", "tanh", "sigmoid", "identity"]),
+    activation: checkName("activation", readText(values, "activation") ?? "relu", [
+      "relu",
+      "tanh",
+      "sigmoid",
+      "identity",
+    ]),
     ...(k !== undefined && { embeddingDim: k }),
     ...(widths && { hiddenUnits: widths }),
     ...(rates && { dropout: { biInteraction: rates[0], ...(rates.length > 1 && { hidden: rates[1] }) } }),
@@ -153,5 +177,7 @@ function readModelOptions(values: Values): NFMOptions {
 }
 
 function listValues(values: Readonly<Record<string, number>>): string {
-  return Object.entries(values).map(([name, value]) => `${name} ${value.toPrecision(5)}`).join(", ");
+  return Object.entries(values)
+    .map(([name, value]) => `${name} ${value.toPrecision(5)}`)
+    .join(", ");
 }

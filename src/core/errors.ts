@@ -1,5 +1,5 @@
-// How the library refuses bad input: TypeError for the kind of a value, RangeError for its size, Error for the state
-// of the model. Every message names the place, what was expected there and what came.
+// How the library refuses bad input: TypeError for the kind of a value, RangeError for its size, Error for
+// the state of the model. Every message names the place, what was expected there and what came.
 
 /** Renders any value shortly enough for an error message. */
 export function describe(value: unknown): string {
@@ -8,9 +8,12 @@ export function describe(value: unknown): string {
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
   if (value === null || typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `array of ${value.length}`;
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${(value as unknown as ArrayLike<number>).length ?? value.byteLength}`;
+  if (ArrayBuffer.isView(value))
+    return `${value.constructor.name} of ${(value as unknown as ArrayLike<number>).length ?? value.byteLength}`;
   const name = value.constructor?.name ?? "Object";
-  return name === "Object" ? `object with keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}` : name;
+  return name === "Object"
+    ? `object with keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`
+    : name;
 }
 
 /** A TypeError: "place must be expected, got what came". */
@@ -24,17 +27,28 @@ export function wrongValue(place: string, expected: string, got: unknown): Range
 }
 
 /** Returns `value` if it is an integer in [min, max]; throws otherwise. */
-export function checkInteger(place: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+export function checkInteger(
+  place: string,
+  value: unknown,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
   if (typeof value !== "number") throw wrongType(place, "an integer", value);
   if (!Number.isInteger(value) || value < min || value > max) {
-    const range = max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
+    const range =
+      max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
     throw wrongValue(place, range, value);
   }
   return value;
 }
 
 /** Returns `value` if it is a number, finite in 32 bits, for which `test` holds; throws otherwise. */
-export function checkNumber(place: string, value: unknown, expected: string, test: (value: number) => boolean): number {
+export function checkNumber(
+  place: string,
+  value: unknown,
+  expected: string,
+  test: (value: number) => boolean,
+): number {
   if (typeof value !== "number") throw wrongType(place, expected, value);
   if (!Number.isFinite(Math.fround(value)) || !test(value)) throw wrongValue(place, expected, value);
   return value;
@@ -56,13 +70,17 @@ export function checkChoice<T extends string>(place: string, value: unknown, cho
   return found;
 }
 
-/** Throws unless `options` is a plain object whose keys are all known: a misspelt option must not pass in silence. */
+/**
+ * Throws unless `options` is a plain object whose keys are all known: a misspelt option must not pass in
+ * silence.
+ */
 export function checkKeys(place: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw wrongType(place.includes(":") ? place : `${place}: options`, "an object", options);
   }
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new TypeError(`${place} has no option "${key}"; it has ${known.join(", ")}`);
+    if (!known.includes(key))
+      throw new TypeError(`${place} has no option "${key}"; it has ${known.join(", ")}`);
   }
 }
 

@@ -1,5 +1,6 @@
-// Long work as generators that yield wherever they may pause. Synchronous callers run them to the end; asynchronous
-// ones give way to the event loop whenever a slice of time is used up, so that a page or server stays responsive.
+// Long work as generators that yield wherever they may pause. Synchronous callers run them to the end;
+// asynchronous ones give way to the event loop whenever a slice of time is used up, so that a page or server
+// stays responsive.
 
 /** How long to work before giving way, in milliseconds; half of a frame. */
 const SLICE = 8;
@@ -33,7 +34,10 @@ export class Pacer {
     return performance.now() - this.#sliceStart > SLICE;
   }
 
-  /** Gives way; the next slice starts when this resolves. Rejects with the signal's reason once that is aborted. */
+  /**
+   * Gives way; the next slice starts when this resolves. Rejects with the signal's reason once that is
+   * aborted.
+   */
   async rest(): Promise<void> {
     await nextTurn();
     this.#signal?.throwIfAborted();

@@ -1,6 +1,7 @@
-// Elementary functions from the four operations and sqrt alone. Engines differ in the last bits of Math.exp, Math.log
-// and Math.tanh; these are the same everywhere. They compute in float64 and are accurate to about 1e-14 relative, far
-// below a float32 ulp. exp underflows to 0 and overflows to Infinity where a float32 would.
+// Elementary functions from the four operations and sqrt alone. Engines differ in the last bits of Math.exp,
+// Math.log and Math.tanh; these are the same everywhere. They compute in float64 and are accurate to about
+// 1e-14 relative, far below a float32 ulp. exp underflows to 0 and overflows to Infinity where a float32
+// would.
 
 const LN2_HIGH = 0.6931471803691238; // ln 2 = LN2_HIGH + LN2_LOW; n * LN2_HIGH is exact for |n| < 2^20
 const LN2_LOW = 1.9082149292705877e-10;

@@ -1,11 +1,20 @@
-// Counter-based randomness: every number is a pure function of (seed, stream, counter), so no generator carries state,
-// work can be split or resumed, and tables can grow without moving a number. A key of 64 bits names a sequence; two
-// multiply-xorshift rounds turn its i-th position into 32 bits.
+// Counter-based randomness: every number is a pure function of (seed, stream, counter), so no generator
+// carries state, work can be split or resumed, and tables can grow without moving a number. A key of 64 bits
+// names a sequence; two multiply-xorshift rounds turn its i-th position into 32 bits.
 
 import { log } from "./math.ts";
 
 /** What a sequence is used for; part of its key, so that uses never share numbers. */
-export const Stream = { embedding: 1, parameter: 2, dropout: 3, shuffle: 4, split: 5, demo: 6, negatives: 7, pairs: 8 } as const;
+export const Stream = {
+  embedding: 1,
+  parameter: 2,
+  dropout: 3,
+  shuffle: 4,
+  split: 5,
+  demo: 6,
+  negatives: 7,
+  pairs: 8,
+} as const;
 
 /** Names one sequence of random numbers. */
 export interface RandomKey {
@@ -61,19 +70,24 @@ export function randomBelow(key: RandomKey, i: number, n: number): number {
   return Math.floor((randomBits(key, i) / 4294967296) * n);
 }
 
-/** A standard normal number: the inverse of the normal distribution function (Wichura 1988, AS 241, PPND7) at a uniform one. */
+/**
+ * A standard normal number: the inverse of the normal distribution function (Wichura 1988, AS 241, PPND7) at
+ * a uniform one.
+ */
 export function randomNormal(key: RandomKey, i: number): number {
   const p = randomUniform(key, i);
   const q = p - 0.5;
   if (q >= -0.425 && q <= 0.425) {
     const r = 0.180625 - q * q;
     const top = ((59.10937472 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179;
-    const bottom = ((67.187563600 * r + 78.757757664) * r + 17.895169469) * r + 1;
+    const bottom = ((67.1875636 * r + 78.757757664) * r + 17.895169469) * r + 1;
     return (q * top) / bottom;
   }
   const tail = Math.sqrt(-log(q < 0 ? p : 1 - p));
   const r = tail - 1.6; // AS 241 has a third branch, for tail > 5; p >= 2^-33 keeps tail below 4.8
-  const x = (((0.17023821103 * r + 1.3067284816) * r + 2.7568153900) * r + 1.4234372777) / ((0.12021132975 * r + 0.73700164250) * r + 1);
+  const x =
+    (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
+    ((0.12021132975 * r + 0.7370016425) * r + 1);
   return q < 0 ? -x : x;
 }
 

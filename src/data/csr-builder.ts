@@ -1,13 +1,24 @@
-// Collects rows one entry at a time. Every form of input goes through this builder, which guarantees what `SparseRows`
-// promises: duplicates within a row are summed, zeros are dropped, values are stored only once one differs from 1.
+// Collects rows one entry at a time. Every form of input goes through this builder, which guarantees what
+// `SparseRows` promises: duplicates within a row are summed, zeros are dropped, values are stored only once
+// one differs from 1.
 
 import { checkInteger, wrongValue } from "../core/errors.ts";
-import { areOnes, badValue, dropZeros, isFloat32, MAX_INDEX, type SparseRows, type SparseVector } from "./sparse-row.ts";
+import {
+  areOnes,
+  badValue,
+  dropZeros,
+  isFloat32,
+  MAX_INDEX,
+  type SparseRows,
+  type SparseVector,
+} from "./sparse-row.ts";
 
 /** Rows up to this length are scanned for duplicates; in longer ones a map finds them. */
 const SCANNED = 32;
 
-/** Collects sparse rows. Its own fields are the rows ended so far, in arrays that change with the next row. */
+/**
+ * Collects sparse rows. Its own fields are the rows ended so far, in arrays that change with the next row.
+ */
 export class CSRBuilder implements SparseRows {
   #indptr = new Uint32Array(256);
   #indices = new Uint32Array(1024);
@@ -102,7 +113,10 @@ export class CSRBuilder implements SparseRows {
     this.#values ??= new Float32Array(this.#indices.length).fill(1, 0, this.#end);
     this.#values[position] += value;
     if (isFloat32(this.#values[position])) return;
-    throw badValue(`${place}: the sum of the values of index ${this.#indices[position]}`, this.#values[position]);
+    throw badValue(
+      `${place}: the sum of the values of index ${this.#indices[position]}`,
+      this.#values[position],
+    );
   }
 
   /** A copy of the row that was ended last; without `values` when all of them are ones. */

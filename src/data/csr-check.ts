@@ -1,4 +1,5 @@
-// Checks arrays in compressed-sparse-row form that come from outside, so that nothing later checks them again.
+// Checks arrays in compressed-sparse-row form that come from outside, so that nothing later checks them
+// again.
 
 import { checkInteger, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
@@ -10,7 +11,10 @@ export interface CSRInit {
   readonly rows?: number | undefined;
   /** Number of columns, at least 0. */
   readonly cols: number;
-  /** Where each row starts, and the end of the last; (rows + 1), from 0 to the number of entries, never decreasing. */
+  /**
+   * Where each row starts, and the end of the last; (rows + 1), from 0 to the number of entries, never
+   * decreasing.
+   */
   readonly indptr: ArrayLike<number>;
   /** Column of each entry, an integer from 0 to cols - 1, no index twice in a row; (nnz). */
   readonly indices: ArrayLike<number>;
@@ -35,7 +39,8 @@ export function checkCSR(init: CSRInit): SparseRows {
   if (!isArrayLike(indices)) throw wrongType("CSRMatrix: indices", "an array", indices);
   if (values !== null && !isArrayLike(values)) throw wrongType("CSRMatrix: values", "an array", values);
   const rows = checkInteger("CSRMatrix: rows", init.rows ?? Math.max(indptr.length - 1, 0), 0);
-  if (indptr.length !== rows + 1) throw wrongValue("CSRMatrix: indptr.length", `rows + 1 (${rows + 1})`, indptr.length);
+  if (indptr.length !== rows + 1)
+    throw wrongValue("CSRMatrix: indptr.length", `rows + 1 (${rows + 1})`, indptr.length);
   if (values !== null && values.length !== indices.length) {
     throw wrongValue("CSRMatrix: values.length", `indices.length (${indices.length})`, values.length);
   }
@@ -48,7 +53,11 @@ function checkIndptr(indptr: ArrayLike<number>, rows: number, entries: number): 
   for (let i = 0; i < rows; i++) {
     const end = indptr[i + 1];
     if (Number.isInteger(end) && end >= indptr[i]) continue;
-    throw wrongValue(`CSRMatrix: indptr[${i + 1}]`, `an integer of at least indptr[${i}] (${indptr[i]})`, end);
+    throw wrongValue(
+      `CSRMatrix: indptr[${i + 1}]`,
+      `an integer of at least indptr[${i}] (${indptr[i]})`,
+      end,
+    );
   }
   if (indptr[rows] !== entries) {
     throw wrongValue(`CSRMatrix: indptr[${rows}]`, `indices.length (${entries})`, indptr[rows]);
@@ -95,7 +104,12 @@ function checkEntries(
   return {
     indptr: indptr instanceof Uint32Array ? indptr : Uint32Array.from(indptr),
     indices: indices instanceof Uint32Array ? indices : Uint32Array.from(indices),
-    values: values === null || isBinary ? null : values instanceof Float32Array ? values : Float32Array.from(values),
+    values:
+      values === null || isBinary
+        ? null
+        : values instanceof Float32Array
+          ? values
+          : Float32Array.from(values),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { checkCSR, type CSRInit } from "./csr-check.ts";
+import { type CSRInit, checkCSR } from "./csr-check.ts";
 import {
   areOnes,
   badIndex,
@@ -17,8 +17,8 @@ import {
 } from "./sparse-row.ts";
 
 /**
- * A sparse matrix in compressed-sparse-row form. Within a row no index occurs twice, and no stored value is zero, NaN or
- * infinite. A matrix whose values are all ones carries no array of values.
+ * A sparse matrix in compressed-sparse-row form. Within a row no index occurs twice, and no stored value is
+ * zero, NaN or infinite. A matrix whose values are all ones carries no array of values.
  *
  * @example
  * const x = new CSRMatrix({ cols: 5, indptr: [0, 2, 3], indices: [0, 3, 4], values: [1, 0.5, 2] });
@@ -39,13 +39,14 @@ export class CSRMatrix implements SparseRows {
   readonly values: Float32Array | null;
 
   /**
-   * Checks everything. Typed arrays of the right kind are kept and not copied: do not change them afterwards. Explicit
-   * zeros mean absent and are dropped.
+   * Checks everything. Typed arrays of the right kind are kept and not copied: do not change them afterwards.
+   * Explicit zeros mean absent and are dropped.
    *
    * @param init.rows Number of rows. Default: `indptr.length - 1`.
    * @param init.cols Number of columns, at least 0.
    * @param init.indptr Where each row starts, (rows + 1), from 0 to the number of entries, never decreasing.
-   * @param init.indices Column of each entry, (nnz), each an integer from 0 to cols - 1, no index twice in a row.
+   * @param init.indices Column of each entry, (nnz), each an integer from 0 to cols - 1, no index twice in a
+   *   row.
    * @param init.values Value of each entry, (nnz), finite in float32. Default: all ones.
    * @throws TypeError or RangeError that names the element.
    */
@@ -96,7 +97,8 @@ export class CSRMatrix implements SparseRows {
     for (let i = 0; i < rows.length; i++) {
       const place = `CSRMatrix.fromDense: rows[${i}]`;
       if (!isArrayLike(rows[i])) throw wrongType(place, "an array of numbers", rows[i]);
-      if (rows[i].length !== cols) throw wrongValue(`${place}.length`, `that of rows[0] (${cols})`, rows[i].length);
+      if (rows[i].length !== cols)
+        throw wrongValue(`${place}.length`, `that of rows[0] (${cols})`, rows[i].length);
       for (let j = 0; j < cols; j++) {
         if (!isFloat32(rows[i][j])) throw badValue(`${place}[${j}]`, rows[i][j]);
         builder.push(j, Math.fround(rows[i][j]));
@@ -189,7 +191,8 @@ export class CSRMatrix implements SparseRows {
       if (part.cols === cols) return;
       throw wrongValue(`CSRMatrix.concat: parts[${i}].cols`, `that of parts[0] (${cols})`, part.cols);
     });
-    const sum = (count: (part: CSRMatrix) => number): number => parts.reduce((total, part) => total + count(part), 0);
+    const sum = (count: (part: CSRMatrix) => number): number =>
+      parts.reduce((total, part) => total + count(part), 0);
     const rows = sum((part) => part.rows);
     const indptr = new Uint32Array(rows + 1);
     const indices = new Uint32Array(sum((part) => part.nnz));
@@ -220,7 +223,8 @@ function appendRow(builder: CSRBuilder, row: RowLike, place: string): void {
   } else if (Array.isArray(row)) {
     pushPairs(builder, row, place);
   } else {
-    const expected = "a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs";
+    const expected =
+      "a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs";
     throw wrongType(place, expected, row);
   }
   builder.endRow(place);
@@ -229,7 +233,8 @@ function appendRow(builder: CSRBuilder, row: RowLike, place: string): void {
 function pushPairs(builder: CSRBuilder, pairs: readonly unknown[], place: string): void {
   for (let p = 0; p < pairs.length; p++) {
     const pair = pairs[p];
-    if (!isArrayLike(pair) || pair.length !== 2) throw wrongType(`${place}[${p}]`, "an [index, value] pair", pair);
+    if (!isArrayLike(pair) || pair.length !== 2)
+      throw wrongType(`${place}[${p}]`, "an [index, value] pair", pair);
     const [index, value] = [pair[0], pair[1]];
     if (!isIndex(index)) throw badIndex(`${place}[${p}][0]`, index);
     if (!isFloat32(value)) throw badValue(`${place}[${p}][1]`, value);

@@ -1,18 +1,26 @@
-// From feature maps to sparse rows, with a vocabulary that has been learned (or with hashed names). This is the part of
-// an encoder that prediction needs; feature-encoder.ts adds learning.
+// From feature maps to sparse rows, with a vocabulary that has been learned (or with hashed names). This is
+// the part of an encoder that prediction needs; feature-encoder.ts adds learning.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { fieldPlace, isRecord, walkFeatures, type FeatureMap } from "./feature-map.ts";
+import { type FeatureMap, fieldPlace, isRecord, walkFeatures } from "./feature-map.ts";
 import { badValue, isFloat32, type SparseVector } from "./sparse-row.ts";
 
 /** Options of a FeatureEncoder. */
 export interface FeatureEncoderOptions {
-  /** Hash feature names into 2^hashBits columns instead of learning a vocabulary; 1 to 30. Default: learn a vocabulary. */
+  /**
+   * Hash feature names into 2^hashBits columns instead of learning a vocabulary; 1 to 30. Default: learn a
+   * vocabulary.
+   */
   hashBits?: number | undefined;
-  /** Drop features that occur in fewer training maps than this; at least 1, not with `hashBits`. Default: 1. */
+  /**
+   * Drop features that occur in fewer training maps than this; at least 1, not with `hashBits`. Default: 1.
+   */
   minCount?: number | undefined;
-  /** "standard": number fields become (value - mean) / standard deviation, as learned by `fit`. Default: "none". */
+  /**
+   * "standard": number fields become (value - mean) / standard deviation, as learned by `fit`. Default:
+   * "none".
+   */
   scale?: "none" | "standard" | undefined;
 }
 
@@ -44,7 +52,10 @@ export interface Learned {
 const SCALES = ["none", "standard"] as const;
 const NOTHING: Learned = { names: [], columns: new Map(), scales: new Map() };
 
-/** Encodes feature maps as sparse rows. What it has learned never changes; `FeatureEncoder` is the one that learns. */
+/**
+ * Encodes feature maps as sparse rows. What it has learned never changes; `FeatureEncoder` is the one that
+ * learns.
+ */
 export class Encoder {
   /** The options in effect, defaults included. */
   readonly options: Readonly<FeatureEncoderOptions>;
@@ -62,7 +73,8 @@ export class Encoder {
       return;
     }
     if (minCount !== undefined) {
-      const reason = "minCount needs a vocabulary to prune, and with hashBits there is none; give one of the two";
+      const reason =
+        "minCount needs a vocabulary to prune, and with hashBits there is none; give one of the two";
       throw new TypeError(`FeatureEncoder: ${reason}`);
     }
     this.options = { hashBits: checkInteger("FeatureEncoder: hashBits", hashBits, 1, 30), scale };
@@ -96,7 +108,9 @@ export class Encoder {
     return this.#scratch.lastRow();
   }
 
-  /** @internal Encodes one map as the next row of `builder`. A map that is refused leaves that row unfinished. */
+  /**
+   * @internal Encodes one map as the next row of `builder`. A map that is refused leaves that row unfinished.
+   */
   append(builder: CSRBuilder, map: FeatureMap, place: string): void {
     const learned = this.ready("FeatureEncoder.append");
     const { hashBits, scale } = this.options;
@@ -113,8 +127,9 @@ export class Encoder {
   }
 
   /**
-   * Lists the features of a map that contribute nothing, because `fit` never saw them or `minCount` dropped them, each
-   * once. With `hashBits` every feature has a column, so only number fields without a learned scale remain.
+   * Lists the features of a map that contribute nothing, because `fit` never saw them or `minCount` dropped
+   * them, each once. With `hashBits` every feature has a column, so only number fields without a learned
+   * scale remain.
    *
    * @param map Field names and their values.
    * @returns Feature names such as "user=nobody".
@@ -140,13 +155,15 @@ export class Encoder {
    * The name of a column.
    *
    * @param index Column, from 0, below `numFeatures`.
-   * @returns A name such as "user=ana" or "hour"; with `hashBits`, where names cannot be recovered, "#" and the column.
+   * @returns A name such as "user=ana" or "hour"; with `hashBits`, where names cannot be recovered, "#" and
+   *   the column.
    * @throws TypeError or RangeError for anything else.
    */
   name(index: number): string {
     const { numFeatures } = this;
     checkInteger("FeatureEncoder.name: index", index, 0);
-    if (index >= numFeatures) throw wrongValue("FeatureEncoder.name: index", `below numFeatures (${numFeatures})`, index);
+    if (index >= numFeatures)
+      throw wrongValue("FeatureEncoder.name: index", `below numFeatures (${numFeatures})`, index);
     return this.options.hashBits === undefined ? this.learned!.names[index] : `#${index}`;
   }
 
@@ -180,7 +197,8 @@ export class Encoder {
     if (version !== 1) throw wrongValue(`${place}.version`, "1", version);
     const encoder = new this(options as FeatureEncoderOptions);
     const { hashBits, scale } = encoder.options;
-    if (names !== undefined && hashBits !== undefined) throw new TypeError(`${place}.names must be absent with hashBits`);
+    if (names !== undefined && hashBits !== undefined)
+      throw new TypeError(`${place}.names must be absent with hashBits`);
     if (scales !== undefined && scale === "none") {
       throw new TypeError(`${place}.scales must be absent with scale "none"`);
     }
@@ -216,7 +234,8 @@ function standardized(value: number, scale: Scale | undefined): number {
 
 /**
  * Hashes a name to the given number of bits: FNV-1a over UTF-16 code units (Fowler, Noll and Vo,
- * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011), then the top bits.
+ * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011), then the top
+ * bits.
  */
 function hashName(name: string, bits: number): number {
   let h = 0x811c9dc5;
@@ -230,7 +249,8 @@ function readNames(place: string, names: readonly unknown[]): Pick<Learned, "nam
   const columns = new Map<string, number>();
   [...names].forEach((name, i) => {
     if (typeof name !== "string") throw wrongType(`${place}[${i}]`, "a string", name);
-    if (columns.has(name)) throw wrongValue(`${place}[${i}]`, `different from names[${columns.get(name)}]`, name);
+    if (columns.has(name))
+      throw wrongValue(`${place}[${i}]`, `different from names[${columns.get(name)}]`, name);
     columns.set(name, i);
   });
   return { names: [...columns.keys()], columns };
@@ -239,7 +259,8 @@ function readNames(place: string, names: readonly unknown[]): Pick<Learned, "nam
 function readScales(place: string, entries: readonly unknown[]): Map<string, Scale> {
   const scales = new Map<string, Scale>();
   [...entries].forEach((entry, i) => {
-    if (!Array.isArray(entry) || entry.length !== 3) throw wrongType(`${place}[${i}]`, "[field, mean, std]", entry);
+    if (!Array.isArray(entry) || entry.length !== 3)
+      throw wrongType(`${place}[${i}]`, "[field, mean, std]", entry);
     const [field, mean, std] = entry as unknown[];
     if (typeof field !== "string") throw wrongType(`${place}[${i}][0]`, "a field name", field);
     if (scales.has(field)) throw wrongValue(`${place}[${i}][0]`, "a field not scaled before", field);

@@ -1,16 +1,24 @@
-// FeatureEncoder: learns from training data which columns feature maps become. It learns a vocabulary of named features
-// in first-seen order, or hashes the names into 2^hashBits columns; number fields can be standardized.
+// FeatureEncoder: learns from training data which columns feature maps become. It learns a vocabulary of
+// named features in first-seen order, or hashes the names into 2^hashBits columns; number fields can be
+// standardized.
 
 import { wrongType } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { matrixOf, type CSRMatrix } from "./csr-matrix.ts";
-import { Encoder, type FeatureEncoderJSON, type FeatureEncoderOptions, type Learned, type Scale } from "./encoder.ts";
-import { walkFeatures, type FeatureMap } from "./feature-map.ts";
+import { type CSRMatrix, matrixOf } from "./csr-matrix.ts";
+import {
+  Encoder,
+  type FeatureEncoderJSON,
+  type FeatureEncoderOptions,
+  type Learned,
+  type Scale,
+} from "./encoder.ts";
+import { type FeatureMap, walkFeatures } from "./feature-map.ts";
 
 /**
- * Encodes feature maps as sparse rows. A string is a one-hot feature named "field=value"; a number is the value of the
- * feature "field", a boolean its 1 or 0; an array of strings is multi-hot; an object of numbers is multi-hot with those
- * weights; `null` and `undefined` are absent, and so is every value of 0. Field names must not contain "=".
+ * Encodes feature maps as sparse rows. A string is a one-hot feature named "field=value"; a number is the
+ * value of the feature "field", a boolean its 1 or 0; an array of strings is multi-hot; an object of numbers
+ * is multi-hot with those weights; `null` and `undefined` are absent, and so is every value of 0. Field names
+ * must not contain "=".
  *
  * @example
  * const encoder = new FeatureEncoder();
@@ -23,8 +31,8 @@ export class FeatureEncoder extends Encoder {
   #frozen = false;
 
   /**
-   * Learns the vocabulary (features in first-seen order) and the scales from these maps alone, forgetting what was
-   * learned before.
+   * Learns the vocabulary (features in first-seen order) and the scales from these maps alone, forgetting
+   * what was learned before.
    *
    * @param maps Training rows.
    * @returns This encoder.
@@ -44,7 +52,10 @@ export class FeatureEncoder extends Encoder {
     return this;
   }
 
-  /** @internal Returns a copy whose vocabulary can no longer change. Models keep it, so that feature indices stay valid. */
+  /**
+   * @internal Returns a copy whose vocabulary can no longer change. Models keep it, so that feature indices
+   * stay valid.
+   */
   frozen(): this {
     const copy = new (this.constructor as new (options: FeatureEncoderOptions) => this)({ ...this.options });
     copy.learned = this.learned;
@@ -55,7 +66,9 @@ export class FeatureEncoder extends Encoder {
   /** @internal Starts to learn map by map. Nothing changes before `finish`. */
   beginFit(): EncoderFit {
     if (this.#frozen) {
-      throw new Error("FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one");
+      throw new Error(
+        "FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one",
+      );
     }
     return new EncoderFit(this.options, (learned) => {
       this.learned = learned;
@@ -69,7 +82,8 @@ export class FeatureEncoder extends Encoder {
    * @returns The matrix, (number of maps, numFeatures).
    * @throws TypeError or RangeError that names map and field; Error before `fit`.
    * @example
-   * const x = new FeatureEncoder({ hashBits: 18 }).transform([{ user: "ana" }, { user: "bo" }]); // needs no fit
+   * const x = new FeatureEncoder({ hashBits: 18 }).transform([{ user: "ana" }, { user: "bo" }]); // needs no
+   * fit
    */
   transform(maps: Iterable<FeatureMap>): CSRMatrix {
     return this.#transform("FeatureEncoder.transform", maps);
@@ -78,7 +92,8 @@ export class FeatureEncoder extends Encoder {
   #transform(place: string, maps: Iterable<FeatureMap>): CSRMatrix {
     this.ready(place);
     const builder = new CSRBuilder();
-    for (const map of checkIterable(place, maps)) this.append(builder, map, `${place}: maps[${builder.rows}]`);
+    for (const map of checkIterable(place, maps))
+      this.append(builder, map, `${place}: maps[${builder.rows}]`);
     return matrixOf(builder.build(this.numFeatures, place));
   }
 
@@ -117,7 +132,10 @@ interface Moments {
   squares: number;
 }
 
-/** @internal A fit in progress. `add` every map, then `finish`; after an error, or without `finish`, nothing has changed. */
+/**
+ * @internal A fit in progress. `add` every map, then `finish`; after an error, or without `finish`, nothing
+ * has changed.
+ */
 export class EncoderFit {
   readonly #options: Readonly<FeatureEncoderOptions>;
   readonly #install: (learned: Learned) => void;
@@ -163,7 +181,9 @@ export class EncoderFit {
     }
   }
 
-  /** Welford's method (1962): the sum of squared deviations does not cancel, however far the mean is from 0. */
+  /**
+   * Welford's method (1962): the sum of squared deviations does not cancel, however far the mean is from 0.
+   */
   #addNumber(field: string, value: number): void {
     let moments = this.#moments.get(field);
     if (moments === undefined) {

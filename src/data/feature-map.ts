@@ -1,30 +1,41 @@
-// Feature maps: what a field may hold and which named features it stands for. One walk serves learning a vocabulary,
-// encoding and listing unseen features, so each kind of value is treated in exactly one place.
+// Feature maps: what a field may hold and which named features it stands for. One walk serves learning a
+// vocabulary, encoding and listing unseen features, so each kind of value is treated in exactly one place.
 
 import { describe, wrongType } from "../core/errors.ts";
 import { badValue, isFloat32 } from "./sparse-row.ts";
 
 /** What a field of a feature map may hold; `null` and `undefined` mean absent. */
-export type FeatureValue = number | string | boolean | null | undefined | readonly string[] | Readonly<Record<string, number>>;
+export type FeatureValue =
+  | number
+  | string
+  | boolean
+  | null
+  | undefined
+  | readonly string[]
+  | Readonly<Record<string, number>>;
 
 /**
- * One row as people write it: field names and their values. For a model trained on sparse rows instead of feature maps,
- * the keys are feature indices and the values numbers.
+ * One row as people write it: field names and their values. For a model trained on sparse rows instead of
+ * feature maps, the keys are feature indices and the values numbers.
  *
  * @example
- * const map: FeatureMap = { user: "ana", item: "milk", hour: 18, member: true, tags: ["cold", "white"], mix: { fat: 0.3 } };
+ * const map: FeatureMap = { user: "ana", item: "milk", hour: 18, member: true, tags: ["cold", "white"], mix:
+ * { fat: 0.3 } };
  */
-export type FeatureMap = Readonly<Record<string, FeatureValue>> | ReadonlyMap<string, FeatureValue> | ReadonlyMap<number, number>;
+export type FeatureMap =
+  | Readonly<Record<string, FeatureValue>>
+  | ReadonlyMap<string, FeatureValue>
+  | ReadonlyMap<number, number>;
 
 /**
- * What makes a type of one's own a row: every field holds a feature value. (An `interface` is no `Record`, so methods take
- * `T extends FeatureRow<T>` beside `FeatureMap`.)
+ * What makes a type of one's own a row: every field holds a feature value. (An `interface` is no `Record`, so
+ * methods take `T extends FeatureRow<T>` beside `FeatureMap`.)
  */
 export type FeatureRow<T> = { readonly [Field in keyof T]: FeatureValue };
 
 /**
- * Receives one feature: its name ("field=value", or "field" for numbers and booleans), its value, and whether the value
- * is a number field's own, to which scaling applies. A value of 0, once scaled, means absent.
+ * Receives one feature: its name ("field=value", or "field" for numbers and booleans), its value, and whether
+ * the value is a number field's own, to which scaling applies. A value of 0, once scaled, means absent.
  */
 export type FeatureVisitor = (name: string, value: number, scalable: boolean) => void;
 
@@ -37,7 +48,8 @@ export type FeatureVisitor = (name: string, value: number, scalable: boolean) =>
 export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisitor): void {
   if (map instanceof Map) {
     for (const [field, value] of map as ReadonlyMap<unknown, FeatureValue>) {
-      if (typeof field !== "string") throw new TypeError(`${place}: keys must be field names, got ${describe(field)}`);
+      if (typeof field !== "string")
+        throw new TypeError(`${place}: keys must be field names, got ${describe(field)}`);
       walkField(field, value, place, visit);
     }
   } else if (isRecord(map)) {
@@ -48,7 +60,8 @@ export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisit
 }
 
 function walkField(field: string, value: FeatureValue, place: string, visit: FeatureVisitor): void {
-  if (field.includes("=")) throw new RangeError(`${place}: a field name must not contain "=", got ${describe(field)}`);
+  if (field.includes("="))
+    throw new RangeError(`${place}: a field name must not contain "=", got ${describe(field)}`);
   if (typeof value === "string") {
     visit(`${field}=${value}`, 1, false);
   } else if (typeof value === "number") {
@@ -69,7 +82,11 @@ function walkField(field: string, value: FeatureValue, place: string, visit: Fea
       visit(`${field}=${item}`, weight, false);
     }
   } else if (value != null) {
-    throw wrongType(fieldPlace(place, field), "a number, string, boolean, array of strings, object of numbers or null", value);
+    throw wrongType(
+      fieldPlace(place, field),
+      "a number, string, boolean, array of strings, object of numbers or null",
+      value,
+    );
   }
 }
 
@@ -78,9 +95,14 @@ export function fieldPlace(place: string, field: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(field) ? `${place}.${field}` : `${place}[${describe(field)}]`;
 }
 
-/** Whether a value is an object with fields: an object literal or a class instance, but no array, Map, Date or the like. */
+/**
+ * Whether a value is an object with fields: an object literal or a class instance, but no array, Map, Date or
+ * the like.
+ */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && Object.prototype.toString.call(value) === "[object Object]";
+  return (
+    typeof value === "object" && value !== null && Object.prototype.toString.call(value) === "[object Object]"
+  );
 }
 
 /** The field names of an object: its own ones and, for a class instance, the getters of its class. */

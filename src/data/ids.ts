@@ -1,15 +1,18 @@
-// Ids of groups, users and items, as the user writes them. They are numbered from 0 in the order of first appearance.
+// Ids of groups, users and items, as the user writes them. They are numbered from 0 in the order of first
+// appearance.
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import { countRows, isSparseRows, type CheckedRows } from "./rows.ts";
+import { type CheckedRows, countRows, isSparseRows } from "./rows.ts";
 
 /** What names a group, a user or an item. */
 export type Id = string | number;
 
 /** Throws unless the value is a string or a finite number. */
 export function checkId(id: unknown, place: string): Id {
-  if (typeof id === "number" && !Number.isFinite(id)) throw wrongValue(place, "an id: a string or a finite number", id);
-  if (typeof id !== "string" && typeof id !== "number") throw wrongType(place, "an id: a string or a number", id);
+  if (typeof id === "number" && !Number.isFinite(id))
+    throw wrongValue(place, "an id: a string or a finite number", id);
+  if (typeof id !== "string" && typeof id !== "number")
+    throw wrongType(place, "an id: a string or a number", id);
   return id;
 }
 
@@ -33,7 +36,8 @@ export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: 
   }
   const rows = countRows(x);
   if (!isArrayLike(ids)) throw wrongType(option, "the name of a field, or an array of ids", ids);
-  if (ids.length !== rows) throw wrongValue(`${option}.length`, `the number of rows of ${rowsName} (${rows})`, ids.length);
+  if (ids.length !== rows)
+    throw wrongValue(`${option}.length`, `the number of rows of ${rowsName} (${rows})`, ids.length);
   for (let i = 0; i < rows; i++) checkId(ids[i], `${option}[${i}]`);
   return numbered(ids as ArrayLike<Id>);
 }
@@ -43,12 +47,14 @@ export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: 
  *
  * @param place What errors call the rows.
  * @param option Name of the option that named the field.
- * @throws TypeError that names the row if it has no id, or a number: a number is a value and names no feature of its own.
+ * @throws TypeError that names the row if it has no id, or a number: a number is a value and names no feature
+ *   of its own.
  */
 export function readField(x: CheckedRows, field: string, place: string, option: string): Id[] {
   if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
   return Array.from(x, (row, i) => {
-    const id: unknown = row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
+    const id: unknown =
+      row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
     if (typeof id === "string") return id;
     const expected =
       typeof id === "number"
@@ -77,7 +83,10 @@ export function countGroups(groups: Uint32Array): number {
   return count;
 }
 
-/** Lists the rows of each group, one group after the other: where each group starts, (groups + 1), and the rows, (rows). */
+/**
+ * Lists the rows of each group, one group after the other: where each group starts, (groups + 1), and the
+ * rows, (rows).
+ */
 export function rowsByGroup(groups: Uint32Array): [starts: Uint32Array, order: Uint32Array] {
   const numGroups = countGroups(groups);
   const starts = new Uint32Array(numGroups + 1);

@@ -42,6 +42,7 @@ export function readLabels(
  */
 export function readWeights(weights: unknown, rows: number, place: string): Float32Array {
   const read = readLabels(weights, rows, place, (weight) => (weight >= 0 ? weight : NaN), "at least 0");
-  if (rows > 0 && read.every((weight) => weight === 0)) throw wrongValue(place, "above 0 somewhere", "only zeros");
+  if (rows > 0 && read.every((weight) => weight === 0))
+    throw wrongValue(place, "above 0 somewhere", "only zeros");
   return read;
 }

@@ -1,11 +1,11 @@
-// Reads libSVM / libFM text: lines "label [qid:q] index:value ... # comment". One parser over bytes serves whole texts
-// and streams. Numbers are exactly Math.fround(Number(text)): short decimals by one exact multiplication or division
-// (Clinger 1990), all others through Number itself.
+// Reads libSVM / libFM text: lines "label [qid:q] index:value ... # comment". One parser over bytes serves
+// whole texts and streams. Numbers are exactly Math.fround(Number(text)): short decimals by one exact
+// multiplication or division (Clinger 1990), all others through Number itself.
 
 import { checkBoolean, checkInteger, checkKeys, describe, wrongType, wrongValue } from "../core/errors.ts";
-import { isFloat32, MAX_INDEX } from "./sparse-row.ts";
 import { CSRBuilder, grown } from "./csr-builder.ts";
-import { matrixOf, type CSRMatrix } from "./csr-matrix.ts";
+import { type CSRMatrix, matrixOf } from "./csr-matrix.ts";
+import { isFloat32, MAX_INDEX } from "./sparse-row.ts";
 
 /** Rows read from libSVM text. */
 export interface LibSVMData {
@@ -22,8 +22,8 @@ export interface ParseLibSVMOptions {
   /** Number of columns, 1 to 2^32 - 1. Default: the largest index + 1. */
   cols?: number | undefined;
   /**
-   * `true`: indices are columns as they stand (harmless for files that count from 1: column 0 stays empty). `false`: 1 is
-   * subtracted. Default: true.
+   * `true`: indices are columns as they stand (harmless for files that count from 1: column 0 stays empty).
+   * `false`: 1 is subtracted. Default: true.
    */
   zeroBased?: boolean | undefined;
 }
@@ -39,13 +39,13 @@ export interface ReadLibSVMOptions {
 }
 
 /**
- * Parses libSVM / libFM text: one row per line, "label [qid:q] index:value ... # comment", LF or CRLF. Blank lines and
- * comments are skipped, indices that come twice in a line are summed, zeros are dropped.
+ * Parses libSVM / libFM text: one row per line, "label [qid:q] index:value ... # comment", LF or CRLF. Blank
+ * lines and comments are skipped, indices that come twice in a line are summed, zeros are dropped.
  *
  * @param text The text, or its UTF-8 bytes.
  * @param options.cols Number of columns, 1 to 2^32 - 1. Default: the largest index + 1.
- * @param options.zeroBased `true`: indices are columns as they stand (harmless for files that count from 1: column 0
- *   stays empty). `false`: 1 is subtracted. Default `true`.
+ * @param options.zeroBased `true`: indices are columns as they stand (harmless for files that count from 1:
+ *   column 0 stays empty). `false`: 1 is subtracted. Default `true`.
  * @throws RangeError with the number of the line, what was expected and what came.
  * @example
  * const { x, y } = parseLibSVM("1 0:1 3:0.5\n-1 2:1\n"); // x: 2 rows, 4 columns; y: [1, -1]
@@ -70,7 +70,8 @@ export function parseLibSVM(text: string | Uint8Array, options: ParseLibSVMOptio
  * @param options.batchSize Rows per block (the last may have fewer), at least 1. Default 4096.
  * @throws As `parseLibSVM`; lines are counted from the start of the stream.
  * @example
- * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 })) model.partialFit(x, y);
+ * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 }))
+ * model.partialFit(x, y);
  */
 export function readLibSVM(
   source: AsyncIterable<Uint8Array | string>,
@@ -82,13 +83,20 @@ export function readLibSVM(
   const batchSize = checkInteger(`${place}: batchSize`, options.batchSize ?? 4096, 1);
   const parser = new Parser(place, cols, checkBoolean(`${place}: zeroBased`, options.zeroBased ?? true));
   if (typeof (source as AsyncIterable<unknown> | undefined)?.[Symbol.asyncIterator] !== "function") {
-    throw wrongType(`${place}: source`, "an async iterable of text or bytes, such as a readable stream", source);
+    throw wrongType(
+      `${place}: source`,
+      "an async iterable of text or bytes, such as a readable stream",
+      source,
+    );
   }
   return readBlocks(place, source, parser, batchSize);
 }
 
 async function* readBlocks(
-  place: string, source: AsyncIterable<Uint8Array | string>, parser: Parser, batchSize: number,
+  place: string,
+  source: AsyncIterable<Uint8Array | string>,
+  parser: Parser,
+  batchSize: number,
 ): AsyncGenerator<LibSVMData, void, undefined> {
   let rest: Uint8Array[] = []; // the pieces of the unfinished last line
   for await (const chunk of source) {
@@ -153,14 +161,21 @@ class Parser {
     return this.#builder.rows;
   }
 
-  /** Parses the lines of `bytes` from `start` to `end`, until `maxRows` are collected; returns where it stopped. */
+  /**
+   * Parses the lines of `bytes` from `start` to `end`, until `maxRows` are collected; returns where it
+   * stopped.
+   */
   parse(bytes: Uint8Array, start: number, end: number, maxRows: number): number {
     this.#bytes = bytes;
     let position = start;
     while (position < end && this.#builder.rows < maxRows) {
       const newline = bytes.indexOf(LF, position);
       const lineEnd = newline < 0 || newline > end ? end : newline;
-      const marked = ++this.#line === 1 && bytes[position] === 0xef && bytes[position + 1] === 0xbb && bytes[position + 2] === 0xbf;
+      const marked =
+        ++this.#line === 1 &&
+        bytes[position] === 0xef &&
+        bytes[position + 1] === 0xbb &&
+        bytes[position + 2] === 0xbf;
       this.#parseLine(marked ? position + 3 : position, lineEnd);
       position = lineEnd + 1;
     }
@@ -170,7 +185,10 @@ class Parser {
   /** The rows collected so far; the next ones start a new block. */
   take(): LibSVMData {
     const rows = this.#builder.rows;
-    const data: LibSVMData = { x: matrixOf(this.#builder.build(this.#cols, this.#place)), y: this.#labels.slice(0, rows) };
+    const data: LibSVMData = {
+      x: matrixOf(this.#builder.build(this.#cols, this.#place)),
+      y: this.#labels.slice(0, rows),
+    };
     if (this.#grouped === true) data.groups = this.#groups.slice(0, rows);
     this.#builder.clear();
     return data;
@@ -186,20 +204,29 @@ class Parser {
       this.#groups = grown(this.#groups);
     }
     const label = this.#number(p, end);
-    if (!isFloat32(label) || !isTokenEnd(bytes, this.#position, end)) throw this.#refused("label must be a finite number (in 32 bits)", p, end);
+    if (!isFloat32(label) || !isTokenEnd(bytes, this.#position, end))
+      throw this.#refused("label must be a finite number (in 32 bits)", p, end);
     this.#labels[row] = label;
 
     p = skipSpaces(bytes, this.#position, end);
-    const grouped = bytes[p] === 0x71 && bytes[p + 1] === 0x69 && bytes[p + 2] === 0x64 && bytes[p + 3] === COLON && p + 3 < end; // "qid:"
+    const grouped =
+      bytes[p] === 0x71 &&
+      bytes[p + 1] === 0x69 &&
+      bytes[p + 2] === 0x64 &&
+      bytes[p + 3] === COLON &&
+      p + 3 < end; // "qid:"
     if (grouped) {
       const id = this.#integer(p + 4, end);
-      if (!(id <= 4294967295) || !isTokenEnd(bytes, this.#position, end)) throw this.#refused("qid must be an integer from 0 to 4294967295", p + 4, end);
+      if (!(id <= 4294967295) || !isTokenEnd(bytes, this.#position, end))
+        throw this.#refused("qid must be an integer from 0 to 4294967295", p + 4, end);
       this.#groups[row] = id;
       p = skipSpaces(bytes, this.#position, end);
     }
     this.#grouped ??= grouped;
     if (grouped !== this.#grouped) {
-      throw new RangeError(`${this.#at()}either every row has a qid or none; this one ${grouped ? "has one, those" : "has none, those"} before ${grouped ? "have none" : "have one"}`);
+      throw new RangeError(
+        `${this.#at()}either every row has a qid or none; this one ${grouped ? "has one, those" : "has none, those"} before ${grouped ? "have none" : "have one"}`,
+      );
     }
     while (p < end && bytes[p] !== HASH) p = skipSpaces(bytes, this.#parseEntry(p, end), end);
     this.#builder.endRow(`${this.#place}: line ${this.#line}`);
@@ -255,7 +282,8 @@ class Parser {
       exponent = point + 1 - p;
       if (p - first === 1) mantissa = NaN; // a lone point
     }
-    if (p < end && (bytes[p] | 0x20) === 0x65 && mantissa === mantissa) { // e or E
+    if (p < end && (bytes[p] | 0x20) === 0x65 && mantissa === mantissa) {
+      // e or E
       const signed = bytes[p + 1] === MINUS || bytes[p + 1] === PLUS;
       const power = this.#integer(signed ? p + 2 : p + 1, end);
       if (power === power) {
@@ -265,7 +293,8 @@ class Parser {
     }
     this.#position = p;
     if (mantissa !== mantissa) return NaN;
-    if (mantissa >= 9007199254740992 || exponent > 22 || exponent < -22) return Number(decoder.decode(bytes.subarray(start, p)));
+    if (mantissa >= 9007199254740992 || exponent > 22 || exponent < -22)
+      return Number(decoder.decode(bytes.subarray(start, p)));
     const size = exponent < 0 ? mantissa / POWERS_OF_TEN[-exponent] : mantissa * POWERS_OF_TEN[exponent];
     return negative ? -size : size;
   }

@@ -1,11 +1,12 @@
-// What users pass as rows - a matrix, sparse vectors or feature maps - becomes `SparseRows` here, and is checked once.
-// Work on many rows is a generator that yields now and then, so that `fit` can give way to the event loop.
+// What users pass as rows - a matrix, sparse vectors or feature maps - becomes `SparseRows` here, and is
+// checked once. Work on many rows is a generator that yields now and then, so that `fit` can give way to the
+// event loop.
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import type { CSRMatrix } from "./csr-matrix.ts";
 import type { Encoder } from "./encoder.ts";
-import { fieldsOfRecord, isRecord, type FeatureMap } from "./feature-map.ts";
+import { type FeatureMap, fieldsOfRecord, isRecord } from "./feature-map.ts";
 import {
   badIndex,
   badValue,
@@ -62,7 +63,11 @@ function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): 
   for (let i = 1; i < indptr.length; i++) {
     const [start, end] = [indptr[i - 1], indptr[i]];
     if (!(start >= 0 && start <= end && end <= indices.length)) {
-      throw wrongValue(`${place}.indptr[${i}]`, `from indptr[${i - 1}] to indices.length (${indices.length})`, end);
+      throw wrongValue(
+        `${place}.indptr[${i}]`,
+        `from indptr[${i - 1}] to indices.length (${indices.length})`,
+        end,
+      );
     }
     const row = `${place}[${i - 1}]`;
     pushVector(builder, { indices: indices.slice(start, end), values: values?.slice(start, end) }, row);
@@ -86,7 +91,9 @@ export function snapshot(x: CheckedRows): CheckedRows {
   return isSparseRows(x) ? x : x.slice();
 }
 
-/** Returns rows that do not change when the user changes the objects. Numbers in typed arrays are not copied. */
+/**
+ * Returns rows that do not change when the user changes the objects. Numbers in typed arrays are not copied.
+ */
 export function copyRows(x: CheckedRows): CheckedRows {
   if (isSparseRows(x)) return x;
   return Array.from(x, (row) => {
@@ -96,13 +103,16 @@ export function copyRows(x: CheckedRows): CheckedRows {
   });
 }
 
-/** Lists the fields that have a value in feature maps; none for sparse rows and for maps from feature indices. */
+/**
+ * Lists the fields that have a value in feature maps; none for sparse rows and for maps from feature indices.
+ */
 export function* fieldsOf(x: unknown): Generator<string, void> {
   for (const row of Array.isArray(x) ? (x as readonly unknown[]) : isCSR(x) ? [] : [x]) {
     if (typeof row !== "object" || row === null || isSparseRow(row)) continue;
     const fields = row instanceof Map ? [...(row as Map<unknown, unknown>).keys()] : fieldsOfRecord(row);
     for (const field of fields) {
-      const value = row instanceof Map ? (row.get(field) as unknown) : (row as Record<string, unknown>)[field as string];
+      const value =
+        row instanceof Map ? (row.get(field) as unknown) : (row as Record<string, unknown>)[field as string];
       if (typeof field === "string" && value != null && !/^\d+$/.test(field)) yield field;
     }
   }
@@ -113,7 +123,10 @@ export function needsEncoder(x: CheckedRows): boolean {
   return !isSparseRows(x) && x.length > 0 && !isSparseRow(x[0]);
 }
 
-/** Whether the features of a row are given by index: `{ indices, values? }`, or a Map whose first key is a number. */
+/**
+ * Whether the features of a row are given by index: `{ indices, values? }`, or a Map whose first key is a
+ * number.
+ */
 export function isSparseRow(row: unknown): boolean {
   return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
 }
@@ -171,18 +184,24 @@ export function readRow(builder: CSRBuilder, row: unknown, space: FeatureSpace, 
 /** Pushes the entries of `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
 function pushIndexMap(builder: CSRBuilder, row: unknown, numFeatures: number, place: string): void {
   if (typeof row !== "object" || row === null || isArrayLike(row)) {
-    throw wrongType(place, "a sparse vector { indices, values? } or a map from feature indices to numbers", row);
+    throw wrongType(
+      place,
+      "a sparse vector { indices, values? } or a map from feature indices to numbers",
+      row,
+    );
   }
   for (const [key, value] of row instanceof Map ? (row as Map<unknown, unknown>) : Object.entries(row)) {
     const index = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
     if (typeof index !== "number") {
-      const reason = "this model has no encoder for names: it was given numFeatures, or learned from sparse rows";
+      const reason =
+        "this model has no encoder for names: it was given numFeatures, or learned from sparse rows";
       throw wrongType(`${place}: keys`, `feature indices (${reason}; pass an encoder)`, key);
     }
     if (typeof value !== "number") {
       throw wrongType(`${place}[${index}]`, "a number (this model has no encoder for other values)", value);
     }
-    if (index >= numFeatures) throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
+    if (index >= numFeatures)
+      throw wrongValue(`${place}: key ${index}`, `below numFeatures (${numFeatures})`, index);
     if (!isIndex(index)) throw badIndex(`${place}: key ${index}`, index);
     if (!isFloat32(value)) throw badValue(`${place}.get(${index})`, value);
     builder.push(index, Math.fround(value));

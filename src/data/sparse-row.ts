@@ -1,10 +1,14 @@
-// What one sparse row may be, which indices and values it may hold, and what rows look like once they are checked.
+// What one sparse row may be, which indices and values it may hold, and what rows look like once they are
+// checked.
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 
 /** One sparse row. */
 export interface SparseVector {
-  /** Feature indices, integers of at least 0, in any order. The values of an index that comes twice are summed. */
+  /**
+   * Feature indices, integers of at least 0, in any order. The values of an index that comes twice are
+   * summed.
+   */
   readonly indices: ArrayLike<number>;
   /** The value of each index; finite. Default: all ones. */
   readonly values?: ArrayLike<number> | undefined;
@@ -14,8 +18,8 @@ export interface SparseVector {
 export type RowLike = SparseVector | ReadonlyMap<number, number> | readonly (readonly [number, number])[];
 
 /**
- * Checked rows in compressed-sparse-row form: within a row no index occurs twice, and no value is zero, NaN or infinite.
- * Arrays may be longer than what is in use.
+ * Checked rows in compressed-sparse-row form: within a row no index occurs twice, and no value is zero, NaN
+ * or infinite. Arrays may be longer than what is in use.
  */
 export interface SparseRows {
   /** Number of rows. */
@@ -80,10 +84,14 @@ export function pushVector(sink: EntrySink, { indices, values }: SparseVector, p
   }
 }
 
-/** Marks rows that have been checked already, also by another copy of the library: every `CSRMatrix` has it. */
+/**
+ * Marks rows that have been checked already, also by another copy of the library: every `CSRMatrix` has it.
+ */
 export const CHECKED: unique symbol = Symbol.for("neural-fm.checked-rows");
 
-/** Leaves out the entries of value 0 from `start` up to `end`, because 0 means absent. Returns the new end. */
+/**
+ * Leaves out the entries of value 0 from `start` up to `end`, because 0 means absent. Returns the new end.
+ */
 export function dropZeros(indices: Uint32Array, values: Float32Array, start: number, end: number): number {
   let kept = start;
   for (let p = start; p < end; p++) {

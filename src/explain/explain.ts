@@ -1,7 +1,8 @@
 // Explains one score as a sum of parts: a bias, a part of each feature and a part of each pair of features,
 //     score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d,    f(p) = h . layers(p),
 // G = mean of grad f along the ray from 0 to BI(Vx): integrated gradients (Sundararajan et al. 2017) on the
-// Bi-Interaction vector. In a factorization machine G is ones, and the parts are the terms of its own formula.
+// Bi-Interaction vector. In a factorization machine G is ones, and the parts are the terms of its own
+// formula.
 
 import { sigmoid, tanh } from "../core/math.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -50,8 +51,17 @@ interface Step {
   /** False of an affine map. */
   readonly curved: boolean;
   forward(x: Float64Array): Float64Array;
-  /** The gradient by the input from that by the output; activations take secants from xa to xb (outputs ya, yb) for their slopes. */
-  backward(dY: Float64Array, xa: Float64Array, xb: Float64Array, ya: Float64Array, yb: Float64Array): Float64Array;
+  /**
+   * The gradient by the input from that by the output; activations take secants from xa to xb (outputs ya,
+   * yb) for their slopes.
+   */
+  backward(
+    dY: Float64Array,
+    xa: Float64Array,
+    xb: Float64Array,
+    ya: Float64Array,
+    yb: Float64Array,
+  ): Float64Array;
 }
 
 /** One point of the ray: the input of every step, and last the vector that h is multiplied with. */
@@ -85,7 +95,10 @@ export function attribute(
   for (let i = 0; i < n; i++) {
     const x = values === null ? 1 : values[i];
     linear[i] = weights.data[indices[i] * weights.stride] * x;
-    rows[i] = Float64Array.from({ length: k }, (_, d) => embedding.data[indices[i] * embedding.stride + d] * x);
+    rows[i] = Float64Array.from(
+      { length: k },
+      (_, d) => embedding.data[indices[i] * embedding.stride + d] * x,
+    );
     addToSums(sums, squares, embedding, indices[i], x);
   }
   const pooled = sums.map((s, d) => (s * s - squares[d]) / 2);
@@ -101,12 +114,18 @@ export function attribute(
 }
 
 /** Names and sorts the parts; equals stay in the order of the row. */
-export function nameParts({ bias, linear, pairs }: Attribution, indices: ArrayLike<number>, nameOf: (index: number) => string): Explanation {
+export function nameParts(
+  { bias, linear, pairs }: Attribution,
+  indices: ArrayLike<number>,
+  nameOf: (index: number) => string,
+): Explanation {
   const names = Array.from(indices, nameOf);
-  const byMagnitude = (a: { contribution: number }, b: { contribution: number }): number => Math.abs(b.contribution) - Math.abs(a.contribution);
+  const byMagnitude = (a: { contribution: number }, b: { contribution: number }): number =>
+    Math.abs(b.contribution) - Math.abs(a.contribution);
   const together: PairPart[] = [];
   names.forEach((first, a) => {
-    for (let b = a + 1; b < names.length; b++) together.push({ features: [first, names[b]], contribution: pairs[together.length] });
+    for (let b = a + 1; b < names.length; b++)
+      together.push({ features: [first, names[b]], contribution: pairs[together.length] });
   });
   return {
     bias,
@@ -116,18 +135,24 @@ export function nameParts({ bias, linear, pairs }: Attribution, indices: ArrayLi
 }
 
 /**
- * The mean of grad f on the ray from 0 to `pooled`, (K). Secants stand in place of the slopes of activations. Where all
- * activations but the last are linear that is exact, since z moves evenly there and the mean of sigma'(z) is the secant of
- * sigma: one hidden layer takes one panel. The panels of a deeper stack are short enough that little happens twice in one.
- * Completeness holds for secants of any length, so the sum of the parts says nothing about the error of G.
+ * The mean of grad f on the ray from 0 to `pooled`, (K). Secants stand in place of the slopes of activations.
+ * Where all activations but the last are linear that is exact, since z moves evenly there and the mean of
+ * sigma'(z) is the secant of sigma: one hidden layer takes one panel. The panels of a deeper stack are short
+ * enough that little happens twice in one. Completeness holds for secants of any length, so the sum of the
+ * parts says nothing about the error of G.
  */
 function meanGradient(steps: readonly Step[], h: Float64Array, pooled: Float64Array): Float64Array {
   const panels = steps.filter(({ curved }) => curved).length > 1 ? PANELS : 1;
   const total = new Float64Array(pooled.length);
   let a = traceFrom(steps, new Float64Array(pooled.length));
   for (let panel = 1; panel <= panels; panel++) {
-    const b = traceFrom(steps, pooled.map((p) => (p * panel) / panels));
-    steps.reduceRight((gradient, step, i) => step.backward(gradient, a[i], b[i], a[i + 1], b[i + 1]), h).forEach((g, d) => (total[d] += g / panels));
+    const b = traceFrom(
+      steps,
+      pooled.map((p) => (p * panel) / panels),
+    );
+    steps
+      .reduceRight((gradient, step, i) => step.backward(gradient, a[i], b[i], a[i + 1], b[i + 1]), h)
+      .forEach((g, d) => (total[d] += g / panels));
     a = b;
   }
   return total;
@@ -144,7 +169,9 @@ function stepOf({ layer, pass: { parameters } }: Stage): Step {
   if (isExactly(layer, Dense)) return dense(parameters.weight, parameters.bias);
   if (isExactly(layer, BatchNorm)) return norm(parameters);
   if (isExactly(layer, Activation)) return activation(layer.activation);
-  throw new Error(`explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`);
+  throw new Error(
+    `explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`,
+  );
 }
 
 /** y = x W + b; W (in, out). */
@@ -199,7 +226,8 @@ interface Curve {
 const ACTIVATIONS: Readonly<Record<ActivationName, Curve>> = {
   relu: {
     value: (x) => (x < 0 ? 0 : x), // NaN stays NaN
-    secant: (xa, xb) => (xa > 0 && xb > 0 ? 1 : xa <= 0 && xb <= 0 ? 0 : Math.max(xa, xb) / Math.abs(xa - xb)),
+    secant: (xa, xb) =>
+      xa > 0 && xb > 0 ? 1 : xa <= 0 && xb <= 0 ? 0 : Math.max(xa, xb) / Math.abs(xa - xb),
   },
   tanh: {
     value: tanh,

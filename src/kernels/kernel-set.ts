@@ -1,4 +1,4 @@
-// A set of kernels that can be added to a memory: the plain version, and what WebAssembly needs for the other one.
+// A set of kernels for a memory: the plain version, and what WebAssembly needs for the other one.
 
 import type { Tensor } from "../core/tensor.ts";
 import type { ModuleBuilder } from "./wasm/assembler.ts";

@@ -1,14 +1,16 @@
-// The contract of the numeric kernels, types only. Each kernel is defined by its plain-loop version in js/: float32
-// operands, every operation rounded to float32, sums in the order stated here. Any other version computes the same bits.
+// The contract of the numeric kernels, types only. Each kernel is defined by its plain-loop version in js/:
+// float32 operands, every operation rounded to float32, sums in the order stated here. Any other version
+// computes the same bits.
 //
 // Letters: B rows of the batch, N features, K columns, T touched features (the distinct features of a batch).
-// Ranges [start, end) select rows or columns of what a kernel writes: work is split over outputs, never over sums.
-// Ranges of columns start at multiples of 4. A kernel may compute the padding of rows as well: zeros give zeros.
+// Ranges [start, end) select rows or columns of what a kernel writes: work is split over outputs, never over
+// sums. Ranges of columns start at multiples of 4. A kernel may compute the padding of rows as well: zeros
+// give zeros.
 
 import type { RandomKey } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 
-/** Sums over the features that all rows of a batch share, rounded as the kernels round them. Rows start from them. */
+/** Sums over the features that all rows of a batch share. Every row's own sums start from them. */
 export interface Context {
   /** Sum of w[i] * x_i, (1, 1). */
   readonly linear: Tensor;
@@ -46,7 +48,7 @@ export interface NormTensors {
   readonly runningVariance: Tensor;
   /** Mean of the batch in training, the running mean in prediction; written by the statistics kernels. */
   readonly mean: Tensor;
-  /** 1 / sqrt(variance + epsilon) with the variance that belongs to `mean`; written by the statistics kernels. */
+  /** 1 / sqrt(variance + epsilon), of the same rows as `mean`; written by the statistics kernels. */
   readonly inverseStd: Tensor;
 }
 
@@ -80,8 +82,8 @@ export interface ForwardKernels {
   linearForward(batch: SparseBatch, w: Tensor, out: Tensor, start: number, end: number): void;
 
   /**
-   * Bi-Interaction pooling. With t = x_i * v_ij per entry, in order: sums[b, j] = sum of t and squares[b, j] = sum of
-   * t * t, both from the context's sums on; pooled[b, j] = 0.5 * (sums^2 - squares).
+   * Bi-Interaction pooling. With t = x_i * v_ij per entry, in order, and from the context's sums on:
+   * sums[b, j] = sum of t; squares[b, j] = sum of t * t; pooled[b, j] = 0.5 * (sums^2 - squares).
    * v (N, K); sums, pooled and squares (B, K). `squares` null: not stored. Rows [start, end).
    */
   biInteractionForward(
@@ -95,7 +97,8 @@ export interface ForwardKernels {
   ): void;
 
   /**
-   * c = a b + bias. Each element sums a[i, p] * b[p, j] over ascending p from 0, then adds bias[0, j] if there is one.
+   * c = a b + bias. Each element sums a[i, p] * b[p, j] over ascending p from 0, then adds bias[0, j] if
+   * there is one.
    * c (m, n), a (m, depth), b (depth, n), bias (1, n). Rows [start, end) of c.
    */
   matmul(c: Tensor, a: Tensor, b: Tensor, bias: Tensor | null, start: number, end: number): void;
@@ -110,13 +113,14 @@ export interface ForwardKernels {
   runningStatistics(norm: NormTensors, epsilon: number, start: number, end: number): void;
 
   /**
-   * y = ((x - mean) * inverseStd) * scale + shift, over the first `rows` rows. x and y (B, K). Columns [start, end).
+   * y = ((x - mean) * inverseStd) * scale + shift, over the first `rows` rows.
+   * x and y (B, K). Columns [start, end).
    */
   normalize(y: Tensor, x: Tensor, norm: NormTensors, rows: number, start: number, end: number): void;
 
   /**
-   * scores[b] = (bias + linear[b]) + y[b] . h. The dot product has four partial sums, column j going to sum j mod 4 in
-   * ascending order; together (s0 + s2) + (s1 + s3).
+   * scores[b] = (bias + linear[b]) + y[b] . h. The dot product has four partial sums: column j goes to sum
+   * j mod 4, in ascending order. Together they are (s0 + s2) + (s1 + s3).
    * scores and linear (B, 1) with stride 1, bias (1, 1), y (B, H), h (1, H). Rows [start, end).
    */
   scoreForward(
@@ -139,8 +143,9 @@ export interface TrainingKernels {
   linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void;
 
   /**
-   * dV[slot, j] = sum over the entries of the feature, in batch order, of ((sums[b, j] - x_i * v_ij) * dPooled[b, j])
-   * * x_i. v (N, K), sums and dPooled (B, K), dV (T, K). Columns [start, end).
+   * dV[slot, j] = sum over the entries of the feature, in batch order, of
+   * ((sums[b, j] - x_i * v_ij) * dPooled[b, j]) * x_i.
+   * v (N, K), sums and dPooled (B, K), dV (T, K). Columns [start, end).
    */
   biInteractionBackward(
     batch: SparseBatch,
@@ -153,20 +158,23 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * c = a^T b over the first `depth` rows of a and b, in ascending order. c (m, n), a (depth, m), b (depth, n).
-   * Rows [start, end) of c.
+   * c = a^T b over the first `depth` rows of a and b, in ascending order.
+   * c (m, n), a (depth, m), b (depth, n). Rows [start, end) of c.
    */
   matmulTransposed(c: Tensor, a: Tensor, b: Tensor, depth: number, start: number, end: number): void;
 
   /** out = x^T. */
   transpose(out: Tensor, x: Tensor): void;
 
-  /** out[0, j] = sum of x[b, j] over the first `rows` rows, ascending. x (B, K), out (1, K). Columns [start, end). */
+  /**
+   * out[0, j] = sum of x[b, j] over the first `rows` rows, ascending.
+   * x (B, K), out (1, K). Columns [start, end).
+   */
   columnSums(out: Tensor, x: Tensor, rows: number, start: number, end: number): void;
 
   /**
-   * From y = activation(x): relu dX = y > 0 ? dY : 0, tanh dX = dY * (1 - y * y), sigmoid dX = dY * (y * (1 - y)).
-   * Rows [start, end).
+   * The gradient from y = activation(x): relu dX = y > 0 ? dY : 0, tanh dX = dY * (1 - y * y),
+   * sigmoid dX = dY * (y * (1 - y)). Rows [start, end).
    */
   activationBackward(
     name: ActivationName,
@@ -178,8 +186,8 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * Writes `mean` and `inverseStd` from the first `rows` rows of x, with the biased variance (mean of (x - mean)^2),
-   * rows ascending, and moves the running averages: running = running + momentum * (batch - running).
+   * Writes `mean` and `inverseStd` from the first `rows` rows of x, rows ascending, with the biased variance,
+   * the mean of (x - mean)^2. Moves the running averages: running = running + momentum * (batch - running).
    * x (B, K). Columns [start, end).
    */
   batchStatistics(
@@ -209,8 +217,8 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * mask = (upper 31 random bits of element i * cols + j) < round(rate * (2^31 - 1)) ? 0 : 1 / (1 - rate); y = x * mask.
-   * `rate` from 0 to below 1. Rows [start, end).
+   * mask = (upper 31 random bits of element i * cols + j) < round(rate * (2^31 - 1)) ? 0 : 1 / (1 - rate);
+   * y = x * mask. `rate` from 0 to below 1. Rows [start, end).
    */
   dropoutForward(
     y: Tensor,

@@ -1,7 +1,7 @@
-// The owner of a model's memory: it lays tensors out, lets them grow, and knows the kernels that work on them.
-// In WebAssembly all tensors share one memory: lasting ones first, in order of allocation, then the buffers. So buffers
-// can grow without moving a table, and a table that grows pushes what lies behind it up. In plain JavaScript every
-// tensor has an ArrayBuffer of its own.
+// The owner of a model's memory: it lays tensors out, lets them grow, and knows the kernels that work on
+// them. In WebAssembly all tensors share one memory: lasting ones first, in order of allocation, then the
+// buffers. So buffers can grow without moving a table, and a table that grows pushes what lies behind it up.
+// In plain JavaScript every tensor has an ArrayBuffer of its own.
 
 import { strideOf, type Tensor } from "../core/tensor.ts";
 import { forwardKernels } from "./forward.ts";
@@ -20,9 +20,9 @@ export interface TensorOptions {
    * Distance between the starts of two rows, in floats. Default: cols rounded up to a multiple of 4.
    * 1 for a column that is never padded.
    */
-  readonly stride?: number;
+  readonly stride?: number | undefined;
   /** Whether the content survives later changes of the layout. Default: false, a buffer. */
-  readonly lasting?: boolean;
+  readonly lasting?: boolean | undefined;
 }
 
 /** Unsigned integers in a model's memory. `data` may be another array after each commit. */
@@ -42,7 +42,7 @@ interface Block {
   rows: number;
   /** Rows from the next commit on. */
   wanted: number;
-  /** Rows that have room where it lies. */
+  /** Rows that have room where it lies; -1 before it lies anywhere. */
   capacity: number;
   /** Byte address in a WebAssembly memory; 0 before it lies anywhere. */
   start: number;
@@ -53,7 +53,8 @@ export class Memory {
   readonly #requested: "auto" | "wasm" | "js";
   /** Compiled sets, shared with forks. */
   readonly #modules: Map<KernelSet, WebAssembly.Module>;
-  readonly #sets: KernelSet[] = [forwardKernels];
+  /** What was added to the kernels of prediction. */
+  readonly #sets: KernelSet[] = [];
   /** Where everything lies; null where plain JavaScript runs. */
   #space: WasmSpace | null = null;
   #kernels: (ForwardKernels & Partial<TrainingKernels>) | null = null;
@@ -84,39 +85,42 @@ export class Memory {
   }
 
   /**
-   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They run from
-   * the first commit on. After a commit that changes the backend it is another object.
+   * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They
+   * run from the first commit on. After a commit that changes the backend it is another object.
    */
   get kernels(): ForwardKernels & Partial<TrainingKernels> {
-    this.#kernels ??= Object.assign({}, ...this.#sets.map((set) => this.#link(set)));
-    return this.#kernels!;
+    this.#kernels ??= this.#sets.reduce(
+      (kernels, set) => extend(kernels, this.#link(set)),
+      this.#link(forwardKernels),
+    );
+    return this.#kernels;
   }
 
-  /** Adds a set of kernels, unless it is there. Returns all kernels. */
+  /** Adds a set of kernels to the object that `kernels` gives, unless they are there. Returns this object. */
   addKernels<K extends object>(set: KernelSet<K>): ForwardKernels & K {
     const { kernels } = this;
     if (!this.#sets.includes(set)) {
-      Object.assign(kernels, this.#link(set));
+      extend(kernels, this.#link(set));
       this.#sets.push(set);
     }
     return kernels as ForwardKernels & K;
   }
 
   /**
-   * Asks for a tensor of zeros. It has its shape at once and its `data` from the next commit on; until then they are
-   * empty.
+   * Asks for a tensor of zeros. It has its shape at once and its `data` from the next commit on; until then
+   * they are empty.
    */
   allocate(rows: number, cols: number, options: TensorOptions = {}): Tensor {
     const { stride = strideOf(cols), lasting = false } = options;
     const view = { data: new Float32Array(0), rows, cols, stride };
-    this.#added.push({ view, stride, lasting, rows: 0, wanted: rows, capacity: 0, start: 0 });
+    this.#added.push({ view, stride, lasting, rows: 0, wanted: rows, capacity: -1, start: 0 });
     return view;
   }
 
   /** Asks for a buffer of unsigned integers, all 0. Its `data` are empty until the next commit. */
   allocateIntegers(length: number): Integers {
     const view = { data: new Uint32Array(0) };
-    this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: 0, start: 0 });
+    this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: -1, start: 0 });
     return view;
   }
 
@@ -130,9 +134,9 @@ export class Memory {
   /**
    * Carries out everything that was asked for since the last commit, or nothing of it.
    *
-   * Lasting tensors keep the rows that both sizes have, and new rows are zero. A lasting tensor that outgrows its place
-   * gets at least twice the rows, if there is memory for them. A buffer that is moved or resized is all zeros then; the
-   * others keep their content. `data` of every tensor may be another array.
+   * Lasting tensors keep the rows that both sizes have, and new rows are zero. A lasting tensor that outgrows
+   * its place gets at least twice the rows, if there is memory for them. A buffer that is moved or resized is
+   * all zeros then; the others keep their content. `data` of every tensor may be another array.
    *
    * @throws RangeError that says how much memory was needed, if it cannot be had. Nothing has changed then.
    */
@@ -143,7 +147,7 @@ export class Memory {
       if (!this.#layOutInSpace(blocks)) this.#layOutApart(blocks);
       this.#blocks = blocks;
     } catch (error) {
-      throw cannotAllocate(layOut(blocks, blocks.map(exactCapacity)).end, error);
+      throw cannotAllocate(layOut(blocks, capacitiesOf(blocks, 1)).end, error);
     } finally {
       this.#added = [];
       for (const block of blocks) block.wanted = block.rows;
@@ -153,7 +157,7 @@ export class Memory {
   /** Makes an empty memory with the same kernels; compiled modules are shared. */
   fork(): Memory {
     const fork = new Memory(this.#space === null ? "js" : this.#requested, this);
-    fork.#sets.push(...this.#sets.slice(1));
+    fork.#sets.push(...this.#sets);
     return fork;
   }
 
@@ -201,6 +205,11 @@ export class Memory {
   }
 }
 
+/** Adds properties. Unlike after `Object.assign`, V8 does not turn the object into a slower dictionary. */
+function extend<K extends object>(kernels: K, added: object): K {
+  return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
+}
+
 /** Where blocks go in a WebAssembly memory. */
 interface Layout {
   /** Rows that each block gets room for. */
@@ -227,25 +236,23 @@ function bytesOf({ stride }: Block, rows: number): number {
 }
 
 /**
- * Runs `attempt` with the rows that each block shall have room for: twice as many as before where a lasting block
- * outgrows its place. If it throws, runs it again with what is needed and no more.
+ * Runs `attempt` with the rows that each block shall have room for: at least twice as many as before where a
+ * lasting block outgrows its place. If it throws, runs it again with what is needed and no more.
  */
 function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly number[]) => T): T {
-  const exact = blocks.map(exactCapacity);
   try {
-    return attempt(exact.map((rows, i) => (rows > blocks[i].capacity ? roomyCapacity(blocks[i]) : rows)));
+    return attempt(capacitiesOf(blocks, 2));
   } catch {
-    return attempt(exact);
+    return attempt(capacitiesOf(blocks, 1));
   }
 }
 
-/** A lasting block never gives up room; a buffer has none to spare. */
-function exactCapacity({ lasting, wanted, capacity }: Block): number {
-  return lasting ? Math.max(wanted, capacity) : wanted;
-}
-
-function roomyCapacity({ lasting, wanted, capacity }: Block): number {
-  return lasting ? Math.max(wanted, 2 * capacity) : wanted;
+/** A lasting block never gives up room, and a buffer has none to spare. */
+function capacitiesOf(blocks: readonly Block[], growth: 1 | 2): number[] {
+  return blocks.map(({ lasting, wanted, capacity }) => {
+    if (!lasting) return wanted;
+    return wanted <= capacity ? capacity : Math.max(wanted, growth * capacity);
+  });
 }
 
 /** Moves blocks to their places in a memory whose bytes from `used` on are zero. */

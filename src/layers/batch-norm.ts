@@ -1,5 +1,5 @@
-// Batch normalization (Ioffe & Szegedy 2015; He & Chua 2017, section 3.3.2). Training uses the mean and the biased
-// variance of the batch, prediction uses running averages of the two.
+// Batch normalization (Ioffe & Szegedy 2015; He & Chua 2017, section 3.3.2). Training uses the mean and the
+// biased variance of the batch, prediction uses running averages of the two.
 
 import type { NormTensors } from "../kernels/kernels.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
@@ -42,7 +42,17 @@ export class BatchNorm implements Layer {
 
   backward(pass: LayerPass): void {
     const { kernels, x, dX, dY, rows, gradients } = pass;
-    kernels.batchNormBackward(dX, gradients.weight, gradients.bias, x, dY, normTensors(pass), rows, 0, x.cols);
+    kernels.batchNormBackward(
+      dX,
+      gradients.weight,
+      gradients.bias,
+      x,
+      dY,
+      normTensors(pass),
+      rows,
+      0,
+      x.cols,
+    );
   }
 
   toJSON(): Record<string, unknown> {

@@ -1,5 +1,5 @@
-// Bi-Interaction pooling (He & Chua 2017, section 3.1, equations 3 and 4): all pairwise interactions of the features of a
-// row in one vector, in time linear in the features.
+// Bi-Interaction pooling (He & Chua 2017, section 3.1, equations 3 and 4): all pairwise interactions of the
+// features of a row in one vector, in time linear in the features.
 //     BI(Vx) = sum_{i<j} x_i v_i (*) x_j v_j = 1/2 [ (sum_i x_i v_i)^2 - sum_i (x_i v_i)^2 ]
 
 import type { Tensor } from "../core/tensor.ts";

@@ -1,5 +1,5 @@
-// Fully connected layer, y = W x + b (the paper's W_l and b_l, section 3.1). W is kept in memory as (in, out), so that
-// the kernels walk along rows; the model file has PyTorch's (out, in).
+// Fully connected layer, y = W x + b (the paper's W_l and b_l, section 3.1). W is kept in memory as (in,
+// out), so that the kernels walk along rows; the model file has PyTorch's (out, in).
 
 import { checkInteger } from "../core/errors.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";

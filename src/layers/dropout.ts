@@ -1,5 +1,6 @@
-// Inverted dropout (section 3.3.1): in training each element is zeroed with probability `rate`, and the survivors are
-// scaled by 1 / (1 - rate); in prediction nothing happens. The mask is a function of seed, step, layer and element.
+// Inverted dropout (section 3.3.1): in training each element is zeroed with probability `rate`, and the
+// survivors are scaled by 1 / (1 - rate); in prediction nothing happens. The mask is a function of seed,
+// step, layer and element.
 
 import { checkNumber } from "../core/errors.ts";
 import { copyInto } from "../core/tensor.ts";
@@ -18,7 +19,12 @@ export class Dropout implements Layer {
 
   /** @param rate Probability of dropping an element, at least 0 and below 1. */
   constructor(rate: number) {
-    this.rate = checkNumber("Dropout: rate", rate, "a rate of at least 0 and below 1", (r) => r >= 0 && r < 1);
+    this.rate = checkNumber(
+      "Dropout: rate",
+      rate,
+      "a rate of at least 0 and below 1",
+      (r) => r >= 0 && r < 1,
+    );
   }
 
   shape(inputDim: number): LayerShape {

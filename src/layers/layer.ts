@@ -1,6 +1,7 @@
-// The one interface of everything between Bi-Interaction and the score: a layer says what it needs and computes a
-// forward and a backward pass on buffers it is given. A layer object holds no state, so one may serve many models;
-// parameters, gradients and whatever must survive from forward to backward live in the network's tensors.
+// The one interface of everything between Bi-Interaction and the score: a layer says what it needs and
+// computes a forward and a backward pass on buffers it is given. A layer object holds no state, so one may
+// serve many models; parameters, gradients and whatever must survive from forward to backward live in the
+// network's tensors.
 
 import type { RandomKey } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -12,7 +13,10 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Initial value: a constant, or normal with mean 0 and this standard deviation. */
   readonly init: number | { readonly std: number };
-  /** Whether the optimizer updates it. Default: true. Otherwise it is saved but not trained, like running statistics. */
+  /**
+   * Whether the optimizer updates it. Default: true. Otherwise it is saved but not trained, like running
+   * statistics.
+   */
   readonly trainable?: boolean;
   /** Whether `l2.hidden` applies. Default: false. */
   readonly decay?: boolean;
@@ -26,13 +30,16 @@ export interface LayerShape {
   readonly outputDim: number;
   /** By name; default none. */
   readonly parameters?: Readonly<Record<string, ParameterSpec>>;
-  /** Tensors kept from forward to backward, by name: [rows, cols], "batch" for one row per row of the batch. Default none. */
+  /**
+   * Tensors kept from forward to backward, by name: [rows, cols], "batch" for one row per row of the batch.
+   * Default none.
+   */
   readonly cache?: Readonly<Record<string, readonly [rows: number | "batch", cols: number]>>;
 }
 
 /**
- * What a layer works on in one pass. Only the first `rows` rows of x, y, dX and dY count, and of each row the first `cols`
- * floats; rows are `stride` floats apart. The kernels take these tensors only, none of your own.
+ * What a layer works on in one pass. Only the first `rows` rows of x, y, dX and dY count, and of each row the
+ * first `cols` floats; rows are `stride` floats apart. The kernels take these tensors only, none of your own.
  */
 export interface LayerPass {
   readonly kernels: Kernels;
@@ -78,11 +85,17 @@ export interface Layer {
   forward(pass: LayerPass): void;
   /** Writes `dX` and the gradients of the parameters from `dY`. */
   backward(pass: LayerPass): void;
-  /** The constructor's options, for the model file. A layer without it is passed to `NFM.load` again by the user. */
+  /**
+   * The constructor's options, for the model file. A layer without it is passed to `NFM.load` again by the
+   * user.
+   */
   toJSON?(): Record<string, unknown>;
 }
 
 /** Whether a layer is of this class itself: one of the user's own that extends it may compute anything. */
-export function isExactly<L extends Layer>(layer: Layer | undefined, kind: { readonly prototype: L }): layer is L {
+export function isExactly<L extends Layer>(
+  layer: Layer | undefined,
+  kind: { readonly prototype: L },
+): layer is L {
   return layer !== undefined && Object.getPrototypeOf(layer) === kind.prototype;
 }

@@ -1,34 +1,41 @@
-// What a model's scores are worth on labelled rows. Sums are float64. Predictions are scores after the loss's link
-// (probabilities for the log loss), targets are labels as the loss maps them.
+// What a model's scores are worth on labelled rows. Sums are float64. Predictions are scores after the loss's
+// link (probabilities for the log loss), targets are labels as the loss maps them.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import { log as ln, softplus } from "../core/math.ts";
 import { linkOf } from "../links.ts";
-import { hinge, log, type Loss } from "../losses.ts";
+import { hinge, type Loss, log } from "../losses.ts";
 import {
   isRankingMetric,
   measureRanking,
   RANKING_FORMS,
+  type RankingMetric,
   rankingObstacle,
   rankRows,
-  type RankingMetric,
 } from "./ranking-metrics.ts";
 
 /**
- * "rmse", "mae": of predictions. "rmse-clamped": rmse with predictions clamped to the range of the training labels, as in
- * the paper. "logloss": mean negative log likelihood. "auc": probability that a positive scores above a negative, ties
- * counting half. "accuracy": share of labels on the right side of the decision boundary.
+ * "rmse", "mae": of predictions. "rmse-clamped": rmse with predictions clamped to the range of the training
+ * labels, as in the paper. "logloss": mean negative log likelihood. "auc": probability that a positive scores
+ * above a negative, ties counting half. "accuracy": share of labels on the right side of the decision
+ * boundary.
  */
 export type RowMetric = "rmse" | "rmse-clamped" | "mae" | "logloss" | "auc" | "accuracy";
 
-/** What can be measured: of the rows one by one, or, where they come in groups, of how each group is ranked. */
+/**
+ * What can be measured: of the rows one by one, or, where they come in groups, of how each group is ranked.
+ */
 export type Metric = RowMetric | RankingMetric;
 
 /** The metrics that need no groups. */
 export const METRICS: readonly RowMetric[] = ["rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy"];
 
 /** Returns `value` if it names a metric, or is one of `others`; throws otherwise. */
-export function checkMetric<T extends string = never>(place: string, value: unknown, others: readonly T[] = []): Metric | T {
+export function checkMetric<T extends string = never>(
+  place: string,
+  value: unknown,
+  others: readonly T[] = [],
+): Metric | T {
   const names: readonly (RowMetric | T)[] = [...others, ...METRICS];
   const found = names.find((name) => name === value);
   if (found !== undefined) return found;
@@ -60,34 +67,45 @@ export interface MetricInput {
   readonly loss: Loss;
   /** Smallest and largest training target. */
   readonly labelRange: readonly [number, number] | null;
-  /** Number of each row's group, 0 to G - 1, (rows); the rows of a group may stand anywhere. Without: no ranking metrics. */
+  /**
+   * Number of each row's group, 0 to G - 1, (rows); the rows of a group may stand anywhere. Without: no
+   * ranking metrics.
+   */
   readonly groups?: Uint32Array | null;
 }
 
 /**
- * Why these targets or this loss cannot give a metric; null if they can. `place` is what errors start with, such as
- * "fit: " or "fit: validation.".
+ * Why these targets or this loss cannot give a metric; null if they can. `place` is what errors start with,
+ * such as "fit: " or "fit: validation.".
  */
 function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: string): Error | null {
   if (isRankingMetric(metric)) return rankingObstacle(metric, scored, place);
   const { targets, loss, labelRange } = scored;
   const [caller, prefix] = place.split(": ");
   if (metric === "rmse-clamped" && labelRange === null) {
-    return new Error(`${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`);
+    return new Error(
+      `${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`,
+    );
   }
   if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
-    return new Error(`${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`);
+    return new Error(
+      `${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`,
+    );
   }
   if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return null;
   let positives = 0;
   let lower: number | null = null; // -1 or 0
   for (let i = 0; i < targets.length; i++) {
     if (targets[i] === 1) positives++;
-    else if ((targets[i] === 0 || targets[i] === -1) && (lower ?? targets[i]) === targets[i]) lower = targets[i];
-    else return wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
+    else if ((targets[i] === 0 || targets[i] === -1) && (lower ?? targets[i]) === targets[i])
+      lower = targets[i];
+    else
+      return wrongValue(`${place}y[${i}]`, `a binary label (0 or 1, or -1 or 1) for "${metric}"`, targets[i]);
   }
   if (metric === "auc" && (positives === 0 || positives === targets.length)) {
-    return new RangeError(`${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`);
+    return new RangeError(
+      `${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`,
+    );
   }
   return null;
 }
@@ -97,9 +115,15 @@ function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: st
  *
  * @throws Error or RangeError that says what a metric that was asked for needs.
  */
-export function chooseMetrics(asked: readonly Metric[] | undefined, scored: Omit<MetricInput, "scores">, place: string): readonly Metric[] {
+export function chooseMetrics(
+  asked: readonly Metric[] | undefined,
+  scored: Omit<MetricInput, "scores">,
+  place: string,
+): readonly Metric[] {
   if (asked === undefined) {
-    return defaultMetrics(scored.loss, !!scored.groups).filter((metric) => obstacle(metric, scored, place) === null);
+    return defaultMetrics(scored.loss, !!scored.groups).filter(
+      (metric) => obstacle(metric, scored, place) === null,
+    );
   }
   for (const metric of asked) {
     const error = obstacle(metric, scored, place);
@@ -122,8 +146,11 @@ export function measureAll<M extends Metric>(metrics: readonly M[], input: Metri
   });
 }
 
-function valuesBy<M extends Metric>(metrics: readonly M[], valueOf: (metric: M) => number): Record<M, number> {
-  return Object.fromEntries(metrics.map((metric) => [metric, valueOf(metric)])) as Record<M, number>;
+function valuesBy<M extends Metric>(
+  metrics: readonly M[],
+  measure: (metric: M) => number,
+): Record<M, number> {
+  return Object.fromEntries(metrics.map((metric) => [metric, measure(metric)])) as Record<M, number>;
 }
 
 function measureRows(metric: RowMetric, input: MetricInput): number {
@@ -141,7 +168,10 @@ function measureRows(metric: RowMetric, input: MetricInput): number {
       return mean(input, (score, target) => Math.abs(link(score) - target));
     case "logloss":
       if (loss === log) return mean(input, (score, target) => softplus(target === 1 ? -score : score));
-      return mean(input, (score, target) => -ln(Math.max(1e-15, target === 1 ? link(score) : 1 - link(score))));
+      return mean(
+        input,
+        (score, target) => -ln(Math.max(1e-15, target === 1 ? link(score) : 1 - link(score))),
+      );
     case "auc":
       return auc(scores, targets);
     case "accuracy": {
@@ -159,7 +189,10 @@ function mean({ scores, targets }: MetricInput, term: (score: number, target: nu
   return sum / scores.length;
 }
 
-/** Counts, for each positive, the negatives below it and half of those level with it, by merging two sorted lists. */
+/**
+ * Counts, for each positive, the negatives below it and half of those level with it, by merging two sorted
+ * lists.
+ */
 function auc(scores: Float32Array, targets: Float32Array): number {
   const positives = scores.filter((_, i) => targets[i] > 0).sort();
   const negatives = scores.filter((_, i) => targets[i] <= 0).sort();

@@ -1,27 +1,35 @@
-// How well scores rank the rows of each group, such as the candidates shown to one user. Sums are float64, logarithms
-// and sorting are our own: these values choose the best epoch, which must be the same on every engine.
+// How well scores rank the rows of each group, such as the candidates shown to one user. Sums are float64,
+// logarithms and sorting are our own: these values choose the best epoch, which must be the same on every
+// engine.
 
 import { wrongValue } from "../core/errors.ts";
 import { exp, log } from "../core/math.ts";
 import { countGroups, rowsByGroup } from "../data/ids.ts";
 
 /**
- * Metrics of rows in groups, each the plain mean over groups. Within a group rows are ranked by score, highest first;
- * ties count against the model: of equal scores the lower labels come first. A row is relevant if its label is above 0;
- * a group without a relevant row is left out (for "group-auc" one without two different labels). k, an integer of at
- * least 1, is how many of the first rows count; "ndcg", "mrr" and "map" without it take the whole list.
+ * Metrics of rows in groups, each the plain mean over groups. Within a group rows are ranked by score,
+ * highest first; ties count against the model: of equal scores the lower labels come first. A row is relevant
+ * if its label is above 0; a group without a relevant row is left out (for "group-auc" one without two
+ * different labels). k, an integer of at least 1, is how many of the first rows count; "ndcg", "mrr" and
+ * "map" without it take the whole list.
  *
  * - "precision@k": relevant rows among the first k, divided by k (also where the group is shorter).
  * - "recall@k": relevant rows among the first k, divided by those of the group.
  * - "hr@k": hit rate, 1 if any of the first k is relevant, else 0.
- * - "ndcg@k": the sum over the first k of gain / log2(rank + 1), divided by the largest sum any order can give; the gain
- *   is 2^label - 1 for labels above 0, else 0.
+ * - "ndcg@k": the sum over the first k of gain / log2(rank + 1), divided by the largest sum any order can
+ *   give; the gain is 2^label - 1 for labels above 0, else 0.
  * - "mrr@k": 1 / rank of the first relevant row, 0 if that is beyond k.
- * - "map@k": the sum of precision@r over the ranks r <= k that hold a relevant row, divided by the smaller of k and the
- *   number of relevant rows in the group.
- * - "group-auc": of the pairs of rows with different labels, the share in which the higher label has the higher score.
+ * - "map@k": the sum of precision@r over the ranks r <= k that hold a relevant row, divided by the smaller of
+ *   k and the number of relevant rows in the group.
+ * - "group-auc": of the pairs of rows with different labels, the share in which the higher label has the
+ *   higher score.
  */
-export type RankingMetric = "ndcg" | "mrr" | "map" | "group-auc" | `${"precision" | "recall" | "hr" | "ndcg" | "mrr" | "map"}@${number}`;
+export type RankingMetric =
+  | "ndcg"
+  | "mrr"
+  | "map"
+  | "group-auc"
+  | `${"precision" | "recall" | "hr" | "ndcg" | "mrr" | "map"}@${number}`;
 
 /** What users may write, for messages. */
 export const RANKING_FORMS: string =
@@ -46,17 +54,37 @@ export interface GroupedRows {
 
 const MAX_GRADE = 64;
 
-/** Why these rows cannot give a metric; null if they can. `place` is what errors start with, such as "fit: validation.". */
-export function rankingObstacle(metric: RankingMetric, { targets, groups }: Omit<GroupedRows, "scores">, place: string): Error | null {
+/**
+ * Why these rows cannot give a metric; null if they can. `place` is what errors start with, such as "fit:
+ * validation.".
+ */
+export function rankingObstacle(
+  metric: RankingMetric,
+  { targets, groups }: Omit<GroupedRows, "scores">,
+  place: string,
+): Error | null {
   const [caller, prefix] = place.split(": ");
-  if (!groups) return new TypeError(`${caller}: "${metric}" needs to know which rows are ranked together; pass ${prefix}groups as well`);
+  if (!groups)
+    return new TypeError(
+      `${caller}: "${metric}" needs to know which rows are ranked together; pass ${prefix}groups as well`,
+    );
   if (metric.startsWith("ndcg")) {
     const i = targets.findIndex((target) => target > MAX_GRADE);
-    if (i >= 0) return wrongValue(`${place}y[${i}]`, `at most ${MAX_GRADE} for "${metric}", whose gains are 2^label - 1`, targets[i]);
+    if (i >= 0)
+      return wrongValue(
+        `${place}y[${i}]`,
+        `at most ${MAX_GRADE} for "${metric}", whose gains are 2^label - 1`,
+        targets[i],
+      );
   }
-  const possible = metric === "group-auc" ? hasUnequalPair(targets, groups) : targets.some((target) => target > 0);
+  const possible =
+    metric === "group-auc" ? hasUnequalPair(targets, groups) : targets.some((target) => target > 0);
   const needed = metric === "group-auc" ? "two different labels" : "a label above 0";
-  return possible ? null : new RangeError(`${caller}: "${metric}" needs a group with ${needed} in ${prefix}y, got none in ${countGroups(groups)} groups`);
+  return possible
+    ? null
+    : new RangeError(
+        `${caller}: "${metric}" needs a group with ${needed} in ${prefix}y, got none in ${countGroups(groups)} groups`,
+      );
 }
 
 function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
@@ -75,12 +103,12 @@ function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
  */
 export function measureRanking(metric: RankingMetric, { starts, ranked, ideal }: RankedLists): number {
   const { kind, k } = parse(metric);
-  const valueOf = VALUES[kind];
+  const measureGroup = VALUES[kind];
   let [sum, count] = [0, 0];
   for (let group = 0; group + 1 < starts.length; group++) {
     const best = ideal.subarray(starts[group], starts[group + 1]);
     if (kind === "group-auc" ? best[0] > best[best.length - 1] : best[0] > 0) {
-      sum += valueOf(ranked.subarray(starts[group], starts[group + 1]), best, k);
+      sum += measureGroup(ranked.subarray(starts[group], starts[group + 1]), best, k);
       count++;
     }
   }
@@ -88,8 +116,8 @@ export function measureRanking(metric: RankingMetric, { starts, ranked, ideal }:
 }
 
 /**
- * The value of a metric on one list with exactly one relevant row, of label 1: what `measureRanking` gives for it, without
- * the list. "group-auc" of a list of one is 1.
+ * The value of a metric on one list with exactly one relevant row, of label 1: what `measureRanking` gives
+ * for it, without the list. "group-auc" of a list of one is 1.
  *
  * @param rank Of the relevant row, from 1 to `candidates`.
  * @param candidates Length of the list, at least 1.
@@ -125,14 +153,21 @@ export function rankRows({ scores, targets, groups }: GroupedRows): RankedLists 
   const [starts, order] = rowsByGroup(groups!);
   // A difference of equal infinities is NaN, which falls through to the targets like 0.
   const compare = (a: number, b: number): number => scores[b] - scores[a] || targets[a] - targets[b];
-  for (let group = 0; group + 1 < starts.length; group++) order.subarray(starts[group], starts[group + 1]).sort(compare);
+  for (let group = 0; group + 1 < starts.length; group++)
+    order.subarray(starts[group], starts[group + 1]).sort(compare);
   const ranked = Float32Array.from(order, (row) => targets[row]);
   const ideal = ranked.slice();
-  for (let group = 0; group + 1 < starts.length; group++) ideal.subarray(starts[group], starts[group + 1]).sort().reverse();
+  for (let group = 0; group + 1 < starts.length; group++)
+    ideal
+      .subarray(starts[group], starts[group + 1])
+      .sort()
+      .reverse();
   return { starts, ranked, ideal };
 }
 
-/** The value of one group from its targets as ranked and in descending order; the first of these is above 0. */
+/**
+ * The value of one group from its targets as ranked and in descending order; the first of these is above 0.
+ */
 const VALUES: Readonly<Record<Kind, (ranked: Float32Array, ideal: Float32Array, k: number) => number>> = {
   precision: (ranked, _, k) => countRelevant(ranked, k) / k,
   recall: (ranked, _, k) => countRelevant(ranked, k) / countRelevant(ranked, Infinity),
@@ -185,8 +220,8 @@ function gain(target: number): number {
 }
 
 /**
- * Pairs in which the earlier is the larger, by merge sort: the pairs that a ranked list has right. Rows of equal score
- * never make one, since they stand in ascending order.
+ * Pairs in which the earlier is the larger, by merge sort: the pairs that a ranked list has right. Rows of
+ * equal score never make one, since they stand in ascending order.
  */
 function countDescents(list: Float32Array): number {
   const n = list.length;

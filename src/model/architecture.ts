@@ -1,9 +1,16 @@
-// The options that describe the layers between Bi-Interaction and the score: how they are checked, which layers they
-// stand for, and how they are written into a model file.
+// The options that describe the layers between Bi-Interaction and the score: how they are checked, which
+// layers they stand for, and how they are written into a model file.
 
-import { checkBoolean, checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import {
+  checkBoolean,
+  checkChoice,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  wrongType,
+} from "../core/errors.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
-import { Activation, ACTIVATION_NAMES } from "../layers/activation.ts";
+import { ACTIVATION_NAMES, Activation } from "../layers/activation.ts";
 import { BatchNorm } from "../layers/batch-norm.ts";
 import { Dense } from "../layers/dense.ts";
 import { Dropout } from "../layers/dropout.ts";
@@ -17,11 +24,17 @@ export interface ArchitectureOptions {
   hiddenUnits?: readonly number[] | undefined;
   /** Non-linearity of every hidden layer. Default: "relu". */
   activation?: "relu" | "tanh" | "sigmoid" | "identity" | undefined;
-  /** Batch normalization of the pooled vector and of every hidden layer. Default: true; false for `hiddenUnits: []`. */
+  /**
+   * Batch normalization of the pooled vector and of every hidden layer. Default: true; false for
+   * `hiddenUnits: []`.
+   */
   batchNorm?: boolean | undefined;
   /** Dropout rates, at least 0 and below 1. Default: { biInteraction: 0.5, hidden: 0.2 }. */
   dropout?: DropoutOptions | undefined;
-  /** Any layers between Bi-Interaction and the score, in place of the four options above. Default: what those describe. */
+  /**
+   * Any layers between Bi-Interaction and the score, in place of the four options above. Default: what those
+   * describe.
+   */
   layers?: readonly Layer[] | undefined;
 }
 
@@ -68,7 +81,8 @@ export function readArchitecture(options: ArchitectureOptions, place: string): A
     return { embeddingDim, layers: standardLayers(stack), stack };
   }
   const other = STACK_KEYS.find((key) => options[key] !== undefined);
-  if (other !== undefined) throw new TypeError(`${place}: layers takes the place of ${other}; give one or the other`);
+  if (other !== undefined)
+    throw new TypeError(`${place}: layers takes the place of ${other}; give one or the other`);
   checkLayers(layers, embeddingDim, place);
   return { embeddingDim, layers: [...layers], stack: null };
 }
@@ -88,7 +102,8 @@ function checkLayers(layers: readonly Layer[], embeddingDim: number, place: stri
 
 /** Checks what a layer asks for. Returns its output width. */
 function checkShape(shape: LayerShape, place: string): number {
-  if (typeof shape !== "object" || shape === null) throw wrongType(place, "{ outputDim, parameters?, cache? }", shape);
+  if (typeof shape !== "object" || shape === null)
+    throw wrongType(place, "{ outputDim, parameters?, cache? }", shape);
   for (const [name, parameter] of Object.entries(shape.parameters ?? {})) {
     const at = `${place}.parameters.${name}`;
     const { shape: sizes, init } = (parameter ?? {}) as Partial<ParameterSpec>;
@@ -111,22 +126,36 @@ function checkShape(shape: LayerShape, place: string): number {
 
 function readStack(options: ArchitectureOptions, place: string): Stack {
   const hiddenUnits = options.hiddenUnits ?? [64];
-  if (!Array.isArray(hiddenUnits)) throw wrongType(`${place}: hiddenUnits`, "an array of widths", hiddenUnits);
+  if (!Array.isArray(hiddenUnits))
+    throw wrongType(`${place}: hiddenUnits`, "an array of widths", hiddenUnits);
   const dropout = options.dropout ?? {};
   checkKeys(`${place}: dropout`, dropout, ["biInteraction", "hidden"]);
   const rate = (name: "biInteraction" | "hidden", otherwise: number): number => {
     const isRate = (r: number): boolean => r >= 0 && r < 1;
-    return checkNumber(`${place}: dropout.${name}`, dropout[name] ?? otherwise, "a rate of at least 0 and below 1", isRate);
+    return checkNumber(
+      `${place}: dropout.${name}`,
+      dropout[name] ?? otherwise,
+      "a rate of at least 0 and below 1",
+      isRate,
+    );
   };
   return {
-    hiddenUnits: hiddenUnits.map((units, i) => checkInteger(`${place}: hiddenUnits[${i}]`, units, 1, MAX_WIDTH)),
-    activation: checkChoice(`${place}: activation`, options.activation ?? "relu", [...ACTIVATION_NAMES, "identity"]),
+    hiddenUnits: hiddenUnits.map((units, i) =>
+      checkInteger(`${place}: hiddenUnits[${i}]`, units, 1, MAX_WIDTH),
+    ),
+    activation: checkChoice(`${place}: activation`, options.activation ?? "relu", [
+      ...ACTIVATION_NAMES,
+      "identity",
+    ]),
     batchNorm: checkBoolean(`${place}: batchNorm`, options.batchNorm ?? hiddenUnits.length > 0),
     dropout: { biInteraction: rate("biInteraction", 0.5), hidden: rate("hidden", 0.2) },
   };
 }
 
-/** The paper's layers: norm and dropout of the pooled vector, then dense, norm, activation and dropout per hidden layer. */
+/**
+ * The paper's layers: norm and dropout of the pooled vector, then dense, norm, activation and dropout per
+ * hidden layer.
+ */
 function standardLayers({ hiddenUnits, activation, batchNorm, dropout }: Stack): Layer[] {
   const norm = batchNorm ? [new BatchNorm()] : [];
   const drop = (rate: number): Layer[] => (rate > 0 ? [new Dropout(rate)] : []);
@@ -185,11 +214,18 @@ function checkOrder(saved: unknown, given: readonly Layer[]): void {
 
 function layerFromJSON(json: unknown, place: string): Layer {
   if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
-  const { type, units, activation, rate } = json as { type?: unknown; units: number; activation: "relu"; rate: number };
+  const { type, units, activation, rate } = json as {
+    type?: unknown;
+    units: number;
+    activation: "relu";
+    rate: number;
+  };
   if (type === "dense") return new Dense(units);
   if (type === "batch-norm") return new BatchNorm();
   if (type === "activation") return new Activation(activation);
   if (type === "dropout") return new Dropout(rate);
   const name = JSON.stringify(type);
-  throw new Error(`${place}: the model has a layer of its own (${name}); pass all layers as load(bytes, { layers })`);
+  throw new Error(
+    `${place}: the model has a layer of its own (${name}); pass all layers as load(bytes, { layers })`,
+  );
 }

@@ -1,5 +1,5 @@
-// The rows of one mini-batch, gathered from sparse rows into buffers that the kernels read. The buffers belong to the
-// model's memory and grow when a batch is larger than all before.
+// The rows of one mini-batch, gathered from sparse rows into buffers that the kernels read. The buffers
+// belong to the model's memory and grow when a batch is larger than all before.
 
 import type { Tensor } from "../core/tensor.ts";
 import { dropZeros, type SparseRows } from "../data/sparse-row.ts";
@@ -7,8 +7,8 @@ import type { Context, SparseBatch } from "../kernels/kernels.ts";
 import type { Integers, Memory } from "../kernels/memory.ts";
 
 /**
- * Gathers rows for the kernels: `clear`, then `append` once or more, then `indexFeatures` before a backward pass. Whoever
- * appends has made sure of the room with `reserve` and a commit of the memory.
+ * Gathers rows for the kernels: `clear`, then `append` once or more, then `indexFeatures` before a backward
+ * pass. Whoever appends has made sure of the room with `reserve` and a commit of the memory.
  */
 export class Batch implements SparseBatch {
   rows = 0;
@@ -103,8 +103,9 @@ export class Batch implements SparseBatch {
     }
     const isBinary = this.#isBinary;
     const firstRow = this.rows;
-    // Rows lie anywhere in memory. Reading one entry of each first, in a loop short enough that the processor has many
-    // such reads under way at once, brings them into the cache three times faster than copying row by row would.
+    // Rows lie anywhere in memory. Reading one entry of each first, in a loop short enough that the processor
+    // has many such reads under way at once, brings them into the cache three times faster than copying row
+    // by row would.
     let warm = 0;
     for (let i = start; i < end; i++) {
       const row = order === null ? i : order[i];
@@ -128,7 +129,8 @@ export class Batch implements SparseBatch {
    * Appends rows that are joined from two: row `firsts[i]` of one and behind it row `seconds[i]` of another.
    *
    * @param count Number of rows.
-   * @param mayShare Whether a feature may stand in both rows. Its values are summed then, as in a row built from both.
+   * @param mayShare Whether a feature may stand in both rows. Its values are summed then, as in a row built
+   *   from both.
    */
   appendJoined(
     first: SparseRows,
@@ -153,7 +155,10 @@ export class Batch implements SparseBatch {
     }
   }
 
-  /** Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features. Returns the end. */
+  /**
+   * Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features.
+   * Returns the end.
+   */
   #copyRow({ indptr, indices, values }: SparseRows, row: number, at: number, known: number): number {
     const [toIndices, toValues] = [this.indices, this.#values.data];
     let end = at;
@@ -172,7 +177,10 @@ export class Batch implements SparseBatch {
     return end;
   }
 
-  /** Finds the distinct features: fills `touched` and `slots`. A sparse set, which needs no clearing between batches. */
+  /**
+   * Finds the distinct features: fills `touched` and `slots`. A sparse set, which needs no clearing between
+   * batches.
+   */
   indexFeatures(): void {
     const { indices, slots, touched } = this;
     const slotOf = this.#slotOf.data;

@@ -1,6 +1,7 @@
-// The layers of prediction. Dropout, which does nothing in prediction, is left out, and batch norm is folded into the
-// dense layer beside it. With x' = a x + c before W and y' = A y + C behind it, the folded layer has W' = diag(a) W diag(A)
-// and b' = (b + c W) A + C, computed in float64 and rounded once, so that every backend gets the same bits.
+// The layers of prediction. Dropout, which does nothing in prediction, is left out, and batch norm is folded
+// into the dense layer beside it. With x' = a x + c before W and y' = A y + C behind it, the folded layer has
+// W' = diag(a) W diag(A) and b' = (b + c W) A + C, computed in float64 and rounded once, so that every
+// backend gets the same bits.
 
 import { BatchNorm, EPSILON } from "../layers/batch-norm.ts";
 import { Dense } from "../layers/dense.ts";
@@ -11,7 +12,10 @@ import type { BoundLayer, Parameters } from "./parameters.ts";
 
 type Tensors = LayerPass["parameters"];
 
-/** The network of prediction. Its folded layers follow the parameters: they are computed anew when a parameter has changed. */
+/**
+ * The network of prediction. Its folded layers follow the parameters: they are computed anew when a parameter
+ * has changed.
+ */
 export function predictionNetwork(parameters: Parameters): Network {
   const active = parameters.layers.filter(({ layer }) => !isExactly(layer, Dropout)).map(tensorsOf);
   const layers: NetworkLayer[] = [];
@@ -54,7 +58,12 @@ export function tensorsOf({ layer, parameters }: BoundLayer): NetworkLayer {
   return { layer, parameters: Object.fromEntries(tensors) };
 }
 
-function foldInto(folded: Tensors, { weight, bias }: Tensors, before: Tensors | null, after: Tensors | null): void {
+function foldInto(
+  folded: Tensors,
+  { weight, bias }: Tensors,
+  before: Tensors | null,
+  after: Tensors | null,
+): void {
   const input = before && affineOfNorm(before);
   const output = after && affineOfNorm(after);
   for (let o = 0; o < weight.cols; o++) {
@@ -75,7 +84,10 @@ export interface Affine {
   readonly offset: Float64Array;
 }
 
-/** The stages of prediction as one affine map, if they are batch norms alone, as in a factorization machine; else null. */
+/**
+ * The stages of prediction as one affine map, if they are batch norms alone, as in a factorization machine;
+ * else null.
+ */
 export function affineOf(stages: readonly Stage[], cols: number): Affine | null {
   const [factor, offset] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
   for (const { layer, pass } of stages) {

@@ -1,7 +1,7 @@
-// Initial values: V ~ N(0, initStd^2), w = 0, w0 = 0; W, b, h ~ N(0, 2 / (fan_in + fan_out)) (Glorot & Bengio 2010). Every
-// value is a function of the seed and its position, so a table can grow without moving a number.
+// Initial values: V ~ N(0, initStd^2), w = 0, w0 = 0; W, b, h ~ N(0, 2 / (fan_in + fan_out)) (Glorot & Bengio
+// 2010). Every value is a function of the seed and its position, so a table can grow without moving a number.
 
-import { randomKey, randomNormal, Stream, type RandomKey } from "../core/random.ts";
+import { type RandomKey, randomKey, randomNormal, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
 import { initializeEmbedding } from "../layers/embedding.ts";
 import type { Parameters } from "./parameters.ts";
@@ -12,7 +12,11 @@ import type { Parameters } from "./parameters.ts";
  * @param seed Integer from 0 to 2^53 - 1.
  * @param initStd Standard deviation of the embeddings, at least 0.
  */
-export function* initializeParameters(parameters: Parameters, seed: number, initStd: number): Generator<void, void> {
+export function* initializeParameters(
+  parameters: Parameters,
+  seed: number,
+  initStd: number,
+): Generator<void, void> {
   parameters.markChanged();
   for (const [position, { value, init, transposed }] of parameters.all.entries()) {
     if (value === parameters.embedding.value) yield* initializeEmbedding(value, seed, initStd, 0);
@@ -22,7 +26,8 @@ export function* initializeParameters(parameters: Parameters, seed: number, init
 }
 
 /**
- * Draws the rows of the tables from row `from` on: new features get the values that they would have had from the start.
+ * Draws the rows of the tables from row `from` on: new features get the values that they would have had from
+ * the start.
  *
  * @param from First new row.
  */

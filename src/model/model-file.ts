@@ -1,12 +1,13 @@
-// The model file: parameters as safetensors by PyTorch's names and shapes, configuration and vocabulary as JSON strings
-// in __metadata__. Loading checks names, shapes and configuration before any memory is taken for the model.
+// The model file: parameters as safetensors by PyTorch's names and shapes, configuration and vocabulary as
+// JSON strings in __metadata__. Loading checks names, shapes and configuration before any memory is taken for
+// the model.
 
 import { checkKeys, describe, wrongType } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
 import type { Encoder } from "../data/encoder.ts";
 import { STACK_KEYS } from "./architecture.ts";
 import type { ParameterInfo, Parameters } from "./parameters.ts";
-import { readSafetensors, type FileTensor } from "./safetensors.ts";
+import { type FileTensor, readSafetensors } from "./safetensors.ts";
 
 /** What a model file may hold in `config`. */
 const CONFIG_KEYS = [
@@ -37,7 +38,9 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
   const { metadata, tensors } = readSafetensors(bytes);
   const [format, version] = [metadata.get("format"), metadata.get("version")];
   if (format !== "nfm") {
-    throw new Error(`load: __metadata__.format must be "nfm", got ${describe(format)}; the file holds no NFM model`);
+    throw new Error(
+      `load: __metadata__.format must be "nfm", got ${describe(format)}; the file holds no NFM model`,
+    );
   }
   if (version !== "1") {
     const remedy = "a newer release of this library may read it";
@@ -48,7 +51,8 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
   if (config === undefined) throw new Error("load: __metadata__.config is missing");
   checkKeys(CONFIG_PLACE, config, CONFIG_KEYS);
   const checked = config as Record<string, unknown>;
-  if (checked.numFeatures === undefined) throw wrongType(`${CONFIG_PLACE}: numFeatures`, "an integer", undefined);
+  if (checked.numFeatures === undefined)
+    throw wrongType(`${CONFIG_PLACE}: numFeatures`, "an integer", undefined);
   return { config: checked, encoder, training: parseJSON(metadata, "training"), tensors };
 }
 
@@ -74,7 +78,8 @@ export function hasOptimizerState({ tensors }: ModelFile): boolean {
 }
 
 /**
- * Checks that a file has exactly the tensors of its configuration, and the optimizer's for all trainable ones or for none.
+ * Checks that a file has exactly the tensors of its configuration, and the optimizer's for all trainable ones
+ * or for none.
  *
  * @param expected The parameters of the configuration.
  * @throws Error that names the tensor.
@@ -86,7 +91,10 @@ export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]
   for (const { name, shape, trainable } of expected) {
     for (const wanted of hasState && trainable ? [name, `optimizer.${name}`] : [name]) {
       const tensor = tensors.get(wanted);
-      if (!tensor) throw new Error(`load: tensor "${wanted}" is missing; the file has ${[...tensors.keys()].join(", ")}`);
+      if (!tensor)
+        throw new Error(
+          `load: tensor "${wanted}" is missing; the file has ${[...tensors.keys()].join(", ")}`,
+        );
       if (tensor.shape.join() !== shape.join()) {
         const sizes = `[${shape.join(", ")}] by its config, got [${tensor.shape.join(", ")}]`;
         throw new Error(`load: tensor "${wanted}" must have shape ${sizes}`);
@@ -98,19 +106,24 @@ export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]
   for (const name of tensors.keys()) {
     if (names.has(name)) continue;
     const known = [...names].join(", ");
-    throw new Error(`load: tensor "${name}" does not belong to the model that its config describes (${known})`);
+    throw new Error(
+      `load: tensor "${name}" does not belong to the model that its config describes (${known})`,
+    );
   }
 }
 
 function checkVariances(name: string, data: Float32Array): void {
   const negative = data.findIndex((variance) => variance < 0);
   if (negative < 0) return;
-  throw new Error(`load: tensor "${name}"[${negative}] must be a variance of at least 0, got ${data[negative]}`);
+  throw new Error(
+    `load: tensor "${name}"[${negative}] must be a variance of at least 0, got ${data[negative]}`,
+  );
 }
 
 /** Copies checked tensors of a file into the parameters. */
 export function loadParameters(parameters: Parameters, { tensors }: ModelFile): void {
-  for (const { name, value, transposed } of parameters.all) fromPacked(value, tensors.get(name)!.data, transposed);
+  for (const { name, value, transposed } of parameters.all)
+    fromPacked(value, tensors.get(name)!.data, transposed);
   parameters.markChanged();
 }
 

@@ -1,7 +1,9 @@
-// The forward pass (He & Chua 2017, section 3.1): tables -> Bi-Interaction -> layers -> score, for a batch of rows.
+// The forward pass (He & Chua 2017, section 3.1): tables -> Bi-Interaction -> layers -> score, for a batch of
+// rows.
 //     score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx))
-// Prediction and training run this same pass, with different layers. Letters: B rows of a batch, N features, K embedding
-// dimension, H width of the last layer. Nothing here checks: rows were checked when they were read.
+// Prediction and training run this same pass, with different layers. Letters: B rows of a batch, N features,
+// K embedding dimension, H width of the last layer. Nothing here checks: rows were checked when they were
+// read.
 
 import { fill, type Tensor } from "../core/tensor.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
@@ -71,7 +73,16 @@ export class Network {
         return [name, rows === "batch" ? buffer(cols) : memory.allocate(rows, cols)];
       });
       // `forward` gives every pass the kernels; `backward` is for training, which gives it the gradients.
-      const pass = { kernels: null as unknown as Kernels, rows: 0, training: false, key: NO_KEY, x, y, dY: y, dX: x };
+      const pass = {
+        kernels: null as unknown as Kernels,
+        rows: 0,
+        training: false,
+        key: NO_KEY,
+        x,
+        y,
+        dY: y,
+        dX: x,
+      };
       x = y;
       return { layer, pass: { ...pass, parameters, gradients: {}, cache: Object.fromEntries(caches) } };
     });
@@ -96,13 +107,14 @@ export class Network {
   }
 
   /**
-   * Makes room for a batch. Buffers grow at least to twice their size, so that longer and longer batches do not move them
-   * every time; parameters stay where they are.
+   * Makes room for a batch. Buffers grow at least to twice their size, so that longer and longer batches do
+   * not move them every time; parameters stay where they are.
    *
    * @param rows Rows of the batch.
    * @param entries Entries of the batch.
    * @param numFeatures N if the batch goes backward as well, else 0.
-   * @param also Further requests to the memory, for this capacity of rows and entries, met in the same commit.
+   * @param also Further requests to the memory, for this capacity of rows and entries, met in the same
+   *   commit.
    */
   reserve(
     rows: number,
@@ -112,8 +124,12 @@ export class Network {
   ): void {
     const { batch, parameters } = this;
     if (!this.#isNew && rows <= batch.rowCapacity && entries <= batch.entryCapacity) return;
-    const capacity = (needed: number, has: number): number => (needed <= has ? has : Math.max(needed, 2 * has));
-    const [rowCapacity, entryCapacity] = [capacity(rows, batch.rowCapacity), capacity(entries, batch.entryCapacity)];
+    const capacity = (needed: number, has: number): number =>
+      needed <= has ? has : Math.max(needed, 2 * has);
+    const [rowCapacity, entryCapacity] = [
+      capacity(rows, batch.rowCapacity),
+      capacity(entries, batch.entryCapacity),
+    ];
     const before = [batch.rowCapacity, batch.entryCapacity];
     batch.reserve(rowCapacity, entryCapacity, numFeatures);
     for (const buffer of this.#buffers) parameters.memory.resize(buffer, rowCapacity);
@@ -151,7 +167,15 @@ export class Network {
       pass.training = training;
       layer.forward(pass);
     }
-    kernels.scoreForward(this.scores, parameters.bias.value, this.linear, this.last, this.output, 0, batch.rows);
+    kernels.scoreForward(
+      this.scores,
+      parameters.bias.value,
+      this.linear,
+      this.last,
+      this.output,
+      0,
+      batch.rows,
+    );
   }
 
   /** The raw score of one row (row 0 of `row`). */
@@ -164,8 +188,8 @@ export class Network {
   }
 
   /**
-   * Sums over the features of row 0 of `row`, for batches whose rows share them. Overwritten by the next call, and lost when
-   * `reserve` makes room: reserve before.
+   * Sums over the features of row 0 of `row`, for batches whose rows share them. Overwritten by the next
+   * call, and lost when `reserve` makes room: reserve before.
    */
   contextOf(row: SparseRows): Context {
     const { batch, parameters } = this;

@@ -1,5 +1,6 @@
-// The parameters of a model: named tensors in the order of the model file, in memory that never moves for the sake of a
-// batch. The tables (one row per feature) can grow. Letters: N features, K embedding dimension, H width of the last layer.
+// The parameters of a model: named tensors in the order of the model file, in memory that never moves for the
+// sake of a batch. The tables (one row per feature) can grow. Letters: N features, K embedding dimension, H
+// width of the last layer.
 
 import type { Tensor } from "../core/tensor.ts";
 import type { Memory } from "../kernels/memory.ts";
@@ -79,7 +80,9 @@ export class Parameters {
     this.embedding = allocate(embedding);
     this.layers = layers.map(({ layer, parameters }) => ({
       layer,
-      parameters: Object.fromEntries(Object.entries(parameters).map(([name, info]) => [name, allocate(info)])),
+      parameters: Object.fromEntries(
+        Object.entries(parameters).map(([name, info]) => [name, allocate(info)]),
+      ),
     }));
     this.output = output && allocate(output);
     this.all = all;
@@ -90,7 +93,10 @@ export class Parameters {
     return this.embedding.value.rows;
   }
 
-  /** Another number whenever a parameter may have changed: what was computed from the parameters before is out of date. */
+  /**
+   * Another number whenever a parameter may have changed: what was computed from the parameters before is out
+   * of date.
+   */
   get version(): number {
     return this.#version;
   }
@@ -111,7 +117,10 @@ interface ModelInfo {
   readonly bias: ParameterInfo;
   readonly linear: ParameterInfo;
   readonly embedding: ParameterInfo;
-  readonly layers: readonly { readonly layer: Layer; readonly parameters: Readonly<Record<string, ParameterInfo>> }[];
+  readonly layers: readonly {
+    readonly layer: Layer;
+    readonly parameters: Readonly<Record<string, ParameterInfo>>;
+  }[];
   readonly output: ParameterInfo | null;
 }
 
@@ -129,7 +138,10 @@ function describeModel({ numFeatures, embeddingDim, layers }: Architecture): Mod
     const { outputDim, parameters = {} } = layer.shape(width);
     width = outputDim;
     const infos = Object.entries(parameters).map(([name, spec]) => {
-      return [name, describeParameter(`${names[position]}.${name}`, spec, false, spec.decay ? "hidden" : null)] as const;
+      return [
+        name,
+        describeParameter(`${names[position]}.${name}`, spec, false, spec.decay ? "hidden" : null),
+      ] as const;
     });
     return { layer, parameters: Object.fromEntries(infos) };
   });
@@ -140,7 +152,9 @@ function describeModel({ numFeatures, embeddingDim, layers }: Architecture): Mod
     linear: describeParameter("linear.weight", { shape: [numFeatures, 1], init: 0 }, true, "linear"),
     embedding: describeParameter("embedding.weight", table, true, "embedding"),
     layers: described,
-    output: isFactorizationMachine(layers) ? null : describeParameter("output.weight", output, false, "hidden"),
+    output: isFactorizationMachine(layers)
+      ? null
+      : describeParameter("output.weight", output, false, "hidden"),
   };
 }
 
@@ -153,14 +167,17 @@ function describeParameter(
   return { name, shape, transposed, trainable, isTable, decay, init };
 }
 
-/** With batch norm and dropout alone the model is a factorization machine (Rendle 2010), whose h is fixed to ones. */
+/**
+ * With batch norm and dropout alone the model is a factorization machine (Rendle 2010), whose h is fixed to
+ * ones.
+ */
 function isFactorizationMachine(layers: readonly Layer[]): boolean {
   return layers.every(({ type }) => type === "batch-norm" || type === "dropout");
 }
 
 /**
- * The layers' names in the model file: `hidden.i` for the i-th dense layer, `norms.i` for batch norm after i dense
- * layers; `layers.position` for any other layer, and where a name is taken.
+ * The layers' names in the model file: `hidden.i` for the i-th dense layer, `norms.i` for batch norm after i
+ * dense layers; `layers.position` for any other layer, and where a name is taken.
  */
 function namesOf(layers: readonly Layer[]): string[] {
   const taken = new Set<string>();

@@ -1,5 +1,5 @@
-// The safetensors format: 8 bytes little-endian length of a JSON header, the header (padded with spaces), then raw
-// little-endian tensor data. Reading trusts nothing.
+// The safetensors format: 8 bytes little-endian length of a JSON header, the header (padded with spaces),
+// then raw little-endian tensor data. Reading trusts nothing.
 
 import { describe } from "../core/errors.ts";
 
@@ -27,7 +27,10 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const start = 8 + Math.ceil(json.length / 8) * 8;
-  if (start > MAX_HEADER) throw new RangeError(`save: the header with the vocabulary would have ${start} bytes, and the format allows ${MAX_HEADER}; use a hashing encoder`);
+  if (start > MAX_HEADER)
+    throw new RangeError(
+      `save: the header with the vocabulary would have ${start} bytes, and the format allows ${MAX_HEADER}; use a hashing encoder`,
+    );
   const bytes = new Uint8Array(start + end);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(start - 8), true);
@@ -46,12 +49,15 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
  * @throws Error that says what is wrong with the file and where.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError(`load: bytes must be a Uint8Array, got ${describe(bytes)}`);
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError(`load: bytes must be a Uint8Array, got ${describe(bytes)}`);
   if (bytes.length < 8) throw new Error(`load: a safetensors file has at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   if (length > MAX_HEADER || length > bytes.length - 8) {
-    throw new Error(`load: the header should have ${length} bytes, but the file has ${bytes.length - 8} after its length; it is cut off or no safetensors file`);
+    throw new Error(
+      `load: the header should have ${length} bytes, but the file has ${bytes.length - 8} after its length; it is cut off or no safetensors file`,
+    );
   }
   const header = parseHeader(bytes.subarray(8, 8 + length));
   const { __metadata__: metadata, ...entries } = header;
@@ -61,17 +67,27 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   let at = 0;
   const tensors = new Map<string, FileTensor>();
   for (const { name, shape, start, end } of checked) {
-    if (start !== at) throw new Error(`load: tensor "${name}" must start at offset ${at}, where the one before it ends, got ${start}`);
-    if (end > bytes.length - dataStart) throw new Error(`load: tensor "${name}" ends at offset ${end}, but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`);
+    if (start !== at)
+      throw new Error(
+        `load: tensor "${name}" must start at offset ${at}, where the one before it ends, got ${start}`,
+      );
+    if (end > bytes.length - dataStart)
+      throw new Error(
+        `load: tensor "${name}" ends at offset ${end}, but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
+      );
     at = end;
     const data = new Float32Array((end - start) / 4);
     for (let i = 0; i < data.length; i++) {
       data[i] = view.getFloat32(dataStart + start + i * 4, true);
-      if (!Number.isFinite(data[i])) throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
+      if (!Number.isFinite(data[i]))
+        throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
     }
     tensors.set(name, { shape, data });
   }
-  if (dataStart + at !== bytes.length) throw new Error(`load: the tensors end at offset ${at}, but the file has ${bytes.length - dataStart} bytes of data`);
+  if (dataStart + at !== bytes.length)
+    throw new Error(
+      `load: the tensors end at offset ${at}, but the file has ${bytes.length - dataStart} bytes of data`,
+    );
   return { metadata: checkMetadata(metadata), tensors };
 }
 
@@ -80,20 +96,40 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new Error(`load: the header is not JSON in UTF-8 (${(error as Error).message}); it is no safetensors file`);
+    throw new Error(
+      `load: the header is not JSON in UTF-8 (${(error as Error).message}); it is no safetensors file`,
+    );
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) throw new Error(`load: the header must be a JSON object, got ${describe(header)}`);
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    throw new Error(`load: the header must be a JSON object, got ${describe(header)}`);
   return header as Record<string, unknown>;
 }
 
-function checkEntry(name: string, entry: unknown): { name: string; shape: readonly number[]; start: number; end: number } {
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  if (dtype !== "F32") throw new Error(`load: tensor "${name}" must have dtype "F32", got ${describe(dtype)}`);
-  if (!isSizes(shape)) throw new Error(`load: the shape of tensor "${name}" must be an array of sizes, got ${JSON.stringify(shape)}`);
-  if (!isSizes(offsets) || offsets.length !== 2) throw new Error(`load: data_offsets of tensor "${name}" must be [start, end], got ${JSON.stringify(offsets)}`);
+function checkEntry(
+  name: string,
+  entry: unknown,
+): { name: string; shape: readonly number[]; start: number; end: number } {
+  const {
+    dtype,
+    shape,
+    data_offsets: offsets,
+  } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  if (dtype !== "F32")
+    throw new Error(`load: tensor "${name}" must have dtype "F32", got ${describe(dtype)}`);
+  if (!isSizes(shape))
+    throw new Error(
+      `load: the shape of tensor "${name}" must be an array of sizes, got ${JSON.stringify(shape)}`,
+    );
+  if (!isSizes(offsets) || offsets.length !== 2)
+    throw new Error(
+      `load: data_offsets of tensor "${name}" must be [start, end], got ${JSON.stringify(offsets)}`,
+    );
   const [start, end] = offsets;
   const size = shape.reduce((product, n) => product * n, 4);
-  if (end - start !== size) throw new Error(`load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, got offsets ${start} to ${end}`);
+  if (end - start !== size)
+    throw new Error(
+      `load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, got offsets ${start} to ${end}`,
+    );
   return { name, shape, start, end };
 }
 
@@ -103,9 +139,11 @@ function isSizes(value: unknown): value is number[] {
 
 function checkMetadata(metadata: unknown): Map<string, string> {
   if (metadata === undefined) return new Map();
-  if (typeof metadata !== "object" || metadata === null) throw new Error(`load: __metadata__ must be an object, got ${describe(metadata)}`);
+  if (typeof metadata !== "object" || metadata === null)
+    throw new Error(`load: __metadata__ must be an object, got ${describe(metadata)}`);
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== "string") throw new Error(`load: __metadata__.${key} must be a string, got ${describe(value)}`);
+    if (typeof value !== "string")
+      throw new Error(`load: __metadata__.${key} must be a string, got ${describe(value)}`);
   }
   return new Map(Object.entries(metadata as Record<string, string>));
 }

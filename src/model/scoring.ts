@@ -15,9 +15,9 @@ const BATCH_ENTRIES = 4096;
  * @param network A network of prediction.
  * @param x Rows.
  * @param scores Receives the raw score of each row; (rows).
- * @param context A row whose features all rows share (row 0 of it); null: none. The scores are, bit for bit, those of rows
- *   that hold the context's features and behind them their own. The two must not share a feature, and nothing else may be
- *   scored before the end.
+ * @param context A row whose features all rows share (row 0 of it); null: none. The scores are, bit for bit,
+ *   those of rows that hold the context's features and behind them their own. The two must not share a
+ *   feature, and nothing else may be scored before the end.
  */
 export function* scoreRows(
   network: Network,
@@ -31,7 +31,8 @@ export function* scoreRows(
   network.reserve(Math.min(BATCH_ROWS, x.rows), entries);
   const shared: Context | null = context && network.contextOf(context);
   for (let start = 0; start < x.rows; ) {
-    // Another call may have grown or used the buffers since the last batch; what it left does not matter here.
+    // Another call may have grown or used the buffers since the last batch; what it left does not matter
+    // here.
     const end = batchEnd(start, x.rows, batch.entryCapacity, (row) => x.indptr[row + 1] - x.indptr[row]);
     batch.clear(shared);
     batch.append(x, null, start, end);
@@ -44,7 +45,8 @@ export function* scoreRows(
 }
 
 /**
- * Scores rows behind a context with which they may share features. A feature of both has the sum of its values.
+ * Scores rows behind a context with which they may share features. A feature of both has the sum of its
+ * values.
  *
  * @param context The row in front (row 0 of it).
  * @param x Rows.
@@ -74,7 +76,9 @@ export function scoreJoined(
     batch.appendJoined(context, contextRow, x, which.subarray(start, end), end - start, true);
     if (!batch.values!.subarray(0, batch.indptr[batch.rows]).every(Number.isFinite)) {
       const expected = "the sum of a value and that of the same feature in the context must be finite";
-      throw new RangeError(`${place}: ${expected}, got an infinite one in rows ${which[start]} to ${which[end - 1]}`);
+      throw new RangeError(
+        `${place}: ${expected}, got an infinite one in rows ${which[start]} to ${which[end - 1]}`,
+      );
     }
     network.forward(false);
     for (let i = start; i < end; i++) scores[which[i]] = network.scores.data[i - start];

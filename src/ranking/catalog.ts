@@ -1,16 +1,16 @@
-// Candidates that are ranked again and again. They are encoded once, and scored in a context whose own sums are computed
-// once: the sums of a candidate's row go on where the context's sums end, so that its score is, bit for bit, that of the
-// two rows in one. In a factorization machine (Rendle 2010) a candidate costs one dot product. With S, Q the context's
-// sums of t = x v and of t t, and s, q the candidate's, BI = 1/2 (S S - Q) + S s + 1/2 (s s - q); the last term belongs to
-// the candidate alone.
+// Candidates that are ranked again and again. They are encoded once, and scored in a context whose own sums
+// are computed once: the sums of a candidate's row go on where the context's sums end, so that its score is,
+// bit for bit, that of the two rows in one. In a factorization machine (Rendle 2010) a candidate costs one
+// dot product. With S, Q the context's sums of t = x v and of t t, and s, q the candidate's, BI = 1/2 (S S -
+// Q) + S s + 1/2 (s s - q); the last term belongs to the candidate alone.
 
 import { runAtOnce } from "../core/event-loop.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { countRows, readRows, type CheckedRows, type FeatureSpace } from "../data/rows.ts";
+import { type CheckedRows, countRows, type FeatureSpace, readRows } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import { addToSums } from "../kernels/js/bi-interaction.ts";
 import type { Memory } from "../kernels/memory.ts";
-import { affineOf, type Affine } from "../model/folded-layers.ts";
+import { type Affine, affineOf } from "../model/folded-layers.ts";
 import type { Network } from "../model/network.ts";
 import { scoreJoined, scoreRows } from "../model/scoring.ts";
 
@@ -18,9 +18,9 @@ import { scoreJoined, scoreRows } from "../model/scoring.ts";
 const MAX_SUMS = 2 ** 30;
 
 /**
- * Candidates that have been encoded for `rank`, made by `prepare`. A catalog follows its model: after more training, or
- * a fresh fit, what it holds is brought up to date on the next use. For a factorization machine it keeps 4 k bytes per
- * candidate.
+ * Candidates that have been encoded for `rank`, made by `prepare`. A catalog follows its model: after more
+ * training, or a fresh fit, what it holds is brought up to date on the next use. For a factorization machine
+ * it keeps 4 k bytes per candidate.
  */
 export class Catalog {
   /** @internal */
@@ -49,7 +49,8 @@ export class Catalog {
   *encode(space: FeatureSpace): Generator<void, SparseRows> {
     const { encoder, numFeatures } = space;
     const known = this.#encoded;
-    if (known !== null && this.#encoder === encoder && numFeatures !== null && known.cols <= numFeatures) return known;
+    if (known !== null && this.#encoder === encoder && numFeatures !== null && known.cols <= numFeatures)
+      return known;
     const encoded = yield* readRows(this.rows, space, this.place);
     this.#encoder = encoder;
     if (encoded === known) return encoded;
@@ -65,7 +66,8 @@ export class Catalog {
    * @param network The network of prediction.
    * @param space Which features the model knows.
    * @param context The context; row 0 of it.
-   * @param once The catalog is used only this time, so that the sums of a factorization machine are not worth making.
+   * @param once The catalog is used only this time, so that the sums of a factorization machine are not worth
+   *   making.
    * @returns (size); overwritten by the next call.
    */
   score(network: Network, space: FeatureSpace, context: SparseRows, once: boolean = false): Float32Array {

@@ -1,14 +1,19 @@
 // The best of many scores, without sorting them all.
 
 /**
- * The positions of the `top` highest scores, best first; equal scores in the order of their positions. A bounded heap
- * holds the best so far, its root the one that goes next: n scores cost n comparisons, and log(top) for each that enters.
+ * The positions of the `top` highest scores, best first; equal scores in the order of their positions. A
+ * bounded heap holds the best so far, its root the one that goes next: n scores cost n comparisons, and
+ * log(top) for each that enters.
  *
  * @param scores (n).
  * @param top How many at most, at least 1.
  * @param excluded Positions to leave out; looked up only when they would enter.
  */
-export function selectTop(scores: Float32Array, top: number, excluded: ReadonlySet<number> | null = null): Uint32Array {
+export function selectTop(
+  scores: Float32Array,
+  top: number,
+  excluded: ReadonlySet<number> | null = null,
+): Uint32Array {
   const heap = new Uint32Array(Math.min(top, scores.length));
   let size = 0;
   /** Whether position a goes before b: the lower score, or the later one of two equals. NaN goes first. */

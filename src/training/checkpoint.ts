@@ -35,7 +35,8 @@ export class Checkpoints {
 
   /** Captures the epoch that just ended as the last good one, and as the best if it is. */
   capture(trainer: Trainer, isBest: boolean): void {
-    const target = this.#last !== null && this.#last !== this.#best ? this.#last : (this.#spare ?? new Checkpoint());
+    const target =
+      this.#last !== null && this.#last !== this.#best ? this.#last : (this.#spare ?? new Checkpoint());
     target.capture(trainer);
     this.#last = target;
     if (!isBest) return;

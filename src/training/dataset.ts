@@ -1,6 +1,6 @@
-// The one interface of training data. The trainer asks a dataset to fill a batch and to turn the scores of the batch into
-// a loss; it knows none of the kinds. A new kind is one file with a source (what the user passed, checked) and a dataset
-// (the same, encoded). Letters: B rows of a batch.
+// The one interface of training data. The trainer asks a dataset to fill a batch and to turn the scores of
+// the batch into a loss; it knows none of the kinds. A new kind is one file with a source (what the user
+// passed, checked) and a dataset (the same, encoded). Letters: B rows of a batch.
 
 import type { CheckedRows, FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
@@ -24,7 +24,10 @@ export interface Dataset {
   readonly numFeatures: number;
   /** Rows of a batch per example: 1, or 2 for pairs. */
   readonly rowsPerExample: number;
-  /** Whether the loss depends on w0. In the difference of two scores w0 cancels, and rounding must not make it drift. */
+  /**
+   * Whether the loss depends on w0. In the difference of two scores w0 cancels, and rounding must not make it
+   * drift.
+   */
   readonly movesBias: boolean;
   /** What gave nothing to learn from: groups without a pair, or events without a negative. */
   readonly skipped: number;

@@ -19,7 +19,10 @@ export class EarlyStopping {
     this.#patience = patience;
   }
 
-  /** Takes the epoch's value; returns whether it is the best so far. The first of equals stays best; NaN never is. */
+  /**
+   * Takes the epoch's value; returns whether it is the best so far. The first of equals stays best; NaN never
+   * is.
+   */
   observe(epoch: number, value: number): boolean {
     const better = this.#sign * value < this.#best;
     this.#waited = better ? 0 : this.#waited + 1;

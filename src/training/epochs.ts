@@ -1,14 +1,14 @@
-// The loop over epochs: batches in a fresh order, validation, early stopping, callbacks, progress - and back to the
-// last good epoch when anything goes wrong.
+// The loop over epochs: batches in a fresh order, validation, early stopping, callbacks, progress - and back
+// to the last good epoch when anything goes wrong.
 
 import type { Pacer } from "../core/event-loop.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import type { Metric } from "../metrics/metrics.ts";
 import { Checkpoints } from "./checkpoint.ts";
+import type { Dataset } from "./dataset.ts";
 import { EarlyStopping } from "./early-stopping.ts";
 import type { EpochEvent, FitSettings } from "./fit-options.ts";
-import { Progress, type EpochRecord } from "./progress.ts";
-import type { Dataset } from "./dataset.ts";
+import { type EpochRecord, Progress } from "./progress.ts";
 import type { Trainer } from "./trainer.ts";
 import type { Measure } from "./validation.ts";
 
@@ -20,7 +20,10 @@ export interface History {
   readonly bestEpoch: number | null;
   /** Why training ended: all epochs done, patience run out, or a callback returned false. */
   readonly stopped: "epochs" | "patience" | "callback";
-  /** What gave nothing to compare: groups without two different labels, or events that leave no negative to draw. */
+  /**
+   * What gave nothing to compare: groups without two different labels, or events that leave no negative to
+   * draw.
+   */
   readonly skipped: number;
 }
 
@@ -41,8 +44,8 @@ const REMEDY =
  * @param validation How to measure the model; null: not at all.
  * @param seed Decides the order of the examples.
  * @returns The course of the training.
- * @throws Error when the loss is no longer finite, or what a callback or the signal throws. The trainer is then as after
- *   its last complete epoch.
+ * @throws Error when the loss is no longer finite, or what a callback or the signal throws. The trainer is
+ *   then as after its last complete epoch.
  */
 export async function runEpochs(
   caller: string,
@@ -66,7 +69,8 @@ export async function runEpochs(
       const start = performance.now();
       const epoch = record.epochs + 1;
       const loss = await runEpoch(caller, trainer, dataset, epoch, seed, settings, progress, pacer);
-      if (!trainer.isFinite()) throw new Error(`${caller}: parameters became infinite in epoch ${epoch}; ${REMEDY}`);
+      if (!trainer.isFinite())
+        throw new Error(`${caller}: parameters became infinite in epoch ${epoch}; ${REMEDY}`);
       const measured = validation && (await validation.measure(trainer.predictor, pacer));
       const seconds = (performance.now() - start) / 1000;
       const finished = { epoch, loss, validation: measured, seconds };
@@ -110,7 +114,9 @@ async function runEpoch(
     const end = Math.min(start + batchSize, size);
     const loss = trainer.step(dataset, order, start, end);
     if (!Number.isFinite(loss)) {
-      throw new Error(`${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ${REMEDY}`);
+      throw new Error(
+        `${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ${REMEDY}`,
+      );
     }
     const weight = dataset.weight({ epoch, order, start, end });
     total += loss * weight;

@@ -47,8 +47,8 @@ export interface FitOptions {
   /** Visit the rows of each epoch in a new random order. Default: true. */
   shuffle?: boolean | undefined;
   /**
-   * Held-out data, measured after every epoch. A number above 0 and below 1 holds out that share of the rows at random, or of
-   * the groups if there are any. Default: none.
+   * Held-out data, measured after every epoch. A number above 0 and below 1 holds out that share of the rows
+   * at random, or of the groups if there are any. Default: none.
    */
   validation?: number | HeldOutLabels | HeldOutPairs | undefined;
   /** What to measure on it, beside the loss. Default: by the loss. */
@@ -59,19 +59,22 @@ export interface FitOptions {
   patience?: number | undefined;
   /** End with the parameters of the best epoch. Default: true with validation. */
   restoreBest?: boolean | undefined;
-  /** Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows. Default: all rows alike. */
+  /**
+   * Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows.
+   * Default: all rows alike.
+   */
   sampleWeight?: ArrayLike<number> | undefined;
   /**
-   * Group of each row, such as its query, user or session: the name of a field that holds an id, or one id per row. A
-   * pairwise loss needs groups: it compares rows of different labels within a group, in pairs that are drawn anew for each
-   * epoch. Ranking metrics rank within groups. Default: none.
+   * Group of each row, such as its query, user or session: the name of a field that holds an id, or one id
+   * per row. A pairwise loss needs groups: it compares rows of different labels within a group, in pairs that
+   * are drawn anew for each epoch. Ranking metrics rank within groups. Default: none.
    */
   groups?: IdsOption | undefined;
   /** With a pairwise loss: most pairs per epoch in which a row is the better one, at least 1. Default: 4. */
   pairsPerRow?: number | undefined;
   /**
-   * Go on from where the model stands instead of starting afresh; epochs are counted on. The vocabulary stays as it is. A model
-   * loaded from a file without the optimizer's state starts that afresh. Default: false.
+   * Go on from where the model stands instead of starting afresh; epochs are counted on. The vocabulary stays
+   * as it is. A model loaded from a file without the optimizer's state starts that afresh. Default: false.
    */
   resume?: boolean | undefined;
   /** Called after every epoch; false (or a promise of it) stops training. Default: none. */
@@ -80,7 +83,10 @@ export interface FitOptions {
   onBatch?: ((event: BatchEvent) => void) | undefined;
   /** Report progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
   progress?: boolean | undefined;
-  /** Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch. Default: none. */
+  /**
+   * Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch.
+   * Default: none.
+   */
   signal?: AbortSignal | undefined;
 }
 
@@ -101,29 +107,56 @@ export interface FitSettings extends FitOptions {
 
 /** The options of every way to fit. */
 const KEYS = [
-  "epochs", "batchSize", "shuffle", "validation", "metrics", "monitor", "patience", "restoreBest", "resume",
-  "onEpoch", "onBatch", "progress", "signal",
+  "epochs",
+  "batchSize",
+  "shuffle",
+  "validation",
+  "metrics",
+  "monitor",
+  "patience",
+  "restoreBest",
+  "resume",
+  "onEpoch",
+  "onBatch",
+  "progress",
+  "signal",
 ];
 
 /** Checks the options of `fit` or `fitPairs` (`caller`), all of them before anything is done. */
 export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
-  const settings = readTrainingOptions(caller, options, caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow"] : []);
+  const settings = readTrainingOptions(
+    caller,
+    options,
+    caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow"] : [],
+  );
   if (options.validation !== undefined) checkValidation(caller, options.validation);
   return settings;
 }
 
 /** Checks the options that every way to fit has; `own` are the keys of those that only this one has. */
-export function readTrainingOptions(caller: string, options: Omit<FitOptions, "validation"> & { validation?: unknown }, own: readonly string[]): FitSettings {
+export function readTrainingOptions(
+  caller: string,
+  options: Omit<FitOptions, "validation"> & { validation?: unknown },
+  own: readonly string[],
+): FitSettings {
   checkKeys(caller, options, [...KEYS, ...own]);
   const { validation, metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
   if (metrics !== undefined) checkMetricNames(caller, metrics);
   if (monitor !== undefined) checkMetric(`${caller}: monitor`, monitor, ["loss"]);
   for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
-    if (callback !== undefined && typeof callback !== "function") throw wrongType(`${caller}: ${name}`, "a function", callback);
+    if (callback !== undefined && typeof callback !== "function")
+      throw wrongType(`${caller}: ${name}`, "a function", callback);
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
-  for (const [name, given] of Object.entries({ metrics, monitor, patience, restoreBest: restoreBest || undefined })) {
-    if (given !== undefined && validation === undefined) throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
+    throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
+  for (const [name, given] of Object.entries({
+    metrics,
+    monitor,
+    patience,
+    restoreBest: restoreBest || undefined,
+  })) {
+    if (given !== undefined && validation === undefined)
+      throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
   }
   return {
     ...(options as FitOptions),
@@ -141,10 +174,15 @@ export function readTrainingOptions(caller: string, options: Omit<FitOptions, "v
 /** Checks a list of metrics. */
 export function checkMetricNames(caller: string, metrics: readonly Metric[]): readonly Metric[] {
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
-  return Array.from(metrics as readonly Metric[], (metric, i) => checkMetric(`${caller}: metrics[${i}]`, metric));
+  return Array.from(metrics as readonly Metric[], (metric, i) =>
+    checkMetric(`${caller}: metrics[${i}]`, metric),
+  );
 }
 
-function checkValidation(caller: "fit" | "fitPairs", validation: NonNullable<FitOptions["validation"]>): void {
+function checkValidation(
+  caller: "fit" | "fitPairs",
+  validation: NonNullable<FitOptions["validation"]>,
+): void {
   const place = `${caller}: validation`;
   if (typeof validation === "number") {
     checkNumber(place, validation, "a share above 0 and below 1", (share) => share > 0 && share < 1);
@@ -154,6 +192,7 @@ function checkValidation(caller: "fit" | "fitPairs", validation: NonNullable<Fit
   checkKeys(place, validation, caller === "fit" ? [...keys, "groups"] : keys);
   const given = validation as object as Record<string, unknown>;
   for (const key of keys) {
-    if (key !== "y" && !isRows(given[key])) throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
+    if (key !== "y" && !isRows(given[key]))
+      throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
   }
 }

@@ -1,25 +1,31 @@
-// What an NFM is underneath: options, and once the number of features is known, a predictor and a trainer. Everything that
-// changes a model goes through here, and happens wholly or not at all.
+// What an NFM is underneath: options, and once the number of features is known, a predictor and a trainer.
+// Everything that changes a model goes through here, and happens wholly or not at all.
 
 import { Pacer, runAtOnce, runPaced } from "../core/event-loop.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
-import { isBuiltIn } from "../model/architecture.ts";
 import { linkOf } from "../links.ts";
+import { isBuiltIn } from "../model/architecture.ts";
 import { initializeParameters } from "../model/initialize.ts";
 import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";
 import { Predictor } from "../predictor.ts";
 import type { Dataset, DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
-import { runEpochs, type History } from "./epochs.ts";
+import { type History, runEpochs } from "./epochs.ts";
 import type { FitSettings } from "./fit-options.ts";
-import { settingsFromFile, type LoadOverrides, type Settings } from "./options.ts";
-import { canResume, checkOptimizerState, loadOptimizerState, readTrainingRecord, writeModelFile } from "./save.ts";
+import { type LoadOverrides, type Settings, settingsFromFile } from "./options.ts";
+import {
+  canResume,
+  checkOptimizerState,
+  loadOptimizerState,
+  readTrainingRecord,
+  writeModelFile,
+} from "./save.ts";
 import { Trainer, type TrainingRecord } from "./trainer.ts";
 import { holdOut, unionOf, type Validation } from "./validation.ts";
-import { learnFeatures, type LearnedSpace } from "./vocabulary.ts";
+import { type LearnedSpace, learnFeatures } from "./vocabulary.ts";
 
 /** The parameters that `initFrom` copies. */
 const PRETRAINED = ["bias", "linear.weight", "embedding.weight"];
@@ -68,11 +74,10 @@ export class Learner {
 
     const learner = new Learner(settings);
     const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", record);
+    const trainer = canResume(file, settings) ? learner.#trainerOf(model, 1, 1) : null;
+    if (trainer === null) model.predictor.allocate();
+    else loadOptimizerState(trainer.trained, file);
     loadParameters(model.predictor.network.parameters, file);
-    if (canResume(file, settings)) {
-      const trainer = learner.#trainerOf(model, 1, 1);
-      loadOptimizerState(trainer.trained, file);
-    }
     learner.#model = model;
     learner.#isTrained = true;
     return learner;
@@ -112,6 +117,7 @@ export class Learner {
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
       this.#model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
+      this.#model.predictor.allocate();
       runAtOnce(this.#initialize(this.#model));
     }
     return this.#model;
@@ -173,8 +179,8 @@ export class Learner {
       const numFeatures = space.numFeatures ?? dataset.numFeatures;
       const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
       const model = resume ? previous! : this.#newModel(numFeatures, space.encoder, caller);
-      if (!resume) await runPaced(this.#initialize(model), pacer);
       const trainer = this.#trainerFor(model, dataset, settings.batchSize);
+      if (!resume) await runPaced(this.#initialize(model), pacer);
       const { record } = model;
       const doneBefore = record.epochs;
       record.labelRange = unionOf(knownRange, kept.labelRange);
@@ -210,8 +216,9 @@ export class Learner {
     const space = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
     const dataset = runAtOnce(source.read(space));
     const model = started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller);
+    const trainer = this.#trainerFor(model, dataset, dataset.size);
     if (!started) runAtOnce(this.#initialize(model));
-    const loss = this.#trainerFor(model, dataset, dataset.size).safeStep(dataset);
+    const loss = trainer.safeStep(dataset);
     if (!Number.isFinite(loss)) {
       const remedy = "Check the scale of their values, or lower learningRate";
       const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
@@ -236,7 +243,9 @@ export class Learner {
     const { embeddingDim, encoder: ownEncoder, numFeatures } = this.#given;
     if (this.#isFitting) throw new Error("initFrom: this model is being fitted; await that first");
     if (this.#isTrained) {
-      throw new Error("initFrom: this model has been trained already, and that would be lost; make a new one");
+      throw new Error(
+        "initFrom: this model has been trained already, and that would be lost; make a new one",
+      );
     }
     if (parameters.embeddingDim !== embeddingDim) {
       const expected = `fm must have this model's embeddingDim (${embeddingDim})`;
@@ -248,7 +257,9 @@ export class Learner {
     }
     if (ownEncoder !== null && JSON.stringify(ownEncoder) !== JSON.stringify(encoder)) {
       const remedy = "leave it out, and fm's is taken";
-      throw new Error(`initFrom: this model has an encoder of its own, which differs from that of fm; ${remedy}`);
+      throw new Error(
+        `initFrom: this model has an encoder of its own, which differs from that of fm; ${remedy}`,
+      );
     }
     const copied = parameters.all.filter(({ name }) => PRETRAINED.includes(name));
     this.#pretrained = new Map(copied.map(({ name, value }) => [name, toPacked(value)]));
@@ -278,7 +289,8 @@ export class Learner {
     caller: string,
     record: TrainingRecord = { steps: 0, epochs: 0, labelRange: null },
   ): Model {
-    if (numFeatures === 0) throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
+    if (numFeatures === 0)
+      throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
     const { embeddingDim, layers, loss, backend } = this.settings;
     const memory = new Memory(backend);
     // A layer of the user's own may call any kernel, also in prediction.
@@ -291,11 +303,15 @@ export class Learner {
   #trainerOf(model: Model, rows: number, entries: number): Trainer {
     const trainer = model.trainer ?? new Trainer(model.predictor, model.record, this.settings);
     trainer.reserve(rows, entries);
+    model.predictor.allocate();
     model.trainer = trainer;
     return trainer;
   }
 
-  /** The trainer of a model, with room for any batch. Where long rows are drawn repeatedly, it makes more when it must. */
+  /**
+   * The trainer of a model, with room for any batch. Where long rows are drawn repeatedly, it makes more when
+   * it must.
+   */
   #trainerFor(model: Model, dataset: Dataset, batchSize: number): Trainer {
     const examples = Math.min(batchSize, dataset.size);
     return this.#trainerOf(model, examples * dataset.rowsPerExample, dataset.usualEntries(examples));

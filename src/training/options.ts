@@ -3,18 +3,18 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
-import { savedLoss, type LossName } from "../links.ts";
-import { lossByName, readLoss, type Loss } from "../losses.ts";
+import { type LossName, savedLoss } from "../links.ts";
+import { type Loss, lossByName, readLoss } from "../losses.ts";
 import {
+  type ArchitectureOptions,
+  type ArchitectureSettings,
   architectureFromJSON,
   architectureToJSON,
   readArchitecture,
   STACK_KEYS,
-  type ArchitectureOptions,
-  type ArchitectureSettings,
 } from "../model/architecture.ts";
 import { CONFIG_PLACE } from "../model/model-file.ts";
-import { Adagrad, SGD, type Optimizer } from "../optimizers.ts";
+import { Adagrad, type Optimizer, SGD } from "../optimizers.ts";
 import type { BackendName, PredictorOptions } from "../predictor.ts";
 
 /** Options of `new NFM`. */
@@ -25,13 +25,18 @@ export interface NFMOptions extends ArchitectureOptions {
   optimizer?: "adagrad" | "sgd" | Optimizer | undefined;
   /** Step size of an optimizer given by name, at least 0. Default: 0.05 for "adagrad", 0.01 for "sgd". */
   learningRate?: number | undefined;
-  /** L2 coefficients, at least 0, of what a batch touches. Default: { embedding: 0, linear: 0, hidden: 0 }. */
+  /**
+   * L2 coefficients, at least 0, of what a batch touches. Default: { embedding: 0, linear: 0, hidden: 0 }.
+   */
   l2?: L2Options | undefined;
   /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
   initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
   numFeatures?: number | undefined;
-  /** Turns feature maps into sparse rows: a fitted one is used as it is, an unfitted one says how to learn. Default: a new FeatureEncoder. */
+  /**
+   * Turns feature maps into sparse rows: a fitted one is used as it is, an unfitted one says how to learn.
+   * Default: learned by the first `fit`.
+   */
   encoder?: FeatureEncoder | undefined;
   /** Everything random is a function of it; an integer from 0 to 2^53 - 1. Default: 0. */
   seed?: number | undefined;
@@ -51,7 +56,7 @@ export interface L2Options {
 
 /** Options of `NFM.load`: what a model file cannot hold, or what takes the place of what it holds. */
 export interface LoadOverrides extends PredictorOptions {
-  /** Takes the place of the saved optimizer; needed if that is your own. Default: the saved optimizer. */
+  /** Takes the place of the saved optimizer; needed if that is your own. Default: the saved one. */
   optimizer?: Optimizer | undefined;
 }
 
@@ -75,7 +80,17 @@ export interface Settings extends ArchitectureSettings {
 }
 
 const KEYS = [
-  ...["embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "learningRate", "l2", "initStd", "numFeatures"],
+  ...[
+    "embeddingDim",
+    ...STACK_KEYS,
+    "layers",
+    "loss",
+    "optimizer",
+    "learningRate",
+    "l2",
+    "initStd",
+    "numFeatures",
+  ],
   ...["encoder", "seed", "backend"],
 ];
 
@@ -104,7 +119,12 @@ export function readOptions(options: NFMOptions, place: string): Settings {
     loss: readLoss(options.loss ?? "squared", `${place}: loss`),
     optimizer: readOptimizer(options.optimizer ?? "adagrad", options.learningRate, place),
     l2: readL2(options.l2, place),
-    initStd: checkNumber(`${place}: initStd`, options.initStd ?? 0.01, "a number of at least 0", isAtLeastZero),
+    initStd: checkNumber(
+      `${place}: initStd`,
+      options.initStd ?? 0.01,
+      "a number of at least 0",
+      isAtLeastZero,
+    ),
     numFeatures: numFeatures ?? null,
     encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
@@ -117,11 +137,19 @@ function readL2(l2: L2Options | undefined, place: string): L2 {
   const coefficient = (name: keyof L2): number => {
     return checkNumber(`${place}: l2.${name}`, l2?.[name] ?? 0, "a number of at least 0", isAtLeastZero);
   };
-  return { embedding: coefficient("embedding"), linear: coefficient("linear"), hidden: coefficient("hidden") };
+  return {
+    embedding: coefficient("embedding"),
+    linear: coefficient("linear"),
+    hidden: coefficient("hidden"),
+  };
 }
 
 /** Makes the optimizer of a name, or checks one, which may be the user's own. */
-function readOptimizer(optimizer: NonNullable<NFMOptions["optimizer"]>, learningRate: unknown, place: string): Optimizer {
+function readOptimizer(
+  optimizer: NonNullable<NFMOptions["optimizer"]>,
+  learningRate: unknown,
+  place: string,
+): Optimizer {
   if (typeof optimizer === "string") {
     const name = checkChoice(`${place}: optimizer`, optimizer, ["adagrad", "sgd"]);
     if (learningRate !== undefined) {
@@ -137,12 +165,17 @@ function readOptimizer(optimizer: NonNullable<NFMOptions["optimizer"]>, learning
     throw wrongType(`${place}: optimizer`, `"adagrad", "sgd", an Adagrad, an SGD or ${own}`, optimizer);
   }
   if (learningRate !== undefined) {
-    throw new TypeError(`${place}: learningRate is for an optimizer given by name; set it on the optimizer instead`);
+    throw new TypeError(
+      `${place}: learningRate is for an optimizer given by name; set it on the optimizer instead`,
+    );
   }
   return optimizer;
 }
 
-/** The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name only. */
+/**
+ * The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name
+ * only.
+ */
 export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
   const { embeddingDim, loss, optimizer, l2, initStd, seed } = settings;
   const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
@@ -173,7 +206,8 @@ export function settingsFromFile(
   overrides: LoadOverrides,
   encoder: FeatureEncoder | null,
 ): Settings {
-  const { optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions & Record<string, unknown>;
+  const { optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions &
+    Record<string, unknown>;
   const options: NFMOptions = {
     ...architectureFromJSON(config, overrides.layers, CONFIG_PLACE),
     ...{ l2, initStd, numFeatures, seed },
@@ -195,5 +229,7 @@ function optimizerFromJSON(json: unknown, isCustom: boolean): Optimizer {
   if (name === "adagrad" && !isCustom) return new Adagrad(options);
   if (name === "sgd" && !isCustom) return new SGD(options);
   const remedy = "pass one as load(bytes, { optimizer })";
-  throw new Error(`${place}: the model was trained with an optimizer of its own (${JSON.stringify(name)}); ${remedy}`);
+  throw new Error(
+    `${place}: the model was trained with an optimizer of its own (${JSON.stringify(name)}); ${remedy}`,
+  );
 }

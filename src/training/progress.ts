@@ -1,5 +1,5 @@
-// How far training is: a bar on a terminal (examples per second, time left, loss, validation), a line per epoch
-// elsewhere; on stderr where there is one, so that it never mixes with what a program prints.
+// How far training is: a bar on a terminal (examples per second, time left, loss, validation), a line per
+// epoch elsewhere; on stderr where there is one, so that it never mixes with what a program prints.
 
 /** What an epoch ended with. */
 export interface EpochRecord {
@@ -66,7 +66,10 @@ export class Progress {
 
   #validation(): string {
     const entries = Object.entries(this.#last?.validation ?? {});
-    return entries.map(([name, value]) => `, validation ${name} ${format(value)}`).join("").replace(/, validation (?!loss)/g, ", ");
+    return entries
+      .map(([name, value]) => `, validation ${name} ${format(value)}`)
+      .join("")
+      .replace(/, validation (?!loss)/g, ", ");
   }
 }
 
@@ -75,9 +78,15 @@ function format(value: number): string {
 }
 
 function formatCount(rate: number): string {
-  return rate >= 1e6 ? `${(rate / 1e6).toFixed(1)}M` : rate >= 1e4 ? `${(rate / 1e3).toFixed(0)}k` : rate.toFixed(0);
+  return rate >= 1e6
+    ? `${(rate / 1e6).toFixed(1)}M`
+    : rate >= 1e4
+      ? `${(rate / 1e3).toFixed(0)}k`
+      : rate.toFixed(0);
 }
 
 function formatTime(seconds: number): string {
-  return seconds >= 90 ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s` : `${seconds.toFixed(0)} s`;
+  return seconds >= 90
+    ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+    : `${seconds.toFixed(0)} s`;
 }

@@ -2,7 +2,7 @@
 
 import { describe } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
-import { hasOptimizerState, parametersToFile, type ModelFile } from "../model/model-file.ts";
+import { hasOptimizerState, type ModelFile, parametersToFile } from "../model/model-file.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
 import type { Predictor } from "../predictor.ts";
 import { optionsToJSON, type Settings } from "./options.ts";
@@ -44,24 +44,31 @@ function savedOptimizer({ config }: ModelFile): unknown {
   return ((config.optimizer ?? { name: "adagrad" }) as { name?: unknown }).name;
 }
 
-/** Throws unless the state that a file holds can be that of its optimizer: Adagrad divides by the root of its state. */
+/**
+ * Throws unless the state that a file holds can be that of its optimizer: Adagrad divides by the root of its
+ * state.
+ */
 export function checkOptimizerState(file: ModelFile): void {
   if (savedOptimizer(file) !== "adagrad") return;
   for (const [name, { data }] of file.tensors) {
     const bad = name.startsWith("optimizer.") ? data.findIndex((sum) => !(sum > 0)) : -1;
-    if (bad >= 0) throw new Error(`load: tensor "${name}"[${bad}] must be a sum of squares above 0, got ${data[bad]}`);
+    if (bad >= 0)
+      throw new Error(`load: tensor "${name}"[${bad}] must be a sum of squares above 0, got ${data[bad]}`);
   }
 }
 
 /** Whether a file holds a state that this optimizer can go on with. */
 export function canResume(file: ModelFile, { optimizer }: Settings): boolean {
-  return hasOptimizerState(file) && optimizer.initialState !== null && optimizer.name === savedOptimizer(file);
+  return (
+    hasOptimizerState(file) && optimizer.initialState !== null && optimizer.name === savedOptimizer(file)
+  );
 }
 
 /** Copies the optimizer's state from a checked file. */
 export function loadOptimizerState(trained: readonly TrainedParameter[], { tensors }: ModelFile): void {
   for (const { parameter, state } of trained) {
-    if (state !== null) fromPacked(state, tensors.get(`optimizer.${parameter.name}`)!.data, parameter.transposed);
+    if (state !== null)
+      fromPacked(state, tensors.get(`optimizer.${parameter.name}`)!.data, parameter.transposed);
   }
 }
 

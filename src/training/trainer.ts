@@ -1,6 +1,6 @@
-// Training, one mini-batch at a time: a dataset fills the batch, the network scores it, the dataset says how each score
-// should move, the gradients go back through the network, and the optimizer moves every parameter once.
-// Letters: B rows of a batch, N features, K embedding dimension, T features that a batch touches.
+// Training, one mini-batch at a time: a dataset fills the batch, the network scores it, the dataset says how
+// each score should move, the gradients go back through the network, and the optimizer moves every parameter
+// once. Letters: B rows of a batch, N features, K embedding dimension, T features that a batch touches.
 
 import { randomKey, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
@@ -85,10 +85,12 @@ export class Trainer {
     this.#network = network;
     this.#dScores = memory.allocate(0, 1, { stride: 1 });
 
-    // On the way back only two gradients are alive at a time, so two buffers per width serve all layers in turn.
+    // On the way back only two gradients are alive at a time, so two buffers per width serve all layers in
+    // turn.
     const buffers: Tensor[] = [];
     const bufferLike = (x: Tensor, taken: Tensor | null): Tensor => {
-      const free = buffers.find((buffer) => buffer.cols === x.cols && buffer !== taken) ?? memory.allocate(0, x.cols);
+      const free =
+        buffers.find((buffer) => buffer.cols === x.cols && buffer !== taken) ?? memory.allocate(0, x.cols);
       if (!buffers.includes(free)) buffers.push(free);
       return free;
     };
@@ -131,8 +133,8 @@ export class Trainer {
   }
 
   /**
-   * Gives the tables and the optimizer's state more rows, in place. Rows that exist keep their values; new ones start as they
-   * would have started with the first.
+   * Gives the tables and the optimizer's state more rows, in place. Rows that exist keep their values; new
+   * ones start as they would have started with the first.
    *
    * @param numFeatures The new N, at least the present one.
    * @throws RangeError if there is no memory for them. Nothing has changed then.
@@ -152,7 +154,11 @@ export class Trainer {
     for (const _ of initializeRows(this.#parameters, seed, initStd, before));
     for (const { state } of tables) {
       if (state === null) continue;
-      const added = { ...state, data: state.data.subarray(before * state.stride), rows: numFeatures - before };
+      const added = {
+        ...state,
+        data: state.data.subarray(before * state.stride),
+        rows: numFeatures - before,
+      };
       fill(added, optimizer.initialState!);
     }
     this.#parameters.markChanged();
@@ -161,8 +167,8 @@ export class Trainer {
   /**
    * One step on the examples of a range.
    *
-   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved. Examples without any
-   *   weight move nothing, and their loss is 0.
+   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved. Examples
+   *   without any weight move nothing, and their loss is 0.
    */
   step(dataset: Dataset, order: Uint32Array | null, start: number, end: number): number {
     const range = { epoch: this.record.epochs + 1, order, start, end };
@@ -172,7 +178,8 @@ export class Trainer {
   }
 
   /**
-   * One step on all examples that happens wholly or not at all: when anything throws or is not finite, nothing has changed.
+   * One step on all examples that happens wholly or not at all: when anything throws or is not finite,
+   * nothing has changed.
    *
    * @returns The mean loss before the step; NaN or infinite if that, or what the step led to, was not finite.
    */
@@ -226,7 +233,10 @@ export class Trainer {
     return mean;
   }
 
-  /** Computes the gradients of all trainable parameters from `dScores`. Follows a forward pass on the same batch. */
+  /**
+   * Computes the gradients of all trainable parameters from `dScores`. Follows a forward pass on the same
+   * batch.
+   */
   #backward(): void {
     const { batch, last, output, sums, stages } = this.#network;
     const { memory, bias, linear, embedding, output: h } = this.#parameters;
@@ -278,7 +288,10 @@ export class Trainer {
   }
 }
 
-/** Copies some rows of a tensor, one behind the other without padding; `rows` null: everything, as it lies in memory. */
+/**
+ * Copies some rows of a tensor, one behind the other without padding; `rows` null: everything, as it lies in
+ * memory.
+ */
 function copyOf({ data, cols, stride }: Tensor, rows: Uint32Array | null): Float32Array {
   if (rows === null) return data.slice();
   const copy = new Float32Array(rows.length * cols);

@@ -1,9 +1,9 @@
 // Held-out data: a share of the training data or data given by the user, measured after every epoch.
 
-import { runPaced, type Pacer } from "../core/event-loop.ts";
+import { type Pacer, runPaced } from "../core/event-loop.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
-import { chooseMetrics, measureAll, type Metric, type MetricInput } from "../metrics/metrics.ts";
+import { chooseMetrics, type Metric, type MetricInput, measureAll } from "../metrics/metrics.ts";
 import type { Predictor } from "../predictor.ts";
 import type { LabelRange, MeasurableSource } from "./dataset.ts";
 import type { FitSettings } from "./fit-options.ts";
@@ -75,7 +75,9 @@ export function unionOf(a: LabelRange, b: LabelRange): LabelRange {
   return [Math.min(a[0], b[0]), Math.max(a[1], b[1])];
 }
 
-/** Decides what to measure on held-out data, which must be able to give it. `place` is what errors start with. */
+/**
+ * Decides what to measure on held-out data, which must be able to give it. `place` is what errors start with.
+ */
 function planMetrics(
   place: string,
   { targets, groups }: MeasurableSource,

@@ -15,8 +15,9 @@ export interface LearnedSpace {
 }
 
 /**
- * Decides how rows are read; yields now and then. A fitted encoder is used as it is; from an unfitted one its options are
- * taken. Without either, feature maps get a fresh encoder, unless `numFeatures` is given: then their keys are indices.
+ * Decides how rows are read; yields now and then. A fitted encoder is used as it is; from an unfitted one its
+ * options are taken. Without either, feature maps get a fresh encoder, unless `numFeatures` is given: then
+ * their keys are indices.
  *
  * @param vocabulary The rows to learn from.
  * @param given The encoder from the options.
@@ -41,10 +42,14 @@ export function* learnFeatures(
 }
 
 /** Lets a fresh encoder learn from all feature maps. */
-function* learnVocabulary(encoder: FeatureEncoder, vocabulary: readonly VocabularyRows[]): Generator<void, void> {
+function* learnVocabulary(
+  encoder: FeatureEncoder,
+  vocabulary: readonly VocabularyRows[],
+): Generator<void, void> {
   const fit = encoder.beginFit();
   for (const { rows, place, times } of vocabulary) {
-    if (isSparseRows(rows)) throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
+    if (isSparseRows(rows))
+      throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
     for (let i = 0; i < rows.length; i++) {
       if (isSparseRow(rows[i])) {
         throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", rows[i]);

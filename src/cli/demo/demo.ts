@@ -1,10 +1,10 @@
-// What `npm start` shows: on a world with known click probabilities, a linear model, a factorization machine and a
-// Neural Factorization Machine are trained on the same rows and compared with the best that can be reached. Epochs are
-// chosen on a validation share; the held-out rows are looked at once, at the end.
+// What `npm start` shows: on a world with known click probabilities, a linear model, a factorization machine
+// and a Neural Factorization Machine are trained on the same rows and compared with the best that can be
+// reached. Epochs are chosen on a validation share; the held-out rows are looked at once, at the end.
 
 import { readFileSync } from "node:fs";
 import { Adagrad, FeatureEncoder, NFM, type NFMOptions } from "../../index.ts";
-import { optimum, World, type Events, type WorldSize } from "./world.ts";
+import { type Events, optimum, World, type WorldSize } from "./world.ts";
 
 /** What to run. */
 export interface DemoOptions {
@@ -36,7 +36,10 @@ export interface Comparison {
   readonly heldOut: Events;
 }
 
-/** Settings by validation rows of several worlds; no other size or rate tried brings the first two 0.002 nearer to the optimum. */
+/**
+ * Settings by validation rows of several worlds; no other size or rate tried brings the first two 0.002
+ * nearer to the optimum.
+ */
 const MODELS: readonly { name: string; epochs: number; options: NFMOptions }[] = [
   {
     // Embeddings that are all 0 have a gradient of 0 and stay there: what remains is logistic regression.
@@ -52,12 +55,20 @@ const MODELS: readonly { name: string; epochs: number; options: NFMOptions }[] =
   {
     name: "neural FM",
     epochs: 16,
-    options: { hiddenUnits: [32], embeddingDim: 10, batchNorm: false, dropout: { biInteraction: 0.05, hidden: 0 } },
+    options: {
+      hiddenUnits: [32],
+      embeddingDim: 10,
+      batchNorm: false,
+      dropout: { biInteraction: 0.05, hidden: 0 },
+    },
   },
 ];
 
 /** Trains the three models on the same rows and measures them on the same held-out ones. */
-export async function compare(options: DemoOptions = {}, print: (line: string) => void = () => {}): Promise<Comparison> {
+export async function compare(
+  options: DemoOptions = {},
+  print: (line: string) => void = () => {},
+): Promise<Comparison> {
   const { seed = 1, rows = 80000, size, progress = true } = options;
   const world = new World(seed, size);
   const validationEnd = rows + Math.round(rows / 10);
@@ -70,7 +81,13 @@ export async function compare(options: DemoOptions = {}, print: (line: string) =
     print(`\n${name}`);
     const start = performance.now();
     const encoder = new FeatureEncoder({ scale: "standard" }); // puts the price on the scale of everything else
-    const model = new NFM({ ...options, loss: "log", optimizer: new Adagrad({ learningRate: 0.05 }), encoder, seed });
+    const model = new NFM({
+      ...options,
+      loss: "log",
+      optimizer: new Adagrad({ learningRate: 0.05 }),
+      encoder,
+      seed,
+    });
     await model.fit(train.maps, train.clicks, {
       epochs,
       batchSize: 256,
@@ -94,16 +111,29 @@ export async function compare(options: DemoOptions = {}, print: (line: string) =
  * @param save Writes a file.
  */
 export async function demo(
-  options: DemoOptions, path: string, save: (path: string, bytes: Uint8Array) => void, print: (line: string) => void,
+  options: DemoOptions,
+  path: string,
+  save: (path: string, bytes: Uint8Array) => void,
+  print: (line: string) => void,
 ): Promise<void> {
   const { seed = 1, rows = 80000 } = options;
-  print(`A world of clicks whose probabilities are known, with linear, pairwise and higher-order effects (seed ${seed}, ${rows} training rows).`);
+  print(
+    `A world of clicks whose probabilities are known, with linear, pairwise and higher-order effects (seed ${seed}, ${rows} training rows).`,
+  );
   const { outcomes, optimum, heldOut } = await compare(options, print);
 
   print(`\n${heldOut.maps.length} held-out rows      log loss  above optimum     AUC  seconds`);
   for (const { name, logLoss, auc, seconds } of outcomes) {
     const gap = (logLoss - optimum).toFixed(4);
-    print([name.padEnd(24), logLoss.toFixed(4).padStart(8), gap.padStart(13), auc.toFixed(4), seconds.toFixed(1).padStart(7)].join("  "));
+    print(
+      [
+        name.padEnd(24),
+        logLoss.toFixed(4).padStart(8),
+        gap.padStart(13),
+        auc.toFixed(4),
+        seconds.toFixed(1).padStart(7),
+      ].join("  "),
+    );
   }
   print(`${"true probabilities".padEnd(24)}  ${optimum.toFixed(4).padStart(8)}`);
 
@@ -111,7 +141,11 @@ export async function demo(
   const bytes = model.save();
   save(path, bytes);
   const loaded = NFM.load(readFileSync(path));
-  print(`\nsaved ${model.numParameters} parameters to ${path} (${(bytes.length / 1024).toFixed(0)} KiB) and loaded them again`);
+  print(
+    `\nsaved ${model.numParameters} parameters to ${path} (${(bytes.length / 1024).toFixed(0)} KiB) and loaded them again`,
+  );
   print(`predict(${JSON.stringify(heldOut.maps[0])})`);
-  print(`  = ${loaded.predict(heldOut.maps[0]).toFixed(4)}; the true probability is ${heldOut.probabilities[0].toFixed(4)}`);
+  print(
+    `  = ${loaded.predict(heldOut.maps[0]).toFixed(4)}; the true probability is ${heldOut.probabilities[0].toFixed(4)}`,
+  );
 }

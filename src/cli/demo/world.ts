@@ -1,6 +1,7 @@
-// A small world of offers shown to people, generated from a seed, whose click probabilities are known: planted linear
-// effects, pairwise effects, and effects of higher order that no sum over pairs of features can write down. So the
-// best log loss anyone can reach is known too. Each random number is a function of (seed, what it is for, row).
+// A small world of offers shown to people, generated from a seed, whose click probabilities are known:
+// planted linear effects, pairwise effects, and effects of higher order that no sum over pairs of features
+// can write down. So the best log loss anyone can reach is known too. Each random number is a function of
+// (seed, what it is for, row).
 
 import { log, sigmoid } from "../../core/math.ts";
 import { randomBelow, randomKey, randomNormal, randomUniform, Stream } from "../../core/random.ts";
@@ -26,7 +27,22 @@ export interface WorldSize {
 const TASTES = 2; // hidden traits of every user, item, city, weekday and hour
 const HOURS = 12; // every second one
 const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const TAGS = ["cold", "fresh", "hot", "local", "new", "organic", "salty", "sale", "small", "sour", "spicy", "sweet", "vegan", "white"];
+const TAGS = [
+  "cold",
+  "fresh",
+  "hot",
+  "local",
+  "new",
+  "organic",
+  "salty",
+  "sale",
+  "small",
+  "sour",
+  "spicy",
+  "sweet",
+  "vegan",
+  "white",
+];
 const TAGS_PER_ITEM = 3;
 
 /** Sizes of the planted effects, in units of the score (log odds). */
@@ -36,7 +52,16 @@ const PAIRWISE = { match: 0.5, cityTag: 0.3 } as const;
 const HIGHER = { strength: 2.5, center: 0.7 } as const;
 
 /** Separate sequences of random numbers, by what they decide. */
-const Use = { effect: 1, taste: 2, cityTag: 3, itemTag: 4, itemPrice: 5, event: 6, price: 7, click: 8 } as const;
+const Use = {
+  effect: 1,
+  taste: 2,
+  cityTag: 3,
+  itemTag: 4,
+  itemPrice: 5,
+  event: 6,
+  price: 7,
+  click: 8,
+} as const;
 
 /** A world: the effects behind the clicks, and the events they lead to. */
 export class World {
@@ -48,14 +73,18 @@ export class World {
     this.#size = size;
   }
 
-  /** Draws the events number `start` to `end` - 1 of this world; any two calls agree on the events they share. */
+  /**
+   * Draws the events number `start` to `end` - 1 of this world; any two calls agree on the events they share.
+   */
   events(start: number, end: number): Events {
     const { users, items, cities } = this.#size;
     const maps: FeatureMap[] = [];
     const probabilities = new Float64Array(end - start);
     const clicks = new Float32Array(end - start);
     for (let i = start; i < end; i++) {
-      const ids = [users, items, cities, WEEKDAYS.length, HOURS].map((count, field) => randomBelow(this.#key(Use.event, field), i, count));
+      const ids = [users, items, cities, WEEKDAYS.length, HOURS].map((count, field) =>
+        randomBelow(this.#key(Use.event, field), i, count),
+      );
       const [user, item, city, weekday, hour] = ids;
       const tags = this.#tagsOf(item);
       const price = 5 + 0.8 * this.#normal(Use.itemPrice, 0, item) + 0.6 * this.#normal(Use.price, 0, i);
@@ -84,7 +113,8 @@ export class World {
     let pairwise = PAIRWISE.match * match;
     for (const tag of tags) pairwise += PAIRWISE.cityTag * this.#normal(Use.cityTag, ids[2], tag);
 
-    // The bend of the absolute value is what no sum over pairs can express: a strong misfit is interesting again.
+    // The bend of the absolute value is what no sum over pairs can express: a strong misfit is interesting
+    // again.
     const higher = HIGHER.strength * (Math.abs(match) - HIGHER.center);
     return BIAS + linear + pairwise + higher;
   }
@@ -107,7 +137,8 @@ export class World {
 
   #tagsOf(item: number): number[] {
     const tags = new Set<number>();
-    for (let i = 0; tags.size < TAGS_PER_ITEM; i++) tags.add(randomBelow(this.#key(Use.itemTag, item), i, TAGS.length));
+    for (let i = 0; tags.size < TAGS_PER_ITEM; i++)
+      tags.add(randomBelow(this.#key(Use.itemTag, item), i, TAGS.length));
     return [...tags].sort((a, b) => a - b);
   }
 
@@ -123,6 +154,7 @@ export class World {
 /** Log loss of the true probabilities: what no model can beat but by luck. */
 export function optimum({ probabilities, clicks }: Events): number {
   let sum = 0;
-  for (let i = 0; i < clicks.length; i++) sum -= log(clicks[i] === 1 ? probabilities[i] : 1 - probabilities[i]);
+  for (let i = 0; i < clicks.length; i++)
+    sum -= log(clicks[i] === 1 ? probabilities[i] : 1 - probabilities[i]);
   return sum / clicks.length;
 }

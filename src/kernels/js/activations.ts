@@ -1,5 +1,5 @@
-// The activations in plain JavaScript. relu works on the bits of its floats: a branch on random signs would be
-// mispredicted half the time.
+// The activations in plain JavaScript. relu works on the bits of its floats: a branch on random signs would
+// be mispredicted half the time.
 
 import { sigmoid, tanh } from "../../core/math.ts";
 import { bitsOf, type Tensor } from "../../core/tensor.ts";

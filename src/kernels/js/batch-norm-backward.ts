@@ -1,5 +1,5 @@
-// Batch normalization in training, in plain JavaScript: statistics of the batch and the way back, and the column sums
-// that both start with.
+// Batch normalization in training, in plain JavaScript: statistics of the batch and the way back, and the
+// column sums that both start with.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { NormTensors } from "../kernels.ts";

@@ -1,4 +1,4 @@
-// The way back into the two tables, in plain JavaScript: gradients are summed per touched feature, in batch order.
+// The way back into the two tables, in plain JavaScript. Gradients are summed per touched feature.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { SparseBatch } from "../kernels.ts";
@@ -8,11 +8,12 @@ const f = Math.fround;
 /** `linearBackward` of the contract. */
 export function linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void {
   const { rows, indptr, slots, values, touchedCount } = batch;
-  for (let t = 0; t < touchedCount; t++) dw.data[t * dw.stride] = 0;
+  const { data: out, stride } = dw;
+  for (let t = 0; t < touchedCount; t++) out[t * stride] = 0;
   for (let b = 0; b < rows; b++) {
     const dScore = dScores.data[b * dScores.stride];
     for (let p = indptr[b]; p < indptr[b + 1]; p++) {
-      dw.data[slots[p] * dw.stride] += values === null ? dScore : f(dScore * values[p]);
+      out[slots[p] * stride] += values === null ? dScore : f(dScore * values[p]);
     }
   }
 }
@@ -28,23 +29,24 @@ export function biInteractionBackward(
   end: number,
 ): void {
   const { rows, indptr, indices, slots, values, touchedCount } = batch;
-  const [vData, out] = [v.data, dV.data];
-  for (let t = 0; t < touchedCount; t++) out.fill(0, t * dV.stride + start, t * dV.stride + end);
+  const [vData, sumsData, gradient, out] = [v.data, sums.data, dPooled.data, dV.data];
+  const [vStride, stride] = [v.stride, dV.stride];
+  for (let t = 0; t < touchedCount; t++) out.fill(0, t * stride + start, t * stride + end);
   for (let b = 0; b < rows; b++) {
     const [first, last] = [indptr[b], indptr[b + 1]];
     for (let j = start; j < end; j += 4) {
       const at = b * sums.stride + j;
-      const s0 = sums.data[at],
-        s1 = sums.data[at + 1],
-        s2 = sums.data[at + 2],
-        s3 = sums.data[at + 3];
-      const d0 = dPooled.data[at],
-        d1 = dPooled.data[at + 1],
-        d2 = dPooled.data[at + 2],
-        d3 = dPooled.data[at + 3];
+      const s0 = sumsData[at],
+        s1 = sumsData[at + 1],
+        s2 = sumsData[at + 2],
+        s3 = sumsData[at + 3];
+      const d0 = gradient[at],
+        d1 = gradient[at + 1],
+        d2 = gradient[at + 2],
+        d3 = gradient[at + 3];
       for (let p = first; p < last; p++) {
-        const from = indices[p] * v.stride + j;
-        const to = slots[p] * dV.stride + j;
+        const from = indices[p] * vStride + j;
+        const to = slots[p] * stride + j;
         if (values === null) {
           out[to] += f(f(s0 - vData[from]) * d0);
           out[to + 1] += f(f(s1 - vData[from + 1]) * d1);

@@ -1,6 +1,6 @@
 // What prediction reads from the two tables, in plain JavaScript: the linear term and Bi-Interaction pooling.
-// A product or sum of two float32 numbers, computed in float64 and rounded once by `f`, is exactly the float32
-// operation; stores into a Float32Array round as well.
+// A product or sum of two float32 numbers, computed in float64 and rounded once by `f`, is exactly the
+// float32 operation; stores into a Float32Array round as well.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { SparseBatch } from "../kernels.ts";
@@ -97,8 +97,8 @@ export function biInteractionForward(
 }
 
 /**
- * Adds one feature to Bi-Interaction sums in float64: with t = x * v[feature, j], sums[j] += t and squares[j] += t * t.
- * Explanations and catalogs sum this way.
+ * Adds one feature to Bi-Interaction sums in float64, for explanations and catalogs. With
+ * t = x * v[feature, j]: sums[j] += t and squares[j] += t * t.
  *
  * @param sums Sum of t, (K).
  * @param squares Sum of t * t, (K).

@@ -1,5 +1,5 @@
-// The plain kernels of prediction together. They define every number that the library computes, and they run where
-// nothing faster does.
+// The plain kernels of prediction together. They define every number that the library computes, and they run
+// where nothing faster does.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { ForwardKernels } from "../kernels.ts";

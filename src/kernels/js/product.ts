@@ -21,8 +21,8 @@ export function createWorkspace(): Workspace {
 
 /**
  * c[i, j] = sum over p < depth of a(i, p) * b[p, j], plus bias[0, j]; a(i, p) = a.data[i * aRow + p * aCol].
- * Zeros of a (half of it, after dropout or relu) are left out: from a sum that starts at +0, adding a zero changes no
- * bit - as long as b is finite, which is why that is checked first.
+ * Zeros of a (half of it, after dropout or relu) are left out: from a sum that starts at +0, adding a zero
+ * changes no bit - as long as b is finite, which is why that is checked first.
  *
  * @param c (m, n).
  * @param aRow Floats from one row of a to the next.
@@ -75,8 +75,9 @@ function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
 }
 
 /**
- * Lists the elements of one row of a that take part: all, or those that are not zero; returns their number. Each is
- * written and then kept or not by a bit of arithmetic: a branch on random zeros would be mispredicted.
+ * Lists the elements of one row of a that take part: all, or those that are not zero; returns their number.
+ * Each is written and then kept or not by a bit of arithmetic: a branch on random zeros would be
+ * mispredicted.
  */
 function collect(
   a: Float32Array,

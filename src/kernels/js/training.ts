@@ -1,6 +1,6 @@
 // The plain kernels that training needs besides, together.
 
-import { randomBits, type RandomKey } from "../../core/random.ts";
+import { type RandomKey, randomBits } from "../../core/random.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { TrainingKernels } from "../kernels.ts";
 import { activationBackward } from "./activations-backward.ts";
@@ -31,8 +31,10 @@ export function createTrainingKernels(): TrainingKernels {
 }
 
 function transpose(out: Tensor, x: Tensor): void {
-  for (let i = 0; i < x.rows; i++) {
-    for (let j = 0; j < x.cols; j++) out.data[j * out.stride + i] = x.data[i * x.stride + j];
+  const { data, rows, cols, stride } = x;
+  const { data: outData, stride: outStride } = out;
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < cols; j++) outData[j * outStride + i] = data[i * stride + j];
   }
 }
 

@@ -1,6 +1,7 @@
-// A small WebAssembly assembler that knows nothing of what is computed. Expressions are trees that name their operation
-// and operands; writing one out keeps a stack of types and throws at the first operand of a wrong type. Statements
-// (assignments, stores, loops) end with an empty stack. One imported memory, exported functions, nothing else.
+// A small WebAssembly assembler that knows nothing of what is computed. Expressions are trees that name their
+// operation and operands; writing one out keeps a stack of types and throws at the first operand of a wrong
+// type. Statements (assignments, stores, loops) end with an empty stack. One imported memory, exported
+// functions, nothing else.
 
 /** Types of WebAssembly values. */
 export type ValueType = "i32" | "f32" | "v128";
@@ -87,7 +88,10 @@ export class Code {
     this.#stack.push(type);
   }
 
-  /** Takes a value of this type from the stack. @throws TypeError that names the instruction if it is of another. */
+  /**
+   * Takes a value of this type from the stack. @throws TypeError that names the instruction if it is of
+   * another.
+   */
   pop(type: ValueType, instruction: string): void {
     const found = this.#stack.pop();
     if (found !== type)

@@ -1,6 +1,6 @@
 // The way back into the tables: gradients are summed per touched feature. Strides are in bytes.
 
-import { f32, load, op, type ModuleBuilder } from "./assembler.ts";
+import { f32, load, type ModuleBuilder, op } from "./assembler.ts";
 import { entries, withAndWithout } from "./bi-interaction.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 

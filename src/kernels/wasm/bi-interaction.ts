@@ -1,11 +1,11 @@
-// What prediction reads from the tables: the linear term and Bi-Interaction. `values` is 0 for batches of ones; each loop
-// over entries is written twice, with and without the multiplication. The addresses of a context's sums are 0 without
-// one. Strides are in bytes.
+// What prediction reads from the tables: the linear term and Bi-Interaction. `values` is 0 for batches of
+// ones; each loop over entries is written twice, with and without the multiplication. The addresses of a
+// context's sums are 0 without one. Strides are in bytes.
 
-import { f32, load, op, type FunctionBuilder, type ModuleBuilder, type Variable } from "./assembler.ts";
+import { type FunctionBuilder, f32, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/** Runs `body` for every entry of row `b`; `position` is the byte position of the entry in indices, values and slots. */
+/** Runs `body` for every entry of row `b`, with its byte position in indices, values and slots. */
 export function entries(
   f: FunctionBuilder,
   indptr: Variable,

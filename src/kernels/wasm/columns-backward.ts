@@ -1,8 +1,8 @@
-// The kernels of training that go down columns: sums, batch norm. Blocks of eight vectors (two cache lines of a row)
-// keep their sums in registers while the rows pass. Addresses and strides are in bytes; `start` and `end` are byte
-// columns.
+// The kernels of training that go down columns: sums, batch norm. Blocks of eight vectors (two cache lines of
+// a row) keep their sums in registers while the rows pass. Addresses and strides are in bytes; `start` and
+// `end` are byte columns.
 
-import { type Expression, type ModuleBuilder, type Variable } from "./assembler.ts";
+import type { Expression, ModuleBuilder, Variable } from "./assembler.ts";
 import { downRows, inverseRoot } from "./columns.ts";
 import { add, columns, div, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 

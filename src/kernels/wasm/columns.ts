@@ -1,12 +1,7 @@
-// Batch norm for prediction, going down columns. Addresses and strides are in bytes; `start` and `end` are byte columns.
+// Batch norm for prediction, going down columns. Addresses and strides are in bytes; `start` and `end` are
+// byte columns.
 
-import {
-  type Expression,
-  type FunctionBuilder,
-  type ModuleBuilder,
-  type Operand,
-  type Variable,
-} from "./assembler.ts";
+import type { Expression, FunctionBuilder, ModuleBuilder, Operand, Variable } from "./assembler.ts";
 import { add, columns, div, integers, mul, plus, range, splat, sqrt, sub, vector } from "./vectors.ts";
 
 /** Runs `body` for every row with the addresses of its block in the matrices. */

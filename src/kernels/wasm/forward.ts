@@ -1,5 +1,5 @@
-// The SIMD kernels of prediction: what goes into their module, and how its functions are called. Tensors are passed as
-// byte addresses. What is not emitted (tanh, sigmoid) runs the plain loops on the same memory.
+// The SIMD kernels of prediction: what goes into their module, and how its functions are called. Tensors are
+// passed as byte addresses. What is not emitted (tanh, sigmoid) runs the plain loops on the same memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationForward } from "../js/activations.ts";

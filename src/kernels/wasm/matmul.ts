@@ -1,13 +1,15 @@
-// The matrix product. Tiles of ROWS x (4 VECTORS) sums stay in registers while p runs over the depth; each sum takes
-// its terms in ascending order from 0, as the plain version does. One emitter serves the three products of a dense
-// layer: element (i, p) of a lies at a + i * aRow + p * aCol, so a transposed matrix is one with its steps exchanged.
+// The matrix product. Tiles of ROWS x (4 VECTORS) sums stay in registers while p runs over the depth; each
+// sum takes its terms in ascending order from 0, as the plain version does. One emitter serves the three
+// products of a dense layer: element (i, p) of a lies at a + i * aRow + p * aCol, so a transposed matrix is
+// one with its steps exchanged.
 
-import { load, op, type FunctionBuilder, type ModuleBuilder, type Variable } from "./assembler.ts";
+import { type FunctionBuilder, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { add, integers, mul, plus, range, splat } from "./vectors.ts";
 
 /**
- * The shapes of tiles, the last one vector wide to take what remains of the columns. Measured at 64, 128 and 256 columns:
- * 4 x 8 runs at 38 GFLOP/s on Node 20 and 58 on Node 24; 3 x 16 at 37 and 34 (its sums no longer fit the registers).
+ * The shapes of tiles, the last one vector wide to take what remains of the columns. Measured at 64, 128 and
+ * 256 columns: 4 x 8 runs at 38 GFLOP/s on Node 20 and 58 on Node 24; 3 x 16 at 37 and 34 (its sums no longer
+ * fit the registers).
  */
 const TILES: readonly (readonly [rows: number, vectors: number])[] = [
   [4, 2],
@@ -19,7 +21,7 @@ const UNROLL = 4;
 
 /** Adds `matmul`. */
 export function emitMatmul(m: ModuleBuilder): void {
-  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes; bias 0: none; `more`: sums go on from what c holds.
+  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes. bias 0: none. more: sums go on from c.
   m.function("matmul", integers(12), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, end, width) => {
     const start = f.local("i32");
     const j = f.local("i32");

@@ -1,14 +1,15 @@
-// The optimizer step. Each row of a parameter is taken in vectors of four, and what remains float by float, so that
-// neither the padding nor the neighbours of a single unpadded column (w) are touched. Strides are in bytes.
+// The optimizer step. Each row of a parameter is taken in vectors of four, and what remains float by float,
+// so that neither the padding nor the neighbors of a single unpadded column (w) are touched. Strides are in
+// bytes.
 
 import {
-  f32,
-  load,
-  op,
   type Expression,
   type FunctionBuilder,
+  f32,
+  load,
   type ModuleBuilder,
   type Operand,
+  op,
   type Variable,
 } from "./assembler.ts";
 import { at, integers, splat } from "./vectors.ts";

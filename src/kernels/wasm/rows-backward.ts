@@ -1,16 +1,18 @@
-// The kernels of training that go along rows: products, relu's gradient, dropout, the score's gradient. Padding is
-// computed like everything else. Addresses, strides and widths are in bytes; `size` is that of all rows together.
+// The kernels of training that go along rows: products, relu's gradient, dropout, the score's gradient.
+// Padding is computed like everything else. Addresses, strides and widths are in bytes; `size` is that of all
+// rows together.
 
-import { i32x4, load, op, type ModuleBuilder } from "./assembler.ts";
+import { i32x4, load, type ModuleBuilder, op } from "./assembler.ts";
 import { at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
 /**
  * Adds `multiply`, `reluBackward`, `dropoutForward` and `scoreBackward`.
  *
- * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a size in bytes;
- * `columns` walks over them in blocks of vectors; within a block each line loads, computes and stores four floats, in
- * the order and with the rounding of the plain loop (`out = a * b` in js/training.ts). training.ts passes the tensors'
- * addresses, and test/kernels/backends.test.ts runs both versions on every size and demands the same bits.
+ * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a
+ * size in bytes; `columns` walks over them in blocks of vectors; within a block each line loads, computes and
+ * stores four floats, in the order and with the rounding of the plain loop (`out = a * b` in js/training.ts).
+ * training.ts passes the tensors' addresses, and test/kernels/backends.test.ts runs both versions on every
+ * size and demands the same bits.
  */
 export function emitRowsBackward(m: ModuleBuilder): void {
   m.function("multiply", integers(4), (f, out, a, b, size) => {

@@ -1,15 +1,15 @@
-// The kernels of prediction that go along rows: relu and the score. Padding is computed like everything else. Addresses,
-// strides and widths are in bytes; `size` is that of all rows together.
+// The kernels of prediction that go along rows: relu and the score. Padding is computed like everything else.
+// Addresses, strides and widths are in bytes; `size` is that of all rows together.
 
 import {
+  type Expression,
   i32x4,
   lane,
   load,
-  op,
-  shuffle,
-  type Expression,
   type ModuleBuilder,
   type Operand,
+  op,
+  shuffle,
 } from "./assembler.ts";
 import { add, at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
@@ -24,7 +24,7 @@ export function emitRows(m: ModuleBuilder): void {
   });
 
   // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h
-  // Padding may hold NaN (infinity * 0 in a product before), so what lies beyond the last column is masked to 0.
+  // Padding may hold NaN (infinity * 0 in a product before), so it is masked to 0.
   m.function("scoreForward", integers(9), (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
     const whole = f.local("i32", op("i32.shl", op("i32.and", cols, -4), 2));
     const isColumn = f.local(

@@ -1,6 +1,6 @@
-// The SIMD kernels of training: what goes into their module, and how its functions are called. They are linked behind
-// those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs the plain loops on the
-// same memory.
+// The SIMD kernels of training: what goes into their module, and how its functions are called. They are
+// linked behind those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs
+// the plain loops on the same memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationBackward } from "../js/activations-backward.ts";
@@ -59,13 +59,23 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
     },
 
     matmulTransposed(c, a, b, depth, start, end) {
-      const [to, aBytes, width] = [row(c, start), rowBytes(a), rowBytes(b)];
       const count = end - start;
       // In blocks of rows that stay in the cache; each sum goes on from where the block before left it.
       for (let first = 0; first < depth || first === 0; first += BLOCK) {
-        const rows = Math.min(BLOCK, depth - first);
-        const [left, right] = [row(a, first) + start * 4, row(b, first)];
-        wasm.matmul(to, rowBytes(c), left, 4, aBytes, rows, right, width, 0, first, count, width);
+        wasm.matmul(
+          row(c, start),
+          rowBytes(c),
+          row(a, first) + start * 4,
+          4,
+          rowBytes(a),
+          Math.min(BLOCK, depth - first),
+          row(b, first),
+          rowBytes(b),
+          0,
+          first,
+          count,
+          rowBytes(b),
+        );
       }
     },
 

@@ -1,6 +1,6 @@
 // The transpose of a matrix.
 
-import { load, op, shuffle, type ModuleBuilder, type Variable } from "./assembler.ts";
+import { load, type ModuleBuilder, op, shuffle, type Variable } from "./assembler.ts";
 import { at, integers, plus, range } from "./vectors.ts";
 
 /** out = x^T: blocks of 4 x 4 by shuffles, what remains float by float. Strides in bytes. */

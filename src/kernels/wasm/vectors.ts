@@ -1,12 +1,12 @@
 // Shorthand that the emitters share: float vectors, and loops over columns in blocks of vectors.
 
 import {
-  f32,
-  load,
-  op,
   type Expression,
   type FunctionBuilder,
+  f32,
+  load,
   type Operand,
+  op,
   type ValueType,
   type Variable,
 } from "./assembler.ts";
@@ -36,8 +36,8 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 export const integers = (n: number): ValueType[] => range(n).map(() => "i32");
 
 /**
- * Walks over columns from byte `start` to byte `end`, both multiples of 16, in blocks of `widest` vectors and then one
- * vector at a time. `body` gets the byte position and the number of vectors.
+ * Walks over columns from byte `start` to byte `end`, both multiples of 16, in blocks of `widest` vectors and
+ * then one vector at a time. `body` gets the byte position and the number of vectors.
  */
 export function columns(
   f: FunctionBuilder,

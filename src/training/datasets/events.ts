@@ -1,11 +1,12 @@
-// Implicit feedback: an event says that in some context an item was taken, and nothing says what was not. The model learns
-// from other items of the catalog, drawn anew in every epoch: as the worse rows of pairs, or as rows of label 0.
+// Implicit feedback: an event says that in some context an item was taken, and nothing says what was not. The
+// model learns from other items of the catalog, drawn anew in every epoch: as the worse rows of pairs, or as
+// rows of label 0.
 
-import { readRows, type CheckedRows, type FeatureSpace } from "../../data/rows.ts";
+import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import { featuresOf, type Catalog } from "../../ranking/catalog.ts";
+import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
 import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
 import { pairwiseLoss, pointwiseLoss } from "./mean-loss.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
@@ -25,7 +26,10 @@ export interface CheckedEvents {
   readonly contexts: CheckedRows;
   /** Number of each event's item; (events). */
   readonly itemOf: Uint32Array;
-  /** Number of each event's user, (events). None of a user's items is a negative. Null: only the event's own item is none. */
+  /**
+   * Number of each event's user, (events). None of a user's items is a negative. Null: only the event's own
+   * item is none.
+   */
   readonly users: Uint32Array | null;
 }
 
@@ -74,7 +78,9 @@ export class Events implements DatasetSource {
     const items = yield* this.#catalog.encode(space);
     yield;
     if (items.indices.length === 0) {
-      throw new RangeError(`${place}items have no feature that the model's encoder knows: they would all score the same`);
+      throw new RangeError(
+        `${place}items have no feature that the model's encoder knows: they would all score the same`,
+      );
     }
     const { negatives, popularity, seed } = this.#options;
     const perEvent = this.#loss.kind === "pairwise" ? negatives : negatives + 1;
@@ -87,7 +93,9 @@ export class Events implements DatasetSource {
     const events = Uint32Array.from(itemOf.keys()).filter((event) => sampler.has(event));
     if (events.length === 0) {
       const reason = "every user has taken every item of the catalog that could be drawn";
-      throw new RangeError(`${place}items leave no negative to draw for any of ${itemOf.length} events: ${reason}`);
+      throw new RangeError(
+        `${place}items leave no negative to draw for any of ${itemOf.length} events: ${reason}`,
+      );
     }
     const parts = { contexts, items, itemOf, events, sampler, negatives };
     if (this.#loss.kind === "pairwise") return new PairwiseEvents(this.#loss, parts);
@@ -221,7 +229,14 @@ class PointwiseEvents implements Dataset {
 
   fill(batch: Batch, { start, end }: BatchRange): void {
     const [contexts, items] = [this.#contexts, this.#items];
-    batch.appendJoined(contexts.from, contexts.numbers, items.from, items.numbers, end - start, this.#mayShare);
+    batch.appendJoined(
+      contexts.from,
+      contexts.numbers,
+      items.from,
+      items.numbers,
+      end - start,
+      this.#mayShare,
+    );
   }
 
   loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {

@@ -1,12 +1,19 @@
-// Labeled rows in groups under a pairwise loss, such as the items that one user rated: within a group the row of the higher
-// label should score above the other. Pairs are drawn anew for each epoch.
+// Labeled rows in groups under a pairwise loss, such as the items that one user rated: within a group the row
+// of the higher label should score above the other. Pairs are drawn anew for each epoch.
 
-import { readRows, type FeatureSpace } from "../../data/rows.ts";
+import { type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
-import { checkLabeledRows, rangeOf, takeLabels, type CheckedLabels } from "./labeled-rows.ts";
+import type {
+  BatchRange,
+  Dataset,
+  HeldOutRows,
+  LabelRange,
+  MeasurableSource,
+  VocabularyRows,
+} from "../dataset.ts";
+import { type CheckedLabels, checkLabeledRows, rangeOf, takeLabels } from "./labeled-rows.ts";
 import { pairwiseLoss } from "./mean-loss.ts";
 import { PairSampler } from "./pair-sampler.ts";
 import { ChosenRows, maxEntries, splitRows } from "./row-choice.ts";
@@ -69,7 +76,11 @@ export class GroupedRows implements MeasurableSource {
   }
 
   heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): GroupedRows {
-    return new GroupedRows(place, this.#options, checkLabeledRows(place, this.#options.loss, x, y, { groups }));
+    return new GroupedRows(
+      place,
+      this.#options,
+      checkLabeledRows(place, this.#options.loss, x, y, { groups }),
+    );
   }
 
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {

@@ -1,12 +1,26 @@
 // Labeled rows under a pointwise loss: every row is one example, with a target and perhaps a weight.
 
-import { countRows, readRows, snapshot, checkRows, type CheckedRows, type FeatureSpace } from "../../data/rows.ts";
 import { numbered, readIds } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
+import {
+  type CheckedRows,
+  checkRows,
+  countRows,
+  type FeatureSpace,
+  readRows,
+  snapshot,
+} from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PointwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
+import type {
+  BatchRange,
+  Dataset,
+  HeldOutRows,
+  LabelRange,
+  MeasurableSource,
+  VocabularyRows,
+} from "../dataset.ts";
 import { pointwiseLoss, weightOf } from "./mean-loss.ts";
 import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
 

@@ -1,10 +1,10 @@
-// Negative items for implicit feedback: items that a user has no event with, drawn uniformly or by popularity. Nothing is
-// rejected: a draw is an index into the weights that remain once the known items are cut out, found by two binary
-// searches. Weights are integers whose sum stays below 2^53, so every sum and difference here is exact, and no rounding
-// can turn a draw into a known item or into one of weight 0.
+// Negative items for implicit feedback: items that a user has no event with, drawn uniformly or by
+// popularity. Nothing is rejected: a draw is an index into the weights that remain once the known items are
+// cut out, found by two binary searches. Weights are integers whose sum stays below 2^53, so every sum and
+// difference here is exact, and no rounding can turn a draw into a known item or into one of weight 0.
 
 import { exp, log } from "../../core/math.ts";
-import { randomBits, randomKey, Stream, type RandomKey } from "../../core/random.ts";
+import { type RandomKey, randomBits, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
 /**
@@ -36,7 +36,8 @@ export class NegativeSampler {
    * @param items Item of each event, below n; (events).
    * @param users User of each event, numbered from 0; (events), kept and not copied. `null`: each
    *   event stands alone, and only its own item is excluded.
-   * @param alpha 0: all items are equally likely. Above: in proportion to (number of its events)^alpha, never without.
+   * @param alpha 0: all items are equally likely. Above: in proportion to (number of its events)^alpha, never
+   *   without.
    * @param seed Integer from 0 to 2^53 - 1.
    */
   constructor(numItems: number, items: Uint32Array, users: Uint32Array | null, alpha: number, seed: number) {
@@ -67,7 +68,8 @@ export class NegativeSampler {
    *
    * @param event Number of the event.
    * @param epoch Epoch, from 1.
-   * @param draw Number of the draw within the epoch, from 0 to 2^32 - 1. Events that share it share their random number.
+   * @param draw Number of the draw within the epoch, from 0 to 2^32 - 1. Events that share it share their
+   *   random number.
    * @returns The item.
    */
   sample(event: number, epoch: number, draw: number): number {
@@ -85,7 +87,8 @@ export class NegativeSampler {
       if (unknownBefore[middle] <= at) next = middle + 1;
       else high = middle;
     }
-    // The answer lies between two known items: it is the last item there whose weight starts at `target` or before.
+    // The answer lies between two known items: it is the last item there whose weight starts at `target` or
+    // before.
     let item = next > first ? known[next - 1] + 1 : 0;
     const target = next > first ? cumulative[item] + (at - unknownBefore[next - 1]) : at;
     for (let last = (next < end ? known[next] : cumulative.length - 1) - 1; item < last; ) {
@@ -103,7 +106,9 @@ export class NegativeSampler {
     return cumulative[cumulative.length - 1] - cumulative[this.#known[last] + 1] + this.#unknownBefore[last];
   }
 
-  /** A multiple of 2^-53 in [0, 1): 32 bits would leave the items of a catalogue of millions visibly unequal. */
+  /**
+   * A multiple of 2^-53 in [0, 1): 32 bits would leave the items of a catalogue of millions visibly unequal.
+   */
   #uniform(epoch: number, draw: number): number {
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
@@ -114,7 +119,10 @@ export class NegativeSampler {
   }
 }
 
-/** Sums of integer weights before each item, and of all; (n + 1). Rounding moves no share of the whole by more than n / 2^52. */
+/**
+ * Sums of integer weights before each item, and of all; (n + 1). Rounding moves no share of the whole by more
+ * than n / 2^52.
+ */
 function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number): Float64Array {
   const sums = new Float64Array(numItems + 1);
   if (alpha === 0) {
@@ -130,11 +138,15 @@ function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number):
     if (weights[i] > 0) weights[i] = Math.max(exp(alpha * log(weights[i] / most)), Number.EPSILON); // in (0, 1], whatever alpha
     total += weights[i];
   }
-  for (let i = 0; i < numItems; i++) sums[i + 1] = sums[i] + Math.ceil((weights[i] / total) * 4503599627370496);
+  for (let i = 0; i < numItems; i++)
+    sums[i + 1] = sums[i] + Math.ceil((weights[i] / total) * 4503599627370496);
   return sums;
 }
 
-/** The distinct items of each user, ascending, one user after the other, and where each starts; (users + 1), (known). */
+/**
+ * The distinct items of each user, ascending, one user after the other, and where each starts; (users + 1),
+ * (known).
+ */
 function knownItems(items: Uint32Array, users: Uint32Array): [offsets: Uint32Array, known: Uint32Array] {
   const [offsets, known] = rowsByGroup(users);
   for (let p = 0; p < known.length; p++) known[p] = items[known[p]];

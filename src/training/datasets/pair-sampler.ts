@@ -1,19 +1,20 @@
-// Pairs of rows for ranking within groups, such as the items one user rated: the better row should score above the worse
-// one. Which rows are better never changes; which worse ones they meet is drawn anew each epoch, by strata, so that the
-// pairs of one row are spread over all rows below it and none comes twice.
+// Pairs of rows for ranking within groups, such as the items one user rated: the better row should score
+// above the worse one. Which rows are better never changes; which worse ones they meet is drawn anew each
+// epoch, by strata, so that the pairs of one row are spread over all rows below it and none comes twice.
 
 import { wrongValue } from "../../core/errors.ts";
-import { randomBelow, randomKey, Stream, type RandomKey } from "../../core/random.ts";
+import { type RandomKey, randomBelow, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
 /**
  * Pairs of rows (i, j) with target_i > target_j within a group. Every row with m lower rows in its group has
  * min(perRow, m) pairs per epoch, next to each other in the order of rows, with as many different worse rows.
  *
- * If m is at most perRow these are all its pairs, the same in each epoch. Otherwise the m lower rows, sorted by target and
- * closed to a ring, are cut at a random place into perRow strata, whose sizes differ by at most one, and each pair draws
- * one row of its own stratum. So each pair alone is uniform over all m rows, and each row is met with probability
- * perRow / m in an epoch: exact, but for the 2^-32 grid of the random numbers.
+ * If m is at most perRow these are all its pairs, the same in each epoch. Otherwise the m lower rows, sorted
+ * by target and closed to a ring, are cut at a random place into perRow strata, whose sizes differ by at most
+ * one, and each pair draws one row of its own stratum. So each pair alone is uniform over all m rows, and
+ * each row is met with probability perRow / m in an epoch: exact, but for the 2^-32 grid of the random
+ * numbers.
  *
  * @example
  * const pairs = new PairSampler(Float32Array.of(5, 1, 3), Uint32Array.of(0, 0, 0), 1, 42);
@@ -51,13 +52,21 @@ export class PairSampler {
    * @param place What errors call `perRow`.
    * @throws RangeError if an epoch has 2^32 pairs or more.
    */
-  constructor(targets: Float32Array, groups: Uint32Array, perRow: number, seed: number, place: string = "perRow") {
+  constructor(
+    targets: Float32Array,
+    groups: Uint32Array,
+    perRow: number,
+    seed: number,
+    place: string = "perRow",
+  ) {
     const rows = targets.length;
     const [starts, order] = rowsByGroup(groups);
     const lower = new Uint32Array(rows);
     let skippedGroups = 0;
     for (let group = 0; group + 1 < starts.length; group++) {
-      const sorted = order.subarray(starts[group], starts[group + 1]).sort((a, b) => targets[a] - targets[b] || a - b);
+      const sorted = order
+        .subarray(starts[group], starts[group + 1])
+        .sort((a, b) => targets[a] - targets[b] || a - b);
       let below = 0; // rows of a lower target than row p
       for (let p = 1; p < sorted.length; p++) {
         if (targets[sorted[p]] > targets[sorted[p - 1]]) below = p;
@@ -72,9 +81,11 @@ export class PairSampler {
       firstPair[row] = count;
       count += Math.min(perRow, lower[row]);
     }
-    if (count > 0xffffffff) throw wrongValue(place, "small enough for fewer than 2^32 pairs per epoch", perRow);
+    if (count > 0xffffffff)
+      throw wrongValue(place, "small enough for fewer than 2^32 pairs per epoch", perRow);
     const better = new Uint32Array(count);
-    for (let row = 0; row < rows; row++) better.fill(row, firstPair[row], firstPair[row] + Math.min(perRow, lower[row]));
+    for (let row = 0; row < rows; row++)
+      better.fill(row, firstPair[row], firstPair[row] + Math.min(perRow, lower[row]));
 
     this.count = count;
     this.skippedGroups = skippedGroups;

@@ -1,7 +1,14 @@
 // Pairs of rows under a pairwise loss: row i of `positives` should score above row i of `negatives`.
 
 import { wrongValue } from "../../core/errors.ts";
-import { checkRows, countRows, readRows, snapshot, type CheckedRows, type FeatureSpace } from "../../data/rows.ts";
+import {
+  type CheckedRows,
+  checkRows,
+  countRows,
+  type FeatureSpace,
+  readRows,
+  snapshot,
+} from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
@@ -33,7 +40,8 @@ export class Pairs implements MeasurableSource {
     this.#negatives = snapshot(checkRows(negatives, `${place}negatives`));
     this.size = countRows(this.#positives);
     const other = countRows(this.#negatives);
-    if (other !== this.size) throw wrongValue(`${place}negatives`, `as many rows as positives (${this.size})`, other);
+    if (other !== this.size)
+      throw wrongValue(`${place}negatives`, `as many rows as positives (${this.size})`, other);
     this.vocabulary = [
       { rows: this.#positives, place: `${place}positives` },
       { rows: this.#negatives, place: `${place}negatives` },
@@ -54,7 +62,12 @@ export class Pairs implements MeasurableSource {
   split(place: string, share: number, seed: number): [Pairs, Pairs] {
     const [kept, heldOut] = splitRows(this.size, null, share, seed, place);
     const take = (rows: Uint32Array): Pairs => {
-      return new Pairs(this.#place, this.#loss, takeRows(this.#positives, rows), takeRows(this.#negatives, rows));
+      return new Pairs(
+        this.#place,
+        this.#loss,
+        takeRows(this.#positives, rows),
+        takeRows(this.#negatives, rows),
+      );
     };
     return [take(kept), take(heldOut)];
   }

@@ -2,10 +2,10 @@
 
 import { wrongValue } from "../../core/errors.ts";
 import { randomKey, randomPermutation, Stream } from "../../core/random.ts";
-import { countGroups } from "../../data/ids.ts";
-import { isSparseRows, type CheckedRows } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import { matrixOf } from "../../data/csr-matrix.ts";
+import { countGroups } from "../../data/ids.ts";
+import { type CheckedRows, isSparseRows } from "../../data/rows.ts";
+import type { SparseRows } from "../../data/sparse-row.ts";
 import type { BatchRange } from "../dataset.ts";
 
 /** The rows with the given numbers, in that order. */

@@ -1,13 +1,30 @@
-// The assembler: every operation it offers is validated by the engine and executed against plain JavaScript, and a wrong
-// operand is refused while the code is being written.
+// The assembler: every operation it offers is validated by the engine and executed against plain JavaScript,
+// and a wrong operand is refused while the code is being written.
 
 import { describe, expect, it } from "vitest";
-import { Code, f32, i32x4, lane, load, ModuleBuilder, op, OPERATIONS, shuffle, type FunctionBuilder, type Operand, type ValueType, type Variable } from "../../../src/kernels/wasm/assembler.ts";
+import {
+  Code,
+  type FunctionBuilder,
+  f32,
+  i32x4,
+  lane,
+  load,
+  ModuleBuilder,
+  OPERATIONS,
+  type Operand,
+  op,
+  shuffle,
+  type ValueType,
+  type Variable,
+} from "../../../src/kernels/wasm/assembler.ts";
 
 type Run = (...args: number[]) => void;
 
 /** Compiles one function and returns it with its memory. */
-function compile(params: readonly ValueType[], build: (f: FunctionBuilder, ...params: Variable[]) => void): { run: Run; memory: DataView } {
+function compile(
+  params: readonly ValueType[],
+  build: (f: FunctionBuilder, ...params: Variable[]) => void,
+): { run: Run; memory: DataView } {
   const m = new ModuleBuilder();
   m.function("run", params, build);
   const memory = new WebAssembly.Memory({ initial: 1 });
@@ -22,19 +39,45 @@ const INTEGERS = [0, 1, -1, 2, 31, 32, 33, 0x7fffffff, -0x80000000, 0x21f0aaad, 
 const bits = (value: boolean): number => (value ? -1 : 0);
 /** What each operation on numbers means; vectors apply it lane by lane. */
 const MEANING: Record<string, (a: number, b: number) => number> = {
-  "i32.eqz": (a) => Number(a === 0), "i32.lt_u": (a, b) => Number(a >>> 0 < b >>> 0), "i32.ge_u": (a, b) => Number(a >>> 0 >= b >>> 0),
-  "i32.add": (a, b) => (a + b) | 0, "i32.sub": (a, b) => (a - b) | 0, "i32.mul": Math.imul, "i32.and": (a, b) => a & b, "i32.shl": (a, b) => a << b, "i32.shr_u": (a, b) => (a >>> b) | 0,
-  "f32.ne": (a, b) => Number(a !== b), "f32.sqrt": (a) => f(Math.sqrt(a)), "f32.add": (a, b) => f(a + b), "f32.sub": (a, b) => f(a - b), "f32.mul": (a, b) => f(a * b), "f32.div": (a, b) => f(a / b),
-  "f32x4.gt": (a, b) => bits(a > b), "i32x4.lt_s": (a, b) => bits(a < b), "v128.and": (a, b) => a & b, "v128.andnot": (a, b) => a & ~b, "v128.xor": (a, b) => a ^ b,
-  "i32x4.shr_u": (a, b) => (a >>> b) | 0, "i32x4.add": (a, b) => (a + b) | 0, "i32x4.mul": Math.imul,
-  "f32x4.sqrt": (a) => f(Math.sqrt(a)), "f32x4.add": (a, b) => f(a + b), "f32x4.sub": (a, b) => f(a - b), "f32x4.mul": (a, b) => f(a * b), "f32x4.div": (a, b) => f(a / b), "f32x4.max": (a, b) => Math.max(a, b),
-  "i32x4.splat": (a) => a, "f32x4.splat": (a) => a,
+  "i32.eqz": (a) => Number(a === 0),
+  "i32.lt_u": (a, b) => Number(a >>> 0 < b >>> 0),
+  "i32.ge_u": (a, b) => Number(a >>> 0 >= b >>> 0),
+  "i32.add": (a, b) => (a + b) | 0,
+  "i32.sub": (a, b) => (a - b) | 0,
+  "i32.mul": Math.imul,
+  "i32.and": (a, b) => a & b,
+  "i32.shl": (a, b) => a << b,
+  "i32.shr_u": (a, b) => (a >>> b) | 0,
+  "f32.ne": (a, b) => Number(a !== b),
+  "f32.sqrt": (a) => f(Math.sqrt(a)),
+  "f32.add": (a, b) => f(a + b),
+  "f32.sub": (a, b) => f(a - b),
+  "f32.mul": (a, b) => f(a * b),
+  "f32.div": (a, b) => f(a / b),
+  "f32x4.gt": (a, b) => bits(a > b),
+  "i32x4.lt_s": (a, b) => bits(a < b),
+  "v128.and": (a, b) => a & b,
+  "v128.andnot": (a, b) => a & ~b,
+  "v128.xor": (a, b) => a ^ b,
+  "i32x4.shr_u": (a, b) => (a >>> b) | 0,
+  "i32x4.add": (a, b) => (a + b) | 0,
+  "i32x4.mul": Math.imul,
+  "f32x4.sqrt": (a) => f(Math.sqrt(a)),
+  "f32x4.add": (a, b) => f(a + b),
+  "f32x4.sub": (a, b) => f(a - b),
+  "f32x4.mul": (a, b) => f(a * b),
+  "f32x4.div": (a, b) => f(a / b),
+  "f32x4.max": (a, b) => Math.max(a, b),
+  "i32x4.splat": (a) => a,
+  "f32x4.splat": (a) => a,
 };
 const takesFloats = (name: string): boolean => /^f32/.test(name);
 const givesFloats = (name: string): boolean => /^f32/.test(name) && !/\.(gt|ne)$/.test(name);
 
 describe("every operation", () => {
-  it.each(Object.keys(OPERATIONS).filter((name) => !/load|store/.test(name)))("%s computes what it says", (name) => {
+  it.each(
+    Object.keys(OPERATIONS).filter((name) => !/load|store/.test(name)),
+  )("%s computes what it says", (name) => {
     const { operands, result } = OPERATIONS[name];
     expect(MEANING[name], `${name} needs a meaning in this test`).toBeDefined();
     const read = (type: ValueType, address: number): Operand => load(`${type}.load`, address);
@@ -52,7 +95,10 @@ describe("every operation", () => {
         run();
         const expected = MEANING[name](takesFloats(name) ? f(a) : a, takesFloats(name) ? f(b) : b);
         for (let i = 0; i < (result === "v128" ? 4 : 1); i++) {
-          expect(givesFloats(name) ? memory.getFloat32(64 + 4 * i, true) : memory.getInt32(64 + 4 * i, true), `${name}(${a}, ${b})`).toBe(expected);
+          expect(
+            givesFloats(name) ? memory.getFloat32(64 + 4 * i, true) : memory.getInt32(64 + 4 * i, true),
+            `${name}(${a}, ${b})`,
+          ).toBe(expected);
         }
       }
     }
@@ -65,7 +111,9 @@ describe("every operation", () => {
       b.store("v128.store", address, load("v128.load", address, 4), 112);
       b.store("v128.store", address, load("v128.load32_splat", address, 8), 128);
     });
-    [7, 1.5, 2.5, 3.5].forEach((value, i) => (i === 0 ? memory.setInt32(1004, value, true) : memory.setFloat32(1004 + 4 * i, value, true)));
+    [7, 1.5, 2.5, 3.5].forEach((value, i) =>
+      i === 0 ? memory.setInt32(1004, value, true) : memory.setFloat32(1004 + 4 * i, value, true),
+    );
     run(1000);
     expect(memory.getInt32(1100, true)).toBe(7);
     expect(memory.getFloat32(1104, true)).toBe(1.5);
@@ -79,14 +127,19 @@ describe("every operation", () => {
       b.store("v128.store", 0, shuffle(a, i32x4(10, 20, 30, 40), 3, 4, 0, 7));
       b.store("f32.store", 16, f32(-0.1));
       b.store("f32.store", 20, lane(load("v128.load", 32), 2));
-      for (const [i, value] of [0, -1, 63, 64, -64, -65, 127, 128, 8191, 8192, 0x7fffffff, -0x80000000, 0xffffffff].entries()) b.store("i32.store", 100 + 4 * i, value);
+      for (const [i, value] of [
+        0, -1, 63, 64, -64, -65, 127, 128, 8191, 8192, 0x7fffffff, -0x80000000, 0xffffffff,
+      ].entries())
+        b.store("i32.store", 100 + 4 * i, value);
     });
     memory.setFloat32(40, 6.5, true);
     run();
     expect([0, 1, 2, 3].map((i) => memory.getInt32(4 * i, true))).toEqual([0x7fffffff, 10, 1, 40]);
     expect(memory.getFloat32(16, true)).toBe(f(-0.1));
     expect(memory.getFloat32(20, true)).toBe(6.5);
-    expect(Array.from({ length: 13 }, (_, i) => memory.getInt32(100 + 4 * i, true))).toEqual([0, -1, 63, 64, -64, -65, 127, 128, 8191, 8192, 0x7fffffff, -0x80000000, -1]);
+    expect(Array.from({ length: 13 }, (_, i) => memory.getInt32(100 + 4 * i, true))).toEqual([
+      0, -1, 63, 64, -64, -65, 127, 128, 8191, 8192, 0x7fffffff, -0x80000000, -1,
+    ]);
   });
 });
 
@@ -97,7 +150,13 @@ describe("control flow", () => {
       b.for(start, end, step, (i) => b.for(0, 2, 1, () => b.increase(sum, i)));
       b.store("i32.store", 0, sum);
     });
-    for (const [start, end, step] of [[0, 10, 1], [3, 10, 3], [5, 5, 1], [6, 5, 1], [0, 1, 7]]) {
+    for (const [start, end, step] of [
+      [0, 10, 1],
+      [3, 10, 3],
+      [5, 5, 1],
+      [6, 5, 1],
+      [0, 1, 7],
+    ]) {
       let sum = 0;
       for (let i = start; i < end; i += step) sum += 2 * i;
       run(start, end, step);
@@ -107,7 +166,11 @@ describe("control flow", () => {
 
   it("a condition takes one branch or the other", () => {
     const { run, memory } = compile(["i32"], (b, condition) => {
-      b.if(condition, () => b.store("i32.store", 0, 1), () => b.store("i32.store", 0, 2));
+      b.if(
+        condition,
+        () => b.store("i32.store", 0, 1),
+        () => b.store("i32.store", 0, 2),
+      );
       b.if(op("i32.eqz", condition), () => b.store("i32.store", 4, 3));
     });
     run(5);
@@ -118,16 +181,34 @@ describe("control flow", () => {
 });
 
 describe("while emitting, it refuses", () => {
-  const emit = (build: (f: FunctionBuilder, ...params: Variable[]) => void, params: readonly ValueType[] = ["i32", "f32", "v128"]) => () => compile(params, build);
+  const emit =
+    (
+      build: (f: FunctionBuilder, ...params: Variable[]) => void,
+      params: readonly ValueType[] = ["i32", "f32", "v128"],
+    ) =>
+    () =>
+      compile(params, build);
 
   it("an operand of another type", () => {
-    expect(emit((b, i, x) => b.set(i, op("i32.add", i, x)))).toThrow("i32.add needs i32 on the stack, found f32");
-    expect(emit((b, _i, x, v) => b.set(v, op("f32x4.add", v, x)))).toThrow("f32x4.add needs v128 on the stack, found f32");
-    expect(emit((b, i, _x, v) => b.store("f32.store", i, v))).toThrow("f32.store needs f32 on the stack, found v128");
-    expect(emit((b, i, x) => b.set(x, load("v128.load", i)))).toThrow("assignment to local 1 needs f32 on the stack, found v128");
+    expect(emit((b, i, x) => b.set(i, op("i32.add", i, x)))).toThrow(
+      "i32.add needs i32 on the stack, found f32",
+    );
+    expect(emit((b, _i, x, v) => b.set(v, op("f32x4.add", v, x)))).toThrow(
+      "f32x4.add needs v128 on the stack, found f32",
+    );
+    expect(emit((b, i, _x, v) => b.store("f32.store", i, v))).toThrow(
+      "f32.store needs f32 on the stack, found v128",
+    );
+    expect(emit((b, i, x) => b.set(x, load("v128.load", i)))).toThrow(
+      "assignment to local 1 needs f32 on the stack, found v128",
+    );
     expect(emit((b, _i, x) => b.if(x, () => undefined))).toThrow("if needs i32 on the stack, found f32");
-    expect(emit((b, _i, x) => b.set(x, lane(x, 0)))).toThrow("f32x4.extract_lane needs v128 on the stack, found f32");
-    expect(emit((b, _i, x, v) => b.set(v, shuffle(v, x, 0, 1, 2, 3)))).toThrow("i8x16.shuffle needs v128 on the stack, found f32");
+    expect(emit((b, _i, x) => b.set(x, lane(x, 0)))).toThrow(
+      "f32x4.extract_lane needs v128 on the stack, found f32",
+    );
+    expect(emit((b, _i, x, v) => b.set(v, shuffle(v, x, 0, 1, 2, 3)))).toThrow(
+      "i8x16.shuffle needs v128 on the stack, found f32",
+    );
   });
 
   it("a missing or superfluous operand, and a value left behind", () => {
