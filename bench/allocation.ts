@@ -6,7 +6,10 @@ import v8 from "node:v8";
 import { CSRMatrix, NFM } from "../src/index.ts";
 
 const [ROWS, TURNS, ATTEMPTS] = [20_000, 5, 20];
-const rows = CSRMatrix.fromRows(Array.from({ length: ROWS }, (_, i) => ({ indices: [10 + (i % 90), 100 + ((i * 7) % 80)] })), 200);
+const rows = CSRMatrix.fromRows(
+  Array.from({ length: ROWS }, (_, i) => ({ indices: [10 + (i % 90), 100 + ((i * 7) % 80)] })),
+  200,
+);
 const labels = Float32Array.from({ length: ROWS }, (_, i) => i % 7);
 
 /** Bytes on the heap per row and call. Code that is optimized late boxes numbers: the least of some attempts. */
@@ -19,7 +22,13 @@ async function allocated(call: () => unknown): Promise<number> {
     const before = v8.getHeapStatistics().used_heap_size;
     for (let i = 0; i < TURNS; i++) await call();
     const after = v8.getHeapStatistics().used_heap_size;
-    const freed = profiler.stop().statistics.reduce((sum, { beforeGC, afterGC }) => sum + beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize, 0);
+    const freed = profiler
+      .stop()
+      .statistics.reduce(
+        (sum, { beforeGC, afterGC }) =>
+          sum + beforeGC.heapStatistics.usedHeapSize - afterGC.heapStatistics.usedHeapSize,
+        0,
+      );
     least = Math.min(least, (after - before + freed) / TURNS / ROWS);
   }
   return least;
@@ -38,6 +47,8 @@ for (const hiddenUnits of [[], [4]]) {
     ["an epoch", () => model.fit(rows, labels, { epochs: 1, shuffle: false, resume: true })],
   ];
   for (const [name, call] of calls) {
-    console.log(`${`[${hiddenUnits.join()}]`.padEnd(9)}${name.padEnd(25)}${(await allocated(call)).toFixed(2).padStart(8)}`);
+    console.log(
+      `${`[${hiddenUnits.join()}]`.padEnd(9)}${name.padEnd(25)}${(await allocated(call)).toFixed(2).padStart(8)}`,
+    );
   }
 }

@@ -5,8 +5,14 @@ import { CSRMatrix, NFM } from "../src/index.ts";
 
 const [ROWS, FEATURES, EPOCHS] = [40_000, 9, 3];
 let state = 1;
-const random = (n: number): number => Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
-const x = CSRMatrix.fromRows(Array.from({ length: ROWS }, () => ({ indices: Array.from({ length: FEATURES }, (_, f) => f * 400 + random(400)) })), FEATURES * 400);
+const random = (n: number): number =>
+  Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
+const x = CSRMatrix.fromRows(
+  Array.from({ length: ROWS }, () => ({
+    indices: Array.from({ length: FEATURES }, (_, f) => f * 400 + random(400)),
+  })),
+  FEATURES * 400,
+);
 const y = Array.from({ length: ROWS }, () => random(5));
 
 /** Milliseconds between turns of the event loop while `work` runs, ascending. */
@@ -25,19 +31,25 @@ async function gapsDuring(work: () => Promise<unknown>): Promise<number[]> {
   return gaps.sort((a, b) => a - b);
 }
 
-console.log(`${ROWS} rows of ${FEATURES} features, ${EPOCHS} epochs, k = 32, hidden [32], Node ${process.version}\n`);
+console.log(
+  `${ROWS} rows of ${FEATURES} features, ${EPOCHS} epochs, k = 32, hidden [32], Node ${process.version}\n`,
+);
 console.log("                       turns   median ms   p99 ms   longest ms   seconds");
 const contestants: [name: string, work: () => Promise<unknown>][] = [
   ["idle for a second", () => new Promise((resolve) => setTimeout(resolve, 1000))],
-  ...(["js", "wasm"] as const).flatMap((backend) => [32, 4096].map((batchSize): [string, () => Promise<unknown>] => {
-    const model = new NFM({ embeddingDim: 32, hiddenUnits: [32], backend });
-    return [`${backend}, batch ${batchSize}`, () => model.fit(x, y, { epochs: EPOCHS, batchSize })];
-  })),
+  ...(["js", "wasm"] as const).flatMap((backend) =>
+    [32, 4096].map((batchSize): [string, () => Promise<unknown>] => {
+      const model = new NFM({ embeddingDim: 32, hiddenUnits: [32], backend });
+      return [`${backend}, batch ${batchSize}`, () => model.fit(x, y, { epochs: EPOCHS, batchSize })];
+    }),
+  ),
 ];
 for (const [name, work] of contestants) {
   const start = performance.now();
   const gaps = await gapsDuring(work);
   const seconds = (performance.now() - start) / 1000;
   const cells = [gaps[gaps.length >> 1], gaps[Math.floor(gaps.length * 0.99)], gaps[gaps.length - 1]];
-  console.log(`${name.padEnd(20)} ${String(gaps.length).padStart(7)} ${cells.map((ms, i) => ms.toFixed(2).padStart([11, 8, 12][i])).join(" ")} ${seconds.toFixed(2).padStart(9)}`);
+  console.log(
+    `${name.padEnd(20)} ${String(gaps.length).padStart(7)} ${cells.map((ms, i) => ms.toFixed(2).padStart([11, 8, 12][i])).join(" ")} ${seconds.toFixed(2).padStart(9)}`,
+  );
 }

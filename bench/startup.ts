@@ -17,7 +17,9 @@ function time<T>(call: () => T): [ms: number, result: T] {
 
 function show(name: string, times: readonly number[], note: string = ""): void {
   const sorted = [...times].sort((a, b) => a - b);
-  console.log(`${name.padEnd(34)}${[times[0], sorted[0], sorted[times.length >> 1]].map((ms) => ms.toFixed(2).padStart(9)).join("")}  ${note}`);
+  console.log(
+    `${name.padEnd(34)}${[times[0], sorted[0], sorted[times.length >> 1]].map((ms) => ms.toFixed(2).padStart(9)).join("")}  ${note}`,
+  );
 }
 
 console.log(`milliseconds, ${ROUNDS} rounds, Node ${process.version}\n`);
@@ -38,7 +40,11 @@ for (const [name, set] of Object.entries({ forward: forwardKernels, training: tr
   show(`emit the ${name} kernels`, emitting, `${size} bytes`);
   show(`compile the ${name} kernels`, compiling);
 }
-const steps: [name: string, times: number[]][] = [["make a model", []], ["first predict", []], ["first partialFit", []]];
+const steps: [name: string, times: number[]][] = [
+  ["make a model", []],
+  ["first predict", []],
+  ["first partialFit", []],
+];
 for (let round = 0; round < ROUNDS; round++) {
   const [made, model] = time(() => new NFM({ numFeatures: 5000, backend: "wasm" }));
   steps[0][1].push(made);

@@ -48,19 +48,32 @@ function read(file: string): Source {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
       const from = (node.moduleSpecifier as ts.StringLiteral).text;
       // With verbatimModuleSyntax `import { type A }` stays an import of the module.
-      imports.push({ from, isType: ts.isImportDeclaration(node) ? node.importClause?.isTypeOnly === true : node.isTypeOnly });
+      imports.push({
+        from,
+        isType: ts.isImportDeclaration(node) ? node.importClause?.isTypeOnly === true : node.isTypeOnly,
+      });
     }
-    if (ts.isCallExpression(node) && (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === "require")) {
+    if (
+      ts.isCallExpression(node) &&
+      (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === "require")
+    ) {
       imports.push({ from: (node.arguments[0] as ts.StringLiteral).text, isType: false });
     }
-    if (ts.isImportTypeNode(node)) imports.push({ from: ((node.argument as ts.LiteralTypeNode).literal as ts.StringLiteral).text, isType: true });
+    if (ts.isImportTypeNode(node))
+      imports.push({
+        from: ((node.argument as ts.LiteralTypeNode).literal as ts.StringLiteral).text,
+        isType: true,
+      });
     ts.forEachChild(node, visit);
   };
   visit(tree);
   return { file, tree, imports };
 }
 
-const files = (readdirSync(src, { recursive: true }) as string[]).map((name) => name.replaceAll("\\", "/")).filter((name) => name.endsWith(".ts")).sort();
+const files = (readdirSync(src, { recursive: true }) as string[])
+  .map((name) => name.replaceAll("\\", "/"))
+  .filter((name) => name.endsWith(".ts"))
+  .sort();
 const sources = new Map(files.map((file) => [file, read(file)]));
 
 /** The files that a file imports, without those of which it needs only types. */
@@ -70,7 +83,11 @@ const all = (file: string): string[] => targets(file, () => true);
 
 function targets(file: string, which: (one: Import) => boolean): string[] {
   const relatives = sources.get(file)!.imports.filter((one) => one.from.startsWith(".") && which(one));
-  return [...new Set(relatives.map(({ from }) => relative(src, join(src, dirname(file), from)).replaceAll("\\", "/")))];
+  return [
+    ...new Set(
+      relatives.map(({ from }) => relative(src, join(src, dirname(file), from)).replaceAll("\\", "/")),
+    ),
+  ];
 }
 
 /** The files that a file reaches, itself among them. */
@@ -94,7 +111,8 @@ describe("the imports of src", () => {
     expect(levelOf(file), `${file} is in no room`).toBeGreaterThanOrEqual(0);
     for (const imported of all(file)) {
       expect(files, `${file} imports ${imported}`).toContain(imported);
-      if (roomOf(imported) !== roomOf(file)) expect(levelOf(imported), `${file} imports ${imported}`).toBeLessThan(levelOf(file));
+      if (roomOf(imported) !== roomOf(file))
+        expect(levelOf(imported), `${file} imports ${imported}`).toBeLessThan(levelOf(file));
     }
   });
 
@@ -118,7 +136,9 @@ describe("the imports of src", () => {
     const chainOf = (file: string): readonly string[] => {
       const known = longest.get(file);
       if (known !== undefined) return known;
-      const below = runtime(file).map(chainOf).reduce<readonly string[]>((most, chain) => (chain.length > most.length ? chain : most), []);
+      const below = runtime(file)
+        .map(chainOf)
+        .reduce<readonly string[]>((most, chain) => (chain.length > most.length ? chain : most), []);
       longest.set(file, [file, ...below]);
       return [file, ...below];
     };
@@ -138,18 +158,25 @@ describe("the imports of src", () => {
   it("let prediction know nothing of training, not even its types", () => {
     const reached = [...reach("predict.ts", all)];
     expect(reached).toContain("model/network.ts");
-    for (const file of reached) expect(file).not.toMatch(/^(training\/|metrics\/|nfm|recommender|optimizers)|^data\/(feature-encoder|libsvm)/);
+    for (const file of reached)
+      expect(file).not.toMatch(
+        /^(training\/|metrics\/|nfm|recommender|optimizers)|^data\/(feature-encoder|libsvm)/,
+      );
   });
 
   it("load with prediction neither losses nor the kernels of training", () => {
-    for (const file of reach("predict.ts", runtime)) expect(file).not.toMatch(/^losses|^kernels\/(js|wasm)?\/?(training|optimizers|.*-backward)/);
+    for (const file of reach("predict.ts", runtime))
+      expect(file).not.toMatch(/^losses|^kernels\/(js|wasm)?\/?(training|optimizers|.*-backward)/);
   });
 
   it("let training know the kinds of training data only where they are made", () => {
-    const kinds = files.filter((file) => /^training\/datasets\/(labeled-rows|groups|pairs|events)\.ts$/.test(file));
+    const kinds = files.filter((file) =>
+      /^training\/datasets\/(labeled-rows|groups|pairs|events)\.ts$/.test(file),
+    );
     expect(kinds).toHaveLength(4);
     for (const kind of kinds) {
-      for (const file of importersOf(kind)) expect(file, `${file} imports ${kind}`).toMatch(/^(nfm|recommender|training\/datasets\/.*)\.ts$/);
+      for (const file of importersOf(kind))
+        expect(file, `${file} imports ${kind}`).toMatch(/^(nfm|recommender|training\/datasets\/.*)\.ts$/);
     }
   });
 
@@ -158,12 +185,16 @@ describe("the imports of src", () => {
     for (const file of files) {
       if (file.startsWith("kernels/")) continue;
       // `addToSums`, which explanations and catalogs share, is a function of numbers and no kernel.
-      for (const imported of runtime(file)) if (imported !== "kernels/js/bi-interaction.ts") expect(behind, `${file} imports ${imported}`).not.toContain(imported);
+      for (const imported of runtime(file))
+        if (imported !== "kernels/js/bi-interaction.ts")
+          expect(behind, `${file} imports ${imported}`).not.toContain(imported);
     }
     expect(importersOf("kernels/wasm/space.ts")).toEqual(["kernels/memory.ts"]);
     for (const set of ["forward", "training"]) {
       expect(importersOf(`kernels/js/${set}.ts`)).toEqual([`kernels/${set}.ts`]);
-      expect(importersOf(`kernels/wasm/${set}.ts`).filter((file) => !file.startsWith("kernels/wasm/"))).toEqual([`kernels/${set}.ts`]);
+      expect(
+        importersOf(`kernels/wasm/${set}.ts`).filter((file) => !file.startsWith("kernels/wasm/")),
+      ).toEqual([`kernels/${set}.ts`]);
     }
   });
 
@@ -182,11 +213,19 @@ describe("the modules of src share no state", () => {
 
   /** Names of the collections that a file makes at its top level. */
   function collectionsOf(tree: ts.SourceFile): string[] {
-    const declarations = tree.statements.filter(ts.isVariableStatement).flatMap(({ declarationList }) => [...declarationList.declarations]);
+    const declarations = tree.statements
+      .filter(ts.isVariableStatement)
+      .flatMap(({ declarationList }) => [...declarationList.declarations]);
     return declarations.flatMap(({ name, initializer }) => {
       let made: ts.Expression | undefined = initializer;
-      while (made && (ts.isAsExpression(made) || ts.isSatisfiesExpression(made) || ts.isParenthesizedExpression(made))) made = made.expression;
-      return made && ts.isNewExpression(made) && COLLECTIONS.has(made.expression.getText()) ? [name.getText()] : [];
+      while (
+        made &&
+        (ts.isAsExpression(made) || ts.isSatisfiesExpression(made) || ts.isParenthesizedExpression(made))
+      )
+        made = made.expression;
+      return made && ts.isNewExpression(made) && COLLECTIONS.has(made.expression.getText())
+        ? [name.getText()]
+        : [];
     });
   }
 
@@ -194,16 +233,26 @@ describe("the modules of src share no state", () => {
     const { tree } = sources.get(file)!;
     for (const statement of tree.statements) {
       if (!ts.isVariableStatement(statement)) continue;
-      expect(statement.declarationList.flags & ts.NodeFlags.Const, `${file}: ${statement.getText().slice(0, 60)}`).not.toBe(0);
+      expect(
+        statement.declarationList.flags & ts.NodeFlags.Const,
+        `${file}: ${statement.getText().slice(0, 60)}`,
+      ).not.toBe(0);
     }
     const collections = new Set(collectionsOf(tree));
     const visit = (node: ts.Node): void => {
-      if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) && WRITERS.has(node.expression.name.text)) {
-        expect([...collections], `${file}: ${node.getText().slice(0, 60)}`).not.toContain(node.expression.expression.getText());
+      if (
+        ts.isCallExpression(node) &&
+        ts.isPropertyAccessExpression(node.expression) &&
+        WRITERS.has(node.expression.name.text)
+      ) {
+        expect([...collections], `${file}: ${node.getText().slice(0, 60)}`).not.toContain(
+          node.expression.expression.getText(),
+        );
       }
       if (ts.isPropertyDeclaration(node)) {
         const flags = ts.getCombinedModifierFlags(node);
-        const isSharedState = (flags & ts.ModifierFlags.Static) !== 0 && (flags & ts.ModifierFlags.Readonly) === 0;
+        const isSharedState =
+          (flags & ts.ModifierFlags.Static) !== 0 && (flags & ts.ModifierFlags.Readonly) === 0;
         expect(isSharedState, `${file}: static ${node.name.getText()}`).toBe(false);
       }
       ts.forEachChild(node, visit);

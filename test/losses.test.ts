@@ -6,16 +6,23 @@ import { bpr, hinge, log, maxMargin, squared } from "../src/losses.ts";
 describe("losses by themselves", () => {
   // Central differences in float64 of values of size |s| carry an error of about 1e-16 |s| / step; squared is a parabola, without another.
   const SCORES = [-1000, -100, -30, -3, -0.7, -1e-3, 0, 1e-3, 0.4, 2.5, 30, 100, 1000];
-  const slope = (value: (s: number) => number, s: number): number => (value(s + 1e-4) - value(s - 1e-4)) / 2e-4;
+  const slope = (value: (s: number) => number, s: number): number =>
+    (value(s + 1e-4) - value(s - 1e-4)) / 2e-4;
 
-  const pointwise = [[squared, [-2, 0.25, 5]], [log, [0, 1]], [hinge, [-1, 1]]] as const;
+  const pointwise = [
+    [squared, [-2, 0.25, 5]],
+    [log, [0, 1]],
+    [hinge, [-1, 1]],
+  ] as const;
   for (const [loss, targets] of pointwise) {
     it(`the gradient of ${loss.name} is the slope of its value, at any score`, () => {
       for (const s of SCORES) {
         for (const y of targets) {
           expect(Number.isFinite(loss.value(s, y))).toBe(true);
           const expected = slope((score) => loss.value(score, y), s);
-          expect(Math.abs(loss.gradient(s, y) - expected)).toBeLessThan(1e-6 * Math.max(1, Math.abs(expected)));
+          expect(Math.abs(loss.gradient(s, y) - expected)).toBeLessThan(
+            1e-6 * Math.max(1, Math.abs(expected)),
+          );
         }
       }
     });
@@ -37,7 +44,11 @@ describe("losses by themselves", () => {
     for (const s of [-30, -3, -0.5, 0, 0.5, 3, 30]) {
       // math.ts is accurate to about 1e-14 relative.
       const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-      for (const [got, expected] of [[log.value(s, 1), softplus(-s)], [log.value(s, 0), softplus(s)], [bpr.value(s), softplus(-s)]]) {
+      for (const [got, expected] of [
+        [log.value(s, 1), softplus(-s)],
+        [log.value(s, 0), softplus(s)],
+        [bpr.value(s), softplus(-s)],
+      ]) {
         expect(Math.abs(got - expected) / expected).toBeLessThan(1e-12);
       }
     }
@@ -54,7 +65,11 @@ describe("losses by themselves", () => {
     }
     expect(bpr.value(30) / Math.exp(-30)).toBeCloseTo(1, 10);
     expect(log.gradient(30, 1) / -Math.exp(-30)).toBeCloseTo(1, 10);
-    expect([bpr.value(1000), log.value(1000, 1), bpr.gradient(1000), log.gradient(1000, 1)].every((value) => value === 0)).toBe(true);
+    expect(
+      [bpr.value(1000), log.value(1000, 1), bpr.gradient(1000), log.gradient(1000, 1)].every(
+        (value) => value === 0,
+      ),
+    ).toBe(true);
   });
 
   it("labels come in either convention, and nothing else", () => {

@@ -11,13 +11,28 @@ function state(model: NFM, name: string): number[] {
 }
 
 describe("optimizers", () => {
-  const rows = (...lists: (readonly (readonly [number, number])[])[]): CSRMatrix => CSRMatrix.fromRows(lists, 4);
+  const rows = (...lists: (readonly (readonly [number, number])[])[]): CSRMatrix =>
+    CSRMatrix.fromRows(lists, 4);
 
   it("Adagrad takes one update per touched feature and batch, with the gradients of its rows summed", () => {
     // Scores are 0 and labels -1, so dScore = 2 (0 + 1) / 2 = 1 per row. Feature 0: g = 1 + 1 = 2, G = 12 + 4, step 2 / 4.
     // Feature 1, value 2 in one row: the same. Feature 2, value 4: g = 4, G = 12 + 16, step 4 / sqrt(28).
     const model = new NFM({ ...BLANK, optimizer: new Adagrad({ learningRate: 1, initialAccumulator: 12 }) });
-    expect(model.partialFit(rows([[0, 1], [1, 2]], [[0, 1], [2, 4]]), [-1, -1])).toBe(1);
+    expect(
+      model.partialFit(
+        rows(
+          [
+            [0, 1],
+            [1, 2],
+          ],
+          [
+            [0, 1],
+            [2, 4],
+          ],
+        ),
+        [-1, -1],
+      ),
+    ).toBe(1);
     expect(values(model, "linear.weight")).toEqual([-0.5, -0.5, -f(4 / f(Math.sqrt(28))), 0]);
     expect(state(model, "linear.weight")).toEqual([16, 16, 28, 12]);
     expect(values(model, "bias")).toEqual([-0.5]);
@@ -30,16 +45,35 @@ describe("optimizers", () => {
   });
 
   it("fit takes the same steps, batch after batch", async () => {
-    const model = new NFM({ ...BLANK, loss: constant(1), optimizer: new Adagrad({ learningRate: 1, initialAccumulator: 3 }) });
-    await model.fit(rows([[0, 1]], [[0, 1]], [[0, 1], [1, 1]]), [0, 0, 0], { epochs: 2, batchSize: 2, shuffle: false });
+    const model = new NFM({
+      ...BLANK,
+      loss: constant(1),
+      optimizer: new Adagrad({ learningRate: 1, initialAccumulator: 3 }),
+    });
+    await model.fit(
+      rows(
+        [[0, 1]],
+        [[0, 1]],
+        [
+          [0, 1],
+          [1, 1],
+        ],
+      ),
+      [0, 0, 0],
+      { epochs: 2, batchSize: 2, shuffle: false },
+    );
     // Batches {0, 0} and {0, 1} in each epoch: feature 0 has g = 1 in all four (1/2 + 1/2, then 1 / 1), feature 1 in two.
-    const steps = (n: number): number => Array.from({ length: n }, (_, i) => 4 + i).reduce((w, g) => f(w - f(1 / f(Math.sqrt(g)))), 0);
+    const steps = (n: number): number =>
+      Array.from({ length: n }, (_, i) => 4 + i).reduce((w, g) => f(w - f(1 / f(Math.sqrt(g)))), 0);
     expect(values(model, "linear.weight")).toEqual([steps(4), steps(2), 0, 0]);
     expect(state(model, "linear.weight")).toEqual([7, 5, 3, 3]);
   });
 
   it("a coordinate with zero gradient does not move, though its feature is touched", () => {
-    for (const optimizer of [new Adagrad({ initialAccumulator: 1e-8 }), new SGD({ learningRate: 0.5, momentum: 0.9 })]) {
+    for (const optimizer of [
+      new Adagrad({ initialAccumulator: 1e-8 }),
+      new SGD({ learningRate: 0.5, momentum: 0.9 }),
+    ]) {
       const model = new NFM({ ...BLANK, initStd: 1, optimizer });
       const before = values(model, "embedding.weight");
       for (let i = 0; i < 5; i++) model.partialFit(rows([[0, 1]], [[1, -2]], [[3, 1.5]]), [1, 2, 3]); // one feature has no pairs
@@ -55,9 +89,14 @@ describe("optimizers", () => {
       const initial = new NFM(touching);
       const model = new NFM({ ...touching, optimizer });
       await model.fit(x, y, { epochs: 3, batchSize: 8 });
-      for (const [name, width] of [["embedding.weight", 5], ["linear.weight", 1]] as const) {
+      for (const [name, width] of [
+        ["embedding.weight", 5],
+        ["linear.weight", 1],
+      ] as const) {
         expect(values(model, name).slice(6 * width)).toEqual(values(initial, name).slice(6 * width));
-        expect(values(model, name).slice(0, 6 * width)).not.toEqual(values(initial, name).slice(0, 6 * width));
+        expect(values(model, name).slice(0, 6 * width)).not.toEqual(
+          values(initial, name).slice(0, 6 * width),
+        );
         expect(new Set(state(model, name).slice(6 * width)).size).toBe(1);
       }
     }
@@ -65,17 +104,44 @@ describe("optimizers", () => {
 
   it("L2 adds lambda theta to the gradient of touched rows and weight matrices, and of nothing else", () => {
     const model = new NFM({
-      embeddingDim: 3, hiddenUnits: [4], numFeatures: 4, initStd: 1, loss: constant(0), optimizer: new SGD({ learningRate: 0.5 }),
+      embeddingDim: 3,
+      hiddenUnits: [4],
+      numFeatures: 4,
+      initStd: 1,
+      loss: constant(0),
+      optimizer: new SGD({ learningRate: 0.5 }),
       l2: { embedding: 0.25, linear: 0.5, hidden: 0.125 },
     });
     const start = NFM.load(model.save(), { loss: "squared", optimizer: new SGD({ learningRate: 0.1 }) });
-    start.partialFit(rows([[0, 1], [1, 1], [2, 3], [3, 1]]), [5]); // so that no linear weight is 0
+    start.partialFit(
+      rows([
+        [0, 1],
+        [1, 1],
+        [2, 3],
+        [3, 1],
+      ]),
+      [5],
+    ); // so that no linear weight is 0
     const loaded = NFM.load(start.save(), { loss: constant(0), optimizer: new SGD({ learningRate: 0.5 }) });
-    loaded.partialFit(rows([[0, 1], [2, 1]], [[2, 3]]), [0, 0]);
+    loaded.partialFit(
+      rows(
+        [
+          [0, 1],
+          [2, 1],
+        ],
+        [[2, 3]],
+      ),
+      [0, 0],
+    );
     const decayed = (name: string, lambda: number, touched: (i: number) => boolean): void => {
       const [before, after] = [values(start, name), values(loaded, name)];
-      expect(before.every((v) => v !== 0), name).toBe(true);
-      expect(after, name).toEqual(before.map((theta, i) => (touched(i) ? f(theta - f(0.5 * f(lambda * theta))) : theta)));
+      expect(
+        before.every((v) => v !== 0),
+        name,
+      ).toBe(true);
+      expect(after, name).toEqual(
+        before.map((theta, i) => (touched(i) ? f(theta - f(0.5 * f(lambda * theta))) : theta)),
+      );
     };
     const isTouched = (feature: number): boolean => feature === 0 || feature === 2;
     decayed("embedding.weight", 0.25, (i) => isTouched(Math.floor(i / 3)));
@@ -83,22 +149,47 @@ describe("optimizers", () => {
     decayed("hidden.0.weight", 0.125, () => true);
     decayed("output.weight", 0.125, () => true);
     decayed("hidden.0.bias", 0, () => false);
-    for (const name of ["bias", "norms.0.weight", "norms.0.bias", "norms.1.weight"]) expect(values(loaded, name)).toEqual(values(start, name));
+    for (const name of ["bias", "norms.0.weight", "norms.0.bias", "norms.1.weight"])
+      expect(values(loaded, name)).toEqual(values(start, name));
   });
 
   it("L2 enters Adagrad's sum of squares: it is part of the gradient, before the update", () => {
-    const model = new NFM({ ...BLANK, l2: { linear: 0.5 }, loss: constant(2), optimizer: new Adagrad({ learningRate: 2, initialAccumulator: 12 }) });
+    const model = new NFM({
+      ...BLANK,
+      l2: { linear: 0.5 },
+      loss: constant(2),
+      optimizer: new Adagrad({ learningRate: 2, initialAccumulator: 12 }),
+    });
     model.partialFit(rows([[0, 1]]), [0]); // g = 2, G = 12 + 4, w = -2 * 2 / 4
     expect([values(model, "linear.weight")[0], state(model, "linear.weight")[0]]).toEqual([-1, 16]);
     model.partialFit(rows([[0, 1]]), [0]); // g = 2 - 0.5, G = 16 + 2.25, w = -1 - 2 * 1.5 / sqrt(18.25)
-    expect([values(model, "linear.weight")[0], state(model, "linear.weight")[0]]).toEqual([f(-1 - f(3 / f(Math.sqrt(18.25)))), 18.25]);
+    expect([values(model, "linear.weight")[0], state(model, "linear.weight")[0]]).toEqual([
+      f(-1 - f(3 / f(Math.sqrt(18.25)))),
+      18.25,
+    ]);
   });
 
   it("SGD with momentum keeps v = momentum v + g per feature, resting while the feature is not touched", () => {
-    const model = new NFM({ ...BLANK, loss: constant(1), optimizer: new SGD({ learningRate: 0.5, momentum: 0.5 }) });
-    model.partialFit(rows([[0, 1], [1, 1]]), [0]); // v = 1
+    const model = new NFM({
+      ...BLANK,
+      loss: constant(1),
+      optimizer: new SGD({ learningRate: 0.5, momentum: 0.5 }),
+    });
+    model.partialFit(
+      rows([
+        [0, 1],
+        [1, 1],
+      ]),
+      [0],
+    ); // v = 1
     model.partialFit(rows([[0, 1]]), [0]); // v0 = 1.5
-    model.partialFit(rows([[0, 1], [1, 1]]), [0]); // v0 = 1.75, v1 = 1.5
+    model.partialFit(
+      rows([
+        [0, 1],
+        [1, 1],
+      ]),
+      [0],
+    ); // v0 = 1.75, v1 = 1.5
     expect(values(model, "bias")).toEqual([-0.5 - 0.75 - 0.875]);
     expect(values(model, "linear.weight")).toEqual([-2.125, -1.25, 0, 0]);
     expect(state(model, "linear.weight")).toEqual([1.75, 1.5, 0, 0]);
@@ -106,10 +197,20 @@ describe("optimizers", () => {
 
   it("plain SGD keeps no state", () => {
     const model = new NFM({ ...BLANK, loss: constant(1), optimizer: new SGD({ learningRate: 0.25 }) });
-    model.partialFit(rows([[0, 1], [1, -3]]), [0]);
+    model.partialFit(
+      rows([
+        [0, 1],
+        [1, -3],
+      ]),
+      [0],
+    );
     model.partialFit(rows([[0, 2]]), [0]);
     expect(values(model, "linear.weight")).toEqual([-0.75, 0.75, 0, 0]);
-    expect([...readSafetensors(model.save({ optimizer: true })).tensors.keys()].some((name) => name.startsWith("optimizer."))).toBe(false);
+    expect(
+      [...readSafetensors(model.save({ optimizer: true })).tensors.keys()].some((name) =>
+        name.startsWith("optimizer."),
+      ),
+    ).toBe(false);
   });
 
   it("w0 does not move in pairwise training, to the last bit", async () => {

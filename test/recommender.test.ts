@@ -1,41 +1,122 @@
 // Recommender: its catalog, its lists and explanations, which are those of the model on rows put together by hand.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, FeatureEncoder, NFM, Recommender, type FeatureMap, type Rows } from "../src/index.ts";
-import { bytes, fitted, literalList, LOSSES, SHOP, SMALL, type Fields } from "./helpers/shop.ts";
+import { CSRMatrix, FeatureEncoder, type FeatureMap, NFM, Recommender, type Rows } from "../src/index.ts";
+import { bytes, type Fields, fitted, LOSSES, literalList, SHOP, SMALL } from "./helpers/shop.ts";
 import { numbers } from "./reference.ts";
 
 describe("the catalog", () => {
-  it("has its ids in the field \"item\", in another one, or in an array; sparse rows are numbered", () => {
-    const maps = [{ item: "tea", sku: "s1" }, { item: "milk", sku: "7" }];
+  it('has its ids in the field "item", in another one, or in an array; sparse rows are numbered', () => {
+    const maps = [
+      { item: "tea", sku: "s1" },
+      { item: "milk", sku: "7" },
+    ];
     const rows = [{ indices: [0] }, { indices: [1] }, { indices: [0, 1] }];
     expect(new Recommender(new NFM(), maps).ids).toEqual(["tea", "milk"]);
     expect(new Recommender(new NFM(), maps, { ids: "sku" }).ids).toEqual(["s1", "7"]);
-    expect(new Recommender(new NFM(), maps.map((map) => new Map(Object.entries(map)))).ids).toEqual(["tea", "milk"]);
+    expect(
+      new Recommender(
+        new NFM(),
+        maps.map((map) => new Map(Object.entries(map))),
+      ).ids,
+    ).toEqual(["tea", "milk"]);
     expect(new Recommender(new NFM(), maps, { ids: ["a", "b"] }).ids).toEqual(["a", "b"]);
     expect(new Recommender(new NFM(), rows).ids).toEqual([0, 1, 2]);
     expect(new Recommender(new NFM(), [new Map([[3, 1]])]).ids).toEqual([0]);
     expect(new Recommender(new NFM(), CSRMatrix.fromRows(rows)).ids).toEqual([0, 1, 2]);
     expect(new Recommender(new NFM(), rows, { ids: Float64Array.of(3, 1, 2) }).ids).toEqual([3, 1, 2]);
-    expect(new Recommender(new NFM(), [{ item: "7" }, { item: "8" }], { ids: [7, "7"] }).ids).toEqual([7, "7"]); // a number is not its name
+    expect(new Recommender(new NFM(), [{ item: "7" }, { item: "8" }], { ids: [7, "7"] }).ids).toEqual([
+      7,
+      "7",
+    ]); // a number is not its name
   });
 
   const bad: [what: string, make: () => unknown, error: Error][] = [
-    ["no model", () => new Recommender({} as NFM, [{ item: "a" }]), new TypeError("Recommender: model must be an NFM, got object with keys (none)")],
-    ["no items", () => new Recommender(new NFM(), []), new RangeError("Recommender: items must hold at least one row, got none")],
-    ["a matrix without rows", () => new Recommender(new NFM(), CSRMatrix.fromRows([], 4)), new RangeError("Recommender: items must hold at least one row, got none")],
-    ["something else", () => new Recommender(new NFM(), "tea" as unknown as Rows), new TypeError('Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"')],
-    ["an id twice", () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }, { item: "a" }]), new RangeError('Recommender: items[2] must have an id of its own, got "a", as items[0] has')],
-    ["an id twice in an array", () => new Recommender(new NFM(), [{ indices: [0] }, { indices: [1] }], { ids: [5, 5] }), new RangeError("Recommender: items[1] must have an id of its own, got 5, as items[0] has")],
-    ["an item without id", () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]), new TypeError("Recommender: items[1].item must be an id, a string (the option ids names another field, or lists ids), got undefined")],
-    ["no such field", () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }), new TypeError("Recommender: items[0].sku must be an id, a string (the option ids names another field, or lists ids), got undefined")],
-    ["an id that is a list", () => new Recommender(new NFM(), [{ item: ["a"] }]), new TypeError("Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got array of 1")],
-    ["a number in a field", () => new Recommender(new NFM(), [{ item: "a" }, { item: 2 }]), new TypeError("Recommender: items[1].item must be a string: write String(id), for a number is a value and names no feature of its own, got 2")],
-    ["an id of NaN", () => new Recommender(new NFM(), [{ item: "a" }], { ids: [NaN] }), new RangeError("Recommender: ids[0] must be an id: a string or a finite number, got NaN")],
-    ["an array of too few ids", () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }], { ids: ["a"] }), new RangeError("Recommender: ids.length must be the number of items (2), got 1")],
-    ["ids that are neither", () => new Recommender(new NFM(), [{ item: "a" }], { ids: 3 as unknown as string }), new TypeError("Recommender: ids must be the name of a field, or an array of ids, got 3")],
-    ["a field of sparse rows", () => new Recommender(new NFM(), CSRMatrix.fromRows([{ indices: [0] }]), { ids: "sku" }), new TypeError('Recommender: items must be feature maps with a field "sku", got CSRMatrix')],
-    ["a misspelt option", () => new Recommender(new NFM(), [{ item: "a" }], { id: "sku" } as object), new TypeError('Recommender has no option "id"; it has ids')],
+    [
+      "no model",
+      () => new Recommender({} as NFM, [{ item: "a" }]),
+      new TypeError("Recommender: model must be an NFM, got object with keys (none)"),
+    ],
+    [
+      "no items",
+      () => new Recommender(new NFM(), []),
+      new RangeError("Recommender: items must hold at least one row, got none"),
+    ],
+    [
+      "a matrix without rows",
+      () => new Recommender(new NFM(), CSRMatrix.fromRows([], 4)),
+      new RangeError("Recommender: items must hold at least one row, got none"),
+    ],
+    [
+      "something else",
+      () => new Recommender(new NFM(), "tea" as unknown as Rows),
+      new TypeError(
+        'Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"',
+      ),
+    ],
+    [
+      "an id twice",
+      () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }, { item: "a" }]),
+      new RangeError('Recommender: items[2] must have an id of its own, got "a", as items[0] has'),
+    ],
+    [
+      "an id twice in an array",
+      () => new Recommender(new NFM(), [{ indices: [0] }, { indices: [1] }], { ids: [5, 5] }),
+      new RangeError("Recommender: items[1] must have an id of its own, got 5, as items[0] has"),
+    ],
+    [
+      "an item without id",
+      () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]),
+      new TypeError(
+        "Recommender: items[1].item must be an id, a string (the option ids names another field, or lists ids), got undefined",
+      ),
+    ],
+    [
+      "no such field",
+      () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }),
+      new TypeError(
+        "Recommender: items[0].sku must be an id, a string (the option ids names another field, or lists ids), got undefined",
+      ),
+    ],
+    [
+      "an id that is a list",
+      () => new Recommender(new NFM(), [{ item: ["a"] }]),
+      new TypeError(
+        "Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got array of 1",
+      ),
+    ],
+    [
+      "a number in a field",
+      () => new Recommender(new NFM(), [{ item: "a" }, { item: 2 }]),
+      new TypeError(
+        "Recommender: items[1].item must be a string: write String(id), for a number is a value and names no feature of its own, got 2",
+      ),
+    ],
+    [
+      "an id of NaN",
+      () => new Recommender(new NFM(), [{ item: "a" }], { ids: [NaN] }),
+      new RangeError("Recommender: ids[0] must be an id: a string or a finite number, got NaN"),
+    ],
+    [
+      "an array of too few ids",
+      () => new Recommender(new NFM(), [{ item: "a" }, { item: "b" }], { ids: ["a"] }),
+      new RangeError("Recommender: ids.length must be the number of items (2), got 1"),
+    ],
+    [
+      "ids that are neither",
+      () => new Recommender(new NFM(), [{ item: "a" }], { ids: 3 as unknown as string }),
+      new TypeError("Recommender: ids must be the name of a field, or an array of ids, got 3"),
+    ],
+    [
+      "a field of sparse rows",
+      () => new Recommender(new NFM(), CSRMatrix.fromRows([{ indices: [0] }]), { ids: "sku" }),
+      new TypeError('Recommender: items must be feature maps with a field "sku", got CSRMatrix'),
+    ],
+    [
+      "a misspelt option",
+      () => new Recommender(new NFM(), [{ item: "a" }], { id: "sku" } as object),
+      new TypeError('Recommender has no option "id"; it has ids'),
+    ],
   ];
   it.each(bad.map(([what, make, error]) => ({ what, make, error })))("refuses $what", ({ make, error }) => {
     expect(make).toThrow(error);
@@ -84,12 +165,15 @@ describe("recommend", () => {
     const list = literalList(recommender, rowsOf());
     const excluded = [list[0].id, list[3].id, list[12].id, list[3].id];
     const rest = list.filter(({ id }) => !excluded.includes(id));
-    for (const exclude of [excluded, new Set(excluded), new Map(excluded.map((id) => [id, 1])).keys()]) expect(recommender.recommend(context, { exclude, top: 13 })).toEqual(rest);
+    for (const exclude of [excluded, new Set(excluded), new Map(excluded.map((id) => [id, 1])).keys()])
+      expect(recommender.recommend(context, { exclude, top: 13 })).toEqual(rest);
     expect(recommender.recommend(context, { exclude: excluded })).toEqual(rest);
     expect(recommender.recommend(context, { exclude: excluded, top: 2 })).toEqual(rest.slice(0, 2));
     expect(recommender.recommend(context, { exclude: [] })).toEqual(list.slice(0, 10));
     expect(recommender.recommend(context, { exclude: recommender.ids })).toEqual([]);
-    expect(recommender.recommend(context, { exclude: recommender.ids.filter((id) => id !== "i5") })).toEqual(list.filter(({ id }) => id === "i5"));
+    expect(recommender.recommend(context, { exclude: recommender.ids.filter((id) => id !== "i5") })).toEqual(
+      list.filter(({ id }) => id === "i5"),
+    );
   });
 
   it("gives a user never seen a list by what else is known", async () => {
@@ -98,21 +182,32 @@ describe("recommend", () => {
     const list = recommender.recommend(unknown, { top: 13 });
     expect(list).toEqual(literalList(recommender, rowsOf(unknown)));
     expect(list).toEqual(recommender.recommend({ hour: 0.25, evening: true }, { top: 13 }));
-    expect(list).not.toEqual(recommender.recommend({ user: "nobody", hour: 0.95, evening: false }, { top: 13 }));
+    expect(list).not.toEqual(
+      recommender.recommend({ user: "nobody", hour: 0.95, evening: false }, { top: 13 }),
+    );
     expect(list).not.toEqual(recommender.recommend(context, { top: 13 }));
     expect(recommender.recommend({})).toHaveLength(10);
   });
 
   it("is the same from a loaded model, which can be evaluated and trained on", async () => {
-    for (const [options, optimizer] of [[SMALL, true], [{ ...SMALL, hiddenUnits: [] }, false]] as const) {
+    for (const [options, optimizer] of [
+      [SMALL, true],
+      [{ ...SMALL, hiddenUnits: [] }, false],
+    ] as const) {
       const recommender = await fitted({ ...options, loss: "bpr" });
       const loaded = new Recommender(NFM.load(recommender.model.save({ optimizer })), SHOP.items);
       expect(loaded.recommend(context, { top: 13 })).toEqual(recommender.recommend(context, { top: 13 }));
-      expect(loaded.evaluate(SHOP.contexts, SHOP.taken)).toEqual(recommender.evaluate(SHOP.contexts, SHOP.taken));
+      expect(loaded.evaluate(SHOP.contexts, SHOP.taken)).toEqual(
+        recommender.evaluate(SHOP.contexts, SHOP.taken),
+      );
       const other = new Recommender(loaded.model, SHOP.items.slice(4).reverse()); // another catalog of the same features
-      expect(other.recommend(context, { top: 13 }).map(({ id }) => id)).toEqual(literalList(other, rowsOf().slice(4).reverse()).map(({ id }) => id));
+      expect(other.recommend(context, { top: 13 }).map(({ id }) => id)).toEqual(
+        literalList(other, rowsOf().slice(4).reverse()).map(({ id }) => id),
+      );
       await loaded.fit(SHOP.contexts, SHOP.taken, { epochs: 1, resume: true });
-      expect(loaded.recommend(context).map(({ score }) => score)).not.toEqual(recommender.recommend(context).map(({ score }) => score));
+      expect(loaded.recommend(context).map(({ score }) => score)).not.toEqual(
+        recommender.recommend(context).map(({ score }) => score),
+      );
     }
   });
 
@@ -126,14 +221,26 @@ describe("recommend", () => {
         got.forEach(({ score }, i) => expect(Math.abs(score - list[i].score)).toBeLessThan(1e-5));
       };
       expectCurrent();
-      recommender.model.partialFit(rowsOf(), SHOP.items.map((_, i) => i % 2));
+      recommender.model.partialFit(
+        rowsOf(),
+        SHOP.items.map((_, i) => i % 2),
+      );
       expectCurrent();
       const clicks = SHOP.contexts.map((_, e) => e % 2);
-      await recommender.model.fit(SHOP.contexts.map((map, e) => ({ zebra: e / 70, ...SHOP.items[e % 13], ...map })), clicks, { epochs: 1, onEpoch: expectCurrent });
+      await recommender.model.fit(
+        SHOP.contexts.map((map, e) => ({ zebra: e / 70, ...SHOP.items[e % 13], ...map })),
+        clicks,
+        { epochs: 1, onEpoch: expectCurrent },
+      );
       expectCurrent();
       await recommender.fit(SHOP.contexts, SHOP.taken, { epochs: 2, onEpoch: expectCurrent });
       expectCurrent();
-      await expect(recommender.fit([...SHOP.contexts.slice(0, 3).map((map) => ({ first: 1, ...map })), { hour: NaN }], ["i1", "i1", "i1", "i1"])).rejects.toThrow("contexts[3].hour must be finite");
+      await expect(
+        recommender.fit(
+          [...SHOP.contexts.slice(0, 3).map((map) => ({ first: 1, ...map })), { hour: NaN }],
+          ["i1", "i1", "i1", "i1"],
+        ),
+      ).rejects.toThrow("contexts[3].hour must be finite");
       expectCurrent();
     }
   });
@@ -143,7 +250,11 @@ describe("explain", () => {
   it("gives the reasons for the row of context and item together", async () => {
     for (const encoder of [undefined, new FeatureEncoder({ hashBits: 4 })]) {
       const recommender = await fitted({ ...SMALL, loss: "bpr", encoder });
-      for (const [context, id] of [[{ user: "u2", hour: 0.25 }, "i7"], [{ user: "nobody" }, "i0"], [{}, "i12"]] as const) {
+      for (const [context, id] of [
+        [{ user: "u2", hour: 0.25 }, "i7"],
+        [{ user: "nobody" }, "i0"],
+        [{}, "i12"],
+      ] as const) {
         const row = { ...context, ...SHOP.items[Number(id.slice(1))] };
         expect(recommender.explain(context, id)).toEqual(recommender.model.explain(row));
       }
@@ -158,16 +269,27 @@ describe("explain", () => {
   it("names what it cannot read", async () => {
     const recommender = await fitted();
     const before = bytes(recommender);
-    expect(() => recommender.explain({ user: "u1" }, "tea")).toThrow(new RangeError('Recommender.explain: id must be the id of an item of the catalog (13 items, such as "i0"), got "tea"'));
+    expect(() => recommender.explain({ user: "u1" }, "tea")).toThrow(
+      new RangeError(
+        'Recommender.explain: id must be the id of an item of the catalog (13 items, such as "i0"), got "tea"',
+      ),
+    );
     expect(() => recommender.explain({ user: "u1" }, 1)).toThrow(RangeError);
-    expect(() => recommender.explain({ hour: NaN }, "i1")).toThrow(new RangeError("Recommender.explain: context.hour must be finite (in 32 bits), got NaN"));
-    expect(() => new Recommender(new NFM(), SHOP.items).explain({}, "i1")).toThrow("explain: the model has no parameters yet");
+    expect(() => recommender.explain({ hour: NaN }, "i1")).toThrow(
+      new RangeError("Recommender.explain: context.hour must be finite (in 32 bits), got NaN"),
+    );
+    expect(() => new Recommender(new NFM(), SHOP.items).explain({}, "i1")).toThrow(
+      "explain: the model has no parameters yet",
+    );
     expect(bytes(recommender)).toEqual(before);
   });
 });
 
 describe("the same seed gives the same bytes", () => {
-  it.each(["bpr", "log"] as const)("from fit to fit, on either backend, and in 2 epochs after 3 as in 5: %s", async (loss) => {
+  it.each([
+    "bpr",
+    "log",
+  ] as const)("from fit to fit, on either backend, and in 2 epochs after 3 as in 5: %s", async (loss) => {
     const whole = await fitted({ ...SMALL, loss }, { epochs: 5 });
     expect(bytes(await fitted({ ...SMALL, loss, backend: "js" }, { epochs: 5 }))).toEqual(bytes(whole));
     const first = await fitted({ ...SMALL, loss }, { epochs: 3 });
@@ -185,7 +307,10 @@ describe("the same seed gives the same bytes", () => {
   });
 
   it("and lists and ranks are the same on either backend", async () => {
-    const [plain, simd] = [await fitted({ ...SMALL, loss: "bpr", backend: "js" }), await fitted({ ...SMALL, loss: "bpr", backend: "wasm" })];
+    const [plain, simd] = [
+      await fitted({ ...SMALL, loss: "bpr", backend: "js" }),
+      await fitted({ ...SMALL, loss: "bpr", backend: "wasm" }),
+    ];
     expect([plain.model.backend, simd.model.backend]).toEqual(["js", "wasm"]);
     for (const context of SHOP.contexts) expect(plain.recommend(context)).toEqual(simd.recommend(context));
     expect(plain.evaluate(SHOP.contexts, SHOP.taken)).toEqual(simd.evaluate(SHOP.contexts, SHOP.taken));
@@ -199,30 +324,60 @@ describe("a planted taste", () => {
   const items = Array.from({ length: ITEMS }, (_, i) => ({ item: `i${i}`, hot: i % 2 === 0 }));
   const tastes = Array.from({ length: USERS }, () => below(4));
   // Of the 15 items of the user's taste the 7 or 8 that are hot in the evening, the others at noon; one event in ten is anything.
-  const events = tastes.flatMap((taste, user) => Array.from({ length: PER_USER }, () => {
-    const evening = next() < 0.5;
-    const fitting = items.map((_, i) => i).filter((i) => Math.floor(i / 2) % 4 === taste && items[i].hot === evening);
-    return { user: `u${user}`, evening, item: next() < 0.1 ? below(ITEMS) : fitting[Math.floor(fitting.length * next() ** 1.5)] };
-  }));
+  const events = tastes.flatMap((taste, user) =>
+    Array.from({ length: PER_USER }, () => {
+      const evening = next() < 0.5;
+      const fitting = items
+        .map((_, i) => i)
+        .filter((i) => Math.floor(i / 2) % 4 === taste && items[i].hot === evening);
+      return {
+        user: `u${user}`,
+        evening,
+        item: next() < 0.1 ? below(ITEMS) : fitting[Math.floor(fitting.length * next() ** 1.5)],
+      };
+    }),
+  );
   const isHeldOut = (e: number): boolean => e % PER_USER === PER_USER - 1;
   const train = events.filter((_, e) => !isHeldOut(e));
   const held = events.filter((_, e) => isHeldOut(e));
-  const contextOf = ({ user, evening }: typeof events[number]): Fields => ({ user, evening });
-  const idOf = ({ item }: typeof events[number]): string => `i${item}`;
+  const contextOf = ({ user, evening }: (typeof events)[number]): Fields => ({ user, evening });
+  const idOf = ({ item }: (typeof events)[number]): string => `i${item}`;
 
-  it.each(["bpr", "log"] as const)("is found: far more held-out events among the first ten than by popularity, %s loss", async (loss) => {
+  it.each([
+    "bpr",
+    "log",
+  ] as const)("is found: far more held-out events among the first ten than by popularity, %s loss", async (loss) => {
     const counts = items.map((_, item) => train.filter((event) => event.item === item).length);
-    const hits = held.filter(({ item }) => counts.filter((count, other) => other !== item && count >= counts[item]).length < 10).length;
+    const hits = held.filter(
+      ({ item }) => counts.filter((count, other) => other !== item && count >= counts[item]).length < 10,
+    ).length;
     const byPopularity = hits / held.length;
-    const recommender = new Recommender(new NFM({ embeddingDim: 8, hiddenUnits: [8], loss, dropout: { biInteraction: 0.2, hidden: 0 }, seed: 2 }), items);
-    await recommender.fit(train.map(contextOf), train.map(idOf), { users: "user", epochs: 25, batchSize: 32 });
-    const { "hr@10": reached } = recommender.evaluate(held.map(contextOf), held.map(idOf), { metrics: ["hr@10"] });
+    const recommender = new Recommender(
+      new NFM({
+        embeddingDim: 8,
+        hiddenUnits: [8],
+        loss,
+        dropout: { biInteraction: 0.2, hidden: 0 },
+        seed: 2,
+      }),
+      items,
+    );
+    await recommender.fit(train.map(contextOf), train.map(idOf), {
+      users: "user",
+      epochs: 25,
+      batchSize: 32,
+    });
+    const { "hr@10": reached } = recommender.evaluate(held.map(contextOf), held.map(idOf), {
+      metrics: ["hr@10"],
+    });
     expect(byPopularity).toBeLessThan(0.4);
     expect(reached).toBeGreaterThan(byPopularity + 0.3);
     // The side feature decides for a user never seen.
     for (const evening of [true, false]) {
       const list = recommender.recommend({ user: "nobody", evening });
-      expect(list.filter(({ id }) => items[Number(String(id).slice(1))].hot === evening).length).toBeGreaterThan(7);
+      expect(
+        list.filter(({ id }) => items[Number(String(id).slice(1))].hot === evening).length,
+      ).toBeGreaterThan(7);
     }
   });
 });

@@ -35,7 +35,10 @@ beforeAll(() => {
   writeFileSync(at("train.libsvm"), `${lines.join("\n")}\n`);
   writeFileSync(at("crlf.libsvm"), `${lines.join("\r\n")}\r\n`);
   writeFileSync(at("wide.libsvm"), "1 0:1 4:1\n-1 1:1 11:1\n");
-  writeFileSync(at("one-based.libsvm"), lines.map((line) => line.replace(/(\d+):/g, (_, index) => `${Number(index) + 1}:`)).join("\n"));
+  writeFileSync(
+    at("one-based.libsvm"),
+    lines.map((line) => line.replace(/(\d+):/g, (_, index) => `${Number(index) + 1}:`)).join("\n"),
+  );
   writeFileSync(at("broken.libsvm"), "1 0:1\n0 1:x\n");
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -44,24 +47,68 @@ describe("neural-fm train and predict", () => {
   it("train a ranking loss on the queries of a file, and say which file has none", async () => {
     const ranked = lines.map((line, i) => line.replace(" ", ` qid:${Math.floor(i / 10)} `));
     writeFileSync(at("ranked.libsvm"), ranked.join("\n"));
-    const trained = await run("train", at("ranked.libsvm"), "--out", at("ranker"), "--validation", at("ranked.libsvm"), "--metrics", "ndcg@3,group-auc", ...small, "--loss", "bpr");
+    const trained = await run(
+      "train",
+      at("ranked.libsvm"),
+      "--out",
+      at("ranker"),
+      "--validation",
+      at("ranked.libsvm"),
+      "--metrics",
+      "ndcg@3,group-auc",
+      ...small,
+      "--loss",
+      "bpr",
+    );
     expect(trained.err).toMatch(/^epoch 1\/3: loss 0\.\d+, validation loss .*ndcg@3 .*group-auc /);
     expect(trained.code).toBe(0);
-    const plain = await run("train", at("ranked.libsvm"), "--validation", at("train.libsvm"), ...small, "--loss", "max-margin");
-    expect(plain.err).toMatch(/^neural-fm: .*train\.libsvm: --loss max-margin compares the lines of a query, and there is no qid: .*\n$/);
+    const plain = await run(
+      "train",
+      at("ranked.libsvm"),
+      "--validation",
+      at("train.libsvm"),
+      ...small,
+      "--loss",
+      "max-margin",
+    );
+    expect(plain.err).toMatch(
+      /^neural-fm: .*train\.libsvm: --loss max-margin compares the lines of a query, and there is no qid: .*\n$/,
+    );
     expect(plain.code).toBe(1);
-    const metric = await run("train", at("train.libsvm"), "--validation", at("train.libsvm"), "--metrics", "ndcg@10", ...small);
-    expect(metric.err).toMatch(/^neural-fm: .*train\.libsvm: --metrics ndcg@10 ranks the lines of a query, and there is no qid: .*\n$/);
+    const metric = await run(
+      "train",
+      at("train.libsvm"),
+      "--validation",
+      at("train.libsvm"),
+      "--metrics",
+      "ndcg@10",
+      ...small,
+    );
+    expect(metric.err).toMatch(
+      /^neural-fm: .*train\.libsvm: --metrics ndcg@10 ranks the lines of a query, and there is no qid: .*\n$/,
+    );
   });
 
   it("train a model whose predictions are those of the library, and say where it went", async () => {
     const out = at("model.safetensors");
     const data = at("train.libsvm");
-    const trained = await run("train", data, "--out", out, "--validation", data, "--metrics", "auc,logloss", ...small);
+    const trained = await run(
+      "train",
+      data,
+      "--out",
+      out,
+      "--validation",
+      data,
+      "--metrics",
+      "auc,logloss",
+      ...small,
+    );
     expect(trained.code).toBe(0);
     expect(trained.err.trim().split("\n")).toHaveLength(3);
     expect(trained.err).toMatch(/^epoch 1\/3: loss 0\.\d+, validation loss .*auc /);
-    expect(trained.out).toMatch(/^best epoch \d of 3: .*auc .*\nwrote .*model\.safetensors \(\d+ parameters, \d+ KiB\)\n$/);
+    expect(trained.out).toMatch(
+      /^best epoch \d of 3: .*auc .*\nwrote .*model\.safetensors \(\d+ parameters, \d+ KiB\)\n$/,
+    );
 
     const model = NFM.load(readFileSync(out));
     const { x } = parseLibSVM(readFileSync(data));
@@ -89,7 +136,10 @@ describe("neural-fm train and predict", () => {
     const [first, second, third] = files.map((_, i) => readFileSync(at(`same-${i}`)));
     expect(second.equals(first)).toBe(true);
     expect(third.equals(first)).toBe(true);
-    const [a, b] = [await run("predict", at("same-0"), files[1]), await run("predict", at("same-0"), files[2], "--one-based")];
+    const [a, b] = [
+      await run("predict", at("same-0"), files[1]),
+      await run("predict", at("same-0"), files[2], "--one-based"),
+    ];
     expect(a.out).toBe(b.out);
   });
 
@@ -101,17 +151,55 @@ describe("neural-fm train and predict", () => {
   });
 
   it("hand every option on", async () => {
-    const options = ["--loss", "hinge", "--k", "3", "--hidden", "5,2", "--activation", "tanh", "--epochs", "9", "--batch", "50"];
-    const more = ["--seed", "4", "--learning-rate", "0", "--dropout", "0.1,0.3", "--no-batch-norm", "--patience", "1"];
+    const options = [
+      "--loss",
+      "hinge",
+      "--k",
+      "3",
+      "--hidden",
+      "5,2",
+      "--activation",
+      "tanh",
+      "--epochs",
+      "9",
+      "--batch",
+      "50",
+    ];
+    const more = [
+      "--seed",
+      "4",
+      "--learning-rate",
+      "0",
+      "--dropout",
+      "0.1,0.3",
+      "--no-batch-norm",
+      "--patience",
+      "1",
+    ];
     const data = at("train.libsvm");
-    const { code, out } = await run("train", data, "--validation", data, "--out", at("all"), ...options, ...more);
+    const { code, out } = await run(
+      "train",
+      data,
+      "--validation",
+      data,
+      "--out",
+      at("all"),
+      ...options,
+      ...more,
+    );
     expect(code).toBe(0);
     expect(out).toContain("best epoch 1 of 2:"); // at this rate nothing moves, so patience ran out
     const file = readFileSync(at("all"));
     const header: unknown = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
     expect(JSON.parse((header as { __metadata__: { config: string } }).__metadata__.config)).toMatchObject({
-      loss: "hinge", embeddingDim: 3, hiddenUnits: [5, 2], activation: "tanh", batchNorm: false, seed: 4,
-      dropout: { biInteraction: 0.1, hidden: 0.3 }, optimizer: { learningRate: 0 },
+      loss: "hinge",
+      embeddingDim: 3,
+      hiddenUnits: [5, 2],
+      activation: "tanh",
+      batchNorm: false,
+      seed: 4,
+      dropout: { biInteraction: 0.1, hidden: 0.3 },
+      optimizer: { learningRate: 0 },
     });
     await run("train", at("train.libsvm"), "--hidden", "none", "--out", at("fm"), "--epochs", "1");
     expect(() => NFM.load(readFileSync(at("fm"))).tensor("output.weight")).toThrow(RangeError);
@@ -120,11 +208,17 @@ describe("neural-fm train and predict", () => {
   it("write predictions into a file, whole or not at all", async () => {
     await run("train", at("train.libsvm"), "--out", at("m"), ...small);
     const printed = await run("predict", at("m"), at("train.libsvm"));
-    expect(await run("predict", at("m"), at("train.libsvm"), "--out", at("scores.txt"))).toEqual({ code: 0, out: "", err: "" });
+    expect(await run("predict", at("m"), at("train.libsvm"), "--out", at("scores.txt"))).toEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
     expect(readFileSync(at("scores.txt"), "utf8")).toBe(printed.out);
     const failed = await run("predict", at("m"), at("broken.libsvm"), "--out", at("none.txt"));
     expect(failed.code).toBe(1);
-    expect(readdirSync(folder).filter((name) => name.startsWith("none.txt") || name.endsWith(".tmp"))).toEqual([]);
+    expect(
+      readdirSync(folder).filter((name) => name.startsWith("none.txt") || name.endsWith(".tmp")),
+    ).toEqual([]);
   });
 });
 
@@ -140,7 +234,9 @@ describe("neural-fm, when something is wrong,", () => {
     [["predict", "m", "wide.libsvm"], "wide.libsvm: line 2: index must be below cols (9), got 11"],
   ])("%j ends with code 1 and one line", async (argv, message) => {
     await run("train", at("train.libsvm"), "--out", at("m"), ...small);
-    const paths = argv.map((arg, i) => (i > 0 && !arg.startsWith("--") && !/^\d+$/.test(arg) ? at(arg) : arg));
+    const paths = argv.map((arg, i) =>
+      i > 0 && !arg.startsWith("--") && !/^\d+$/.test(arg) ? at(arg) : arg,
+    );
     const { code, out, err } = await run(...paths);
     expect(err).toContain(message);
     expect(err).toMatch(/^neural-fm: [^\n]*\n$/);
@@ -158,8 +254,14 @@ describe("neural-fm, when something is wrong,", () => {
     [["train", "t", "--k", "0"], '--k must be an integer of at least 1, got "0"'],
     [["train", "t", "--hidden", "8,x"], '--hidden must be an integer of at least 1, got "x"'],
     [["train", "t", "--learning-rate", ""], '--learning-rate must be a number of at least 0, got ""'],
-    [["train", "t", "--dropout", "0.5,1"], "--dropout must be one or two rates of at least 0 and below 1, got 0.5,1"],
-    [["train", "t", "--loss", "bprr"], '--loss must be one of squared, log, hinge, bpr, max-margin, got "bprr"'],
+    [
+      ["train", "t", "--dropout", "0.5,1"],
+      "--dropout must be one or two rates of at least 0 and below 1, got 0.5,1",
+    ],
+    [
+      ["train", "t", "--loss", "bprr"],
+      '--loss must be one of squared, log, hinge, bpr, max-margin, got "bprr"',
+    ],
     [["train", "t", "--patience", "2"], "--patience needs --validation"],
     [["train", "t", "--metrics", "auk", "--validation", "t"], '--metrics must be one of "rmse",'],
   ])("%j is wrong usage: code 2 and one line", async (argv, message) => {
@@ -180,7 +282,9 @@ describe("neural-fm --help and --version", () => {
   });
 
   it("print the version of the package", async () => {
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
     expect(await run("--version")).toEqual({ code: 0, out: `${version}\n`, err: "" });
   });
 });

@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Pacer, runAtOnce, runPaced } from "../../src/core/event-loop.ts";
-import { NFM, Recommender, type FeatureMap } from "../../src/index.ts";
+import { type FeatureMap, NFM, Recommender } from "../../src/index.ts";
 import { dataset } from "../helpers/training.ts";
 
 /** Milliseconds of a slice of work. */
@@ -17,7 +17,10 @@ function fakeClock(perReading: number = 0): { now: number } {
 }
 
 /** How often the event loop had a turn while `work` ran, and the time between turns by the given clock. */
-async function turnsDuring(work: () => Promise<unknown>, clock: { readonly now: number }): Promise<{ turns: number; gaps: number[] }> {
+async function turnsDuring(
+  work: () => Promise<unknown>,
+  clock: { readonly now: number },
+): Promise<{ turns: number; gaps: number[] }> {
   const gaps: number[] = [];
   let last = clock.now;
   let running = true;
@@ -48,7 +51,10 @@ describe("runPaced and runAtOnce", () => {
     const clock = fakeClock();
     const step = (): void => void (clock.now += 3);
     let result = "";
-    const paced = await turnsDuring(async () => (result = await runPaced(work(30, step), new Pacer())), clock);
+    const paced = await turnsDuring(
+      async () => (result = await runPaced(work(30, step), new Pacer())),
+      clock,
+    );
     expect(result).toBe("done");
     expect(paced.turns).toBe(10); // 9 ms are more than a slice
     expect(paced.gaps).toEqual(Array.from({ length: 10 }, () => 9));
@@ -72,16 +78,22 @@ describe("runPaced and runAtOnce", () => {
     const clock = fakeClock();
     const controller = new AbortController();
     let steps = 0;
-    const running = runPaced(work(30, () => {
-      clock.now += 3;
-      if (++steps === 10) controller.abort(new Error("enough"));
-    }), new Pacer(controller.signal));
+    const running = runPaced(
+      work(30, () => {
+        clock.now += 3;
+        if (++steps === 10) controller.abort(new Error("enough"));
+      }),
+      new Pacer(controller.signal),
+    );
     await expect(running).rejects.toThrow("enough");
     expect(steps).toBe(12);
   });
 
   it("what the work throws comes through", async () => {
-    const failing = (): Generator<void, string> => work(3, () => { throw new Error("no"); });
+    const failing = (): Generator<void, string> =>
+      work(3, () => {
+        throw new Error("no");
+      });
     expect(() => runAtOnce(failing())).toThrow("no");
     await expect(runPaced(failing(), new Pacer())).rejects.toThrow("no");
   });
@@ -90,16 +102,24 @@ describe("runPaced and runAtOnce", () => {
     vi.resetModules();
     vi.stubGlobal("setImmediate", undefined);
     let messages = 0;
-    vi.stubGlobal("MessageChannel", class extends MessageChannel {
-      constructor() {
-        super();
-        messages++;
-      }
-    });
+    vi.stubGlobal(
+      "MessageChannel",
+      class extends MessageChannel {
+        constructor() {
+          super();
+          messages++;
+        }
+      },
+    );
     try {
       const browser = await import("../../src/core/event-loop.ts");
       const clock = fakeClock();
-      expect(await browser.runPaced(work(30, () => void (clock.now += 3)), new browser.Pacer())).toBe("done");
+      expect(
+        await browser.runPaced(
+          work(30, () => void (clock.now += 3)),
+          new browser.Pacer(),
+        ),
+      ).toBe("done");
       expect(messages).toBe(10);
     } finally {
       vi.unstubAllGlobals();
@@ -111,11 +131,19 @@ describe("runPaced and runAtOnce", () => {
 describe("fit is a good neighbor", () => {
   it("gives way to the event loop within an epoch whenever a slice is used up", async () => {
     const { x, y } = dataset(300);
-    for (const [cost, turns] of [[3, 30], [8.5, 90], [1, 10], [0, 0]] as const) {
+    for (const [cost, turns] of [
+      [3, 30],
+      [8.5, 90],
+      [1, 10],
+      [0, 0],
+    ] as const) {
       const clock = fakeClock();
       const model = new NFM({ embeddingDim: 2, hiddenUnits: [2] });
       // 90 batches. One more turn comes at the very beginning, before labels and rows are read.
-      const seen = await turnsDuring(() => model.fit(x, y, { epochs: 3, batchSize: 10, onBatch: () => void (clock.now += cost) }), clock);
+      const seen = await turnsDuring(
+        () => model.fit(x, y, { epochs: 3, batchSize: 10, onBatch: () => void (clock.now += cost) }),
+        clock,
+      );
       expect(seen.turns, `${cost} ms`).toBe(turns + 1);
       for (const gap of seen.gaps) expect(gap).toBeLessThanOrEqual(SLICE + cost);
       vi.restoreAllMocks();
@@ -136,7 +164,10 @@ describe("fit is a good neighbor", () => {
     const rows = maps.slice(0, 64);
     const model = new NFM({ embeddingDim: 1, hiddenUnits: [] });
     const fit = (heldOut: number) => async (): Promise<unknown> => {
-      return model.fit(rows, labels.slice(0, 64), { epochs: 1, validation: { x: maps.slice(0, heldOut), y: labels.slice(0, heldOut) } });
+      return model.fit(rows, labels.slice(0, 64), {
+        epochs: 1,
+        validation: { x: maps.slice(0, heldOut), y: labels.slice(0, heldOut) },
+      });
     };
     const without = await turnsDuring(fit(1), fakeClock(1));
     vi.restoreAllMocks();
@@ -144,10 +175,17 @@ describe("fit is a good neighbor", () => {
     expect(held.turns - without.turns).toBeGreaterThanOrEqual(Math.floor((6400 / 64 + 6400 / 256) / 9)); // pauses of reading and of scoring
     vi.restoreAllMocks();
 
-    const recommender = new Recommender(new NFM({ embeddingDim: 1, hiddenUnits: [], loss: "bpr" }), [{ item: "a" }, { item: "b" }]);
+    const recommender = new Recommender(new NFM({ embeddingDim: 1, hiddenUnits: [], loss: "bpr" }), [
+      { item: "a" },
+      { item: "b" },
+    ]);
     const recommend = (events: number) => async (): Promise<unknown> => {
       const validation = { contexts: maps.slice(0, events), items: maps.slice(0, events).map(() => "a") };
-      return recommender.fit(maps.slice(0, 8), maps.slice(0, 8).map(() => "b"), { epochs: 1, validation });
+      return recommender.fit(
+        maps.slice(0, 8),
+        maps.slice(0, 8).map(() => "b"),
+        { epochs: 1, validation },
+      );
     };
     const few = await turnsDuring(recommend(1), fakeClock(1));
     vi.restoreAllMocks();

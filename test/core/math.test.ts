@@ -29,11 +29,19 @@ function* linspace(from: number, to: number, count: number): Generator<number> {
   for (let i = 0; i <= count; i++) yield Math.fround(from + ((to - from) * i) / count);
 }
 
-function expectWithin(ulps: number, own: (x: number) => number, reference: (x: number) => number, points: Iterable<number>): void {
+function expectWithin(
+  ulps: number,
+  own: (x: number) => number,
+  reference: (x: number) => number,
+  points: Iterable<number>,
+): void {
   let worst = { ulps: -1, x: 0, got: 0, expected: 0 };
   for (const x of points) {
     const [got, expected] = [Math.fround(own(x)), Math.fround(reference(x))];
-    const distance = Object.is(got, expected) || (got !== got && expected !== expected) ? 0 : Math.abs(ordinal(got) - ordinal(expected));
+    const distance =
+      Object.is(got, expected) || (got !== got && expected !== expected)
+        ? 0
+        : Math.abs(ordinal(got) - ordinal(expected));
     if (!(distance <= worst.ulps)) worst = { ulps: distance, x, got, expected };
   }
   expect(worst.ulps, JSON.stringify(worst)).toBeLessThanOrEqual(ulps);
@@ -50,12 +58,17 @@ describe("portable elementary functions are within one float32 ulp of the engine
     ["sigmoid", sigmoid, referenceSigmoid],
     ["tanh", tanh, Math.tanh],
   ];
-  it.each(signed)("%s, at every magnitude", (_, own, reference) => expectWithin(1, own, reference, allMagnitudes()));
-  it.each(signed)("%s, densely in [-110, 110]", (_, own, reference) => expectWithin(1, own, reference, linspace(-110, 110, 200_000)));
-  it.each(signed)("%s, densely in [-1, 1]", (_, own, reference) => expectWithin(1, own, reference, linspace(-1, 1, 100_000)));
-  it("log, at every magnitude, 0 and negative numbers included", () => expectWithin(1, log, Math.log, allMagnitudes()));
+  it.each(signed)("%s, at every magnitude", (_, own, reference) =>
+    expectWithin(1, own, reference, allMagnitudes()));
+  it.each(signed)("%s, densely in [-110, 110]", (_, own, reference) =>
+    expectWithin(1, own, reference, linspace(-110, 110, 200_000)));
+  it.each(signed)("%s, densely in [-1, 1]", (_, own, reference) =>
+    expectWithin(1, own, reference, linspace(-1, 1, 100_000)));
+  it("log, at every magnitude, 0 and negative numbers included", () =>
+    expectWithin(1, log, Math.log, allMagnitudes()));
   it("log, densely around 1", () => expectWithin(1, log, Math.log, linspace(0.5, 2, 200_000)));
-  it("log1p, at every magnitude, -1 and below included", () => expectWithin(1, log1p, Math.log1p, allMagnitudes()));
+  it("log1p, at every magnitude, -1 and below included", () =>
+    expectWithin(1, log1p, Math.log1p, allMagnitudes()));
   it("log1p, densely in [-1, 1]", () => expectWithin(1, log1p, Math.log1p, linspace(-1, 1, 200_000)));
 });
 
@@ -78,25 +91,32 @@ describe("portable elementary functions in float64", () => {
     expect(worst).toBeLessThan(1e-14);
   });
 
-  it.each([["exp", exp, -104, 89], ["softplus", softplus, -104, 200], ["sigmoid", sigmoid, -104, 50], ["tanh", tanh, -12, 12]] as const)(
-    "%s never decreases, seen in 32 bits",
-    (_, own, from, to) => {
-      let last = -Infinity;
-      const decreases: number[] = [];
-      for (const x of linspace(from, to, 100_000)) {
-        const y = Math.fround(own(x));
-        if (!(y >= last)) decreases.push(x);
-        last = y;
-      }
-      expect(decreases).toEqual([]);
-    },
-  );
+  it.each([
+    ["exp", exp, -104, 89],
+    ["softplus", softplus, -104, 200],
+    ["sigmoid", sigmoid, -104, 50],
+    ["tanh", tanh, -12, 12],
+  ] as const)("%s never decreases, seen in 32 bits", (_, own, from, to) => {
+    let last = -Infinity;
+    const decreases: number[] = [];
+    for (const x of linspace(from, to, 100_000)) {
+      const y = Math.fround(own(x));
+      if (!(y >= last)) decreases.push(x);
+      last = y;
+    }
+    expect(decreases).toEqual([]);
+  });
 });
 
 describe("portable elementary functions at special points", () => {
   it("follow the engine at 0, -0, infinities and NaN", () => {
     const pairs: [(x: number) => number, (x: number) => number][] = [
-      [exp, Math.exp], [log, Math.log], [log1p, Math.log1p], [tanh, Math.tanh], [softplus, referenceSoftplus], [sigmoid, referenceSigmoid],
+      [exp, Math.exp],
+      [log, Math.log],
+      [log1p, Math.log1p],
+      [tanh, Math.tanh],
+      [softplus, referenceSoftplus],
+      [sigmoid, referenceSigmoid],
     ];
     for (const [own, reference] of pairs) {
       for (const x of [0, -0, 1, -1, Infinity, -Infinity]) {
@@ -132,5 +152,6 @@ describe("portable elementary functions at special points", () => {
     }
   });
 
-  it("log1p does not overflow at the largest float64s", () => expect(log1p(1e308)).toBeCloseTo(Math.log(1e308), 10));
+  it("log1p does not overflow at the largest float64s", () =>
+    expect(log1p(1e308)).toBeCloseTo(Math.log(1e308), 10));
 });

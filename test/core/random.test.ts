@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { randomBelow, randomBits, randomKey, randomNormal, randomPermutation, randomUniform, Stream, type RandomKey } from "../../src/core/random.ts";
+import {
+  type RandomKey,
+  randomBelow,
+  randomBits,
+  randomKey,
+  randomNormal,
+  randomPermutation,
+  randomUniform,
+  Stream,
+} from "../../src/core/random.ts";
 
 const sequence = (key: RandomKey, n: number) => Array.from({ length: n }, (_, i) => randomBits(key, i));
 
@@ -29,14 +38,26 @@ describe("randomBits", () => {
 
   it("keeps its values from release to release", () => {
     expect(sequence(randomKey(0, Stream.embedding), 3)).toEqual([2836675973, 3072494144, 206016579]);
-    expect(sequence(randomKey(2 ** 40 + 7, Stream.shuffle, 5, 2), 3)).toEqual([2614658477, 1688545228, 2078126137]);
+    expect(sequence(randomKey(2 ** 40 + 7, Stream.shuffle, 5, 2), 3)).toEqual([
+      2614658477, 1688545228, 2078126137,
+    ]);
   });
 
   it("differs by seed, stream and both coordinates; seeds count beyond 32 bits", () => {
     const keys = [
-      randomKey(1, 1), randomKey(2, 1), randomKey(1 + 2 ** 32, 1), randomKey(1 + 2 ** 52, 1), randomKey(1, 2), randomKey(2, 2),
-      randomKey(1, 1, 1), randomKey(1, 1, 0, 1), randomKey(1, 1, 1, 1), randomKey(1, 1, 2, 0), randomKey(1, 1, 4294967294),
-      randomKey(Number.MAX_SAFE_INTEGER, 1), randomKey(0, 1),
+      randomKey(1, 1),
+      randomKey(2, 1),
+      randomKey(1 + 2 ** 32, 1),
+      randomKey(1 + 2 ** 52, 1),
+      randomKey(1, 2),
+      randomKey(2, 2),
+      randomKey(1, 1, 1),
+      randomKey(1, 1, 0, 1),
+      randomKey(1, 1, 1, 1),
+      randomKey(1, 1, 2, 0),
+      randomKey(1, 1, 4294967294),
+      randomKey(Number.MAX_SAFE_INTEGER, 1),
+      randomKey(0, 1),
     ];
     const firsts = keys.map((key) => sequence(key, 4).join());
     expect(new Set(firsts).size).toBe(keys.length);
@@ -66,22 +87,23 @@ describe("randomBits", () => {
     const key = randomKey(11, Stream.split);
     const ones = new Array<number>(32).fill(0);
     const n = 20_000;
-    for (let i = 0; i < n; i++) for (let bit = 0, x = randomBits(key, i); bit < 32; bit++) ones[bit] += (x >>> bit) & 1;
+    for (let i = 0; i < n; i++)
+      for (let bit = 0, x = randomBits(key, i); bit < 32; bit++) ones[bit] += (x >>> bit) & 1;
     for (const count of ones) expect(Math.abs(count - n / 2)).toBeLessThan(4.5 * Math.sqrt(n / 4));
   });
 });
 
 describe("randomUniform and randomBelow", () => {
   // Statistic of 255 degrees of freedom: mean 255, standard deviation 22.6; both bounds lie 5 deviations out.
-  it.each([["positions", (i: number) => randomUniform(randomKey(5, 1), i)], ["features", (i: number) => randomUniform(randomKey(5, 1, i), 0)]])(
-    "are uniform over %s",
-    (_, draw) => {
-      const counts = new Array<number>(256).fill(0);
-      for (let i = 0; i < 100_000; i++) counts[Math.floor(draw(i) * 256)]++;
-      expect(chiSquare(counts)).toBeGreaterThan(142);
-      expect(chiSquare(counts)).toBeLessThan(368);
-    },
-  );
+  it.each([
+    ["positions", (i: number) => randomUniform(randomKey(5, 1), i)],
+    ["features", (i: number) => randomUniform(randomKey(5, 1, i), 0)],
+  ])("are uniform over %s", (_, draw) => {
+    const counts = new Array<number>(256).fill(0);
+    for (let i = 0; i < 100_000; i++) counts[Math.floor(draw(i) * 256)]++;
+    expect(chiSquare(counts)).toBeGreaterThan(142);
+    expect(chiSquare(counts)).toBeLessThan(368);
+  });
 
   it("stay inside the open interval at both extremes", () => {
     expect(randomUniform(keyFor(0), 0)).toBe(2 ** -33);
@@ -118,14 +140,17 @@ describe("randomNormal", () => {
   ];
   it.each(quantiles)("maps bits %i to the quantile %f", (bits, expected) => {
     expect(randomBits(keyFor(bits), 0)).toBe(bits);
-    expect(Math.abs(randomNormal(keyFor(bits), 0) - expected)).toBeLessThan(2e-7 * Math.max(Math.abs(expected), 1e-2));
+    expect(Math.abs(randomNormal(keyFor(bits), 0) - expected)).toBeLessThan(
+      2e-7 * Math.max(Math.abs(expected), 1e-2),
+    );
   });
 
   it("has the moments of a standard normal", () => {
     const key = randomKey(123, Stream.embedding);
     const n = 200_000;
     const sums = [0, 0, 0, 0];
-    for (let i = 0; i < n; i++) for (let k = 0, x = randomNormal(key, i), power = x; k < 4; k++, power *= x) sums[k] += power;
+    for (let i = 0; i < n; i++)
+      for (let k = 0, x = randomNormal(key, i), power = x; k < 4; k++, power *= x) sums[k] += power;
     const [m1, m2, m3, m4] = sums.map((sum) => sum / n);
     const error = 4.5 / Math.sqrt(n); // variances of x, x^2, x^3, x^4: 1, 2, 15, 96
     expect(Math.abs(m1)).toBeLessThan(error);

@@ -2,13 +2,14 @@
 
 import { describe, expect, it } from "vitest";
 import { CSRBuilder } from "../../src/data/csr-builder.ts";
-import { CSRMatrix, matrixOf } from "../../src/data/csr-matrix.ts";
+import { type CSRMatrix, matrixOf } from "../../src/data/csr-matrix.ts";
 
 /** The matrix as an array of dense rows, read entry by entry. */
 function dense(x: CSRMatrix): number[][] {
   return Array.from({ length: x.rows }, (_, i) => {
     const row = new Array<number>(x.cols).fill(0);
-    for (let p = x.indptr[i]; p < x.indptr[i + 1]; p++) row[x.indices[p]] = x.values === null ? 1 : x.values[p];
+    for (let p = x.indptr[i]; p < x.indptr[i + 1]; p++)
+      row[x.indices[p]] = x.values === null ? 1 : x.values[p];
     return row;
   });
 }

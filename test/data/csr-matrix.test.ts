@@ -14,14 +14,22 @@ function generator(seed: number): (n: number) => number {
 function dense(x: CSRMatrix): number[][] {
   return Array.from({ length: x.rows }, (_, i) => {
     const row = new Array<number>(x.cols).fill(0);
-    for (let p = x.indptr[i]; p < x.indptr[i + 1]; p++) row[x.indices[p]] = x.values === null ? 1 : x.values[p];
+    for (let p = x.indptr[i]; p < x.indptr[i + 1]; p++)
+      row[x.indices[p]] = x.values === null ? 1 : x.values[p];
     return row;
   });
 }
 
-function randomDense(rows: number, cols: number, seed: number, values: readonly number[] = [1, -0.5, 2, 3.25]): number[][] {
+function randomDense(
+  rows: number,
+  cols: number,
+  seed: number,
+  values: readonly number[] = [1, -0.5, 2, 3.25],
+): number[][] {
   const below = generator(seed);
-  return Array.from({ length: rows }, () => Array.from({ length: cols }, () => (below(4) === 0 ? values[below(values.length)] : 0)));
+  return Array.from({ length: rows }, () =>
+    Array.from({ length: cols }, () => (below(4) === 0 ? values[below(values.length)] : 0)),
+  );
 }
 
 function expectInvariants(x: CSRMatrix): void {
@@ -45,12 +53,21 @@ describe("new CSRMatrix", () => {
   it("holds what it was given", () => {
     const x = new CSRMatrix({ cols: 5, indptr: [0, 2, 2, 3], indices: [3, 0, 4], values: [1, 0.5, 2] });
     expect([x.rows, x.cols, x.nnz]).toEqual([3, 5, 3]);
-    expect(dense(x)).toEqual([[0.5, 0, 0, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 2]]);
+    expect(dense(x)).toEqual([
+      [0.5, 0, 0, 1, 0],
+      [0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 2],
+    ]);
     expectInvariants(x);
   });
 
   it("keeps typed arrays of the right kind without copying", () => {
-    const init = { cols: 3, indptr: Uint32Array.of(0, 2), indices: Uint32Array.of(0, 2), values: Float32Array.of(1, 2) };
+    const init = {
+      cols: 3,
+      indptr: Uint32Array.of(0, 2),
+      indices: Uint32Array.of(0, 2),
+      values: Float32Array.of(1, 2),
+    };
     const x = new CSRMatrix(init);
     expect(x.indptr).toBe(init.indptr);
     expect(x.indices).toBe(init.indices);
@@ -60,13 +77,18 @@ describe("new CSRMatrix", () => {
   it("carries no values when all of them are ones in float32", () => {
     expect(new CSRMatrix({ cols: 2, indptr: [0, 2], indices: [0, 1] }).values).toBe(null);
     expect(new CSRMatrix({ cols: 2, indptr: [0, 2], indices: [0, 1], values: [1, 1] }).values).toBe(null);
-    expect(new CSRMatrix({ cols: 2, indptr: [0, 2], indices: [0, 1], values: [1, 1 + 1e-12] }).values).toBe(null);
+    expect(new CSRMatrix({ cols: 2, indptr: [0, 2], indices: [0, 1], values: [1, 1 + 1e-12] }).values).toBe(
+      null,
+    );
   });
 
   it("drops explicit zeros, and what is zero in float32", () => {
     const x = new CSRMatrix({ cols: 4, indptr: [0, 3, 4], indices: [0, 1, 3, 2], values: [0, 2, -0, 1e-60] });
     expect([x.rows, x.nnz]).toEqual([2, 1]);
-    expect(dense(x)).toEqual([[0, 2, 0, 0], [0, 0, 0, 0]]);
+    expect(dense(x)).toEqual([
+      [0, 2, 0, 0],
+      [0, 0, 0, 0],
+    ]);
     expectInvariants(x);
   });
 
@@ -83,27 +105,45 @@ describe("new CSRMatrix", () => {
 
   const good = { cols: 3, indptr: [0, 1, 3], indices: [0, 1, 2] };
   it.each([
-    [{ ...good, cols: "3" }, "CSRMatrix: cols must be an integer, got \"3\""],
+    [{ ...good, cols: "3" }, 'CSRMatrix: cols must be an integer, got "3"'],
     [{ ...good, cols: -1 }, "CSRMatrix: cols must be an integer from 0 to 4294967295, got -1"],
     [{ ...good, cols: 2 ** 32 }, "CSRMatrix: cols must be an integer from 0 to 4294967295, got 4294967296"],
     [{ ...good, rows: 1.5 }, "CSRMatrix: rows must be an integer of at least 0, got 1.5"],
     [{ ...good, rows: 3 }, "CSRMatrix: indptr.length must be rows + 1 (4), got 3"],
     [{ ...good, indptr: [] }, "CSRMatrix: indptr.length must be rows + 1 (1), got 0"],
     [{ ...good, indptr: undefined }, "CSRMatrix: indptr must be an array, got undefined"],
-    [{ ...good, indices: "012" }, "CSRMatrix: indices must be an array, got \"012\""],
+    [{ ...good, indices: "012" }, 'CSRMatrix: indices must be an array, got "012"'],
     [{ ...good, indptr: [1, 1, 3] }, "CSRMatrix: indptr[0] must be 0, got 1"],
-    [{ ...good, indptr: [0, 3, 2] }, "CSRMatrix: indptr[2] must be an integer of at least indptr[1] (3), got 2"],
-    [{ ...good, indptr: [0, NaN, 3] }, "CSRMatrix: indptr[1] must be an integer of at least indptr[0] (0), got NaN"],
+    [
+      { ...good, indptr: [0, 3, 2] },
+      "CSRMatrix: indptr[2] must be an integer of at least indptr[1] (3), got 2",
+    ],
+    [
+      { ...good, indptr: [0, NaN, 3] },
+      "CSRMatrix: indptr[1] must be an integer of at least indptr[0] (0), got NaN",
+    ],
     [{ ...good, indptr: [0, 1, 2] }, "CSRMatrix: indptr[2] must be indices.length (3), got 2"],
-    [{ ...good, indices: [0, 1, 3] }, "CSRMatrix: indices[2] must be an integer from 0, below cols (3), got 3"],
-    [{ ...good, indices: [0, -1, 2] }, "CSRMatrix: indices[1] must be an integer from 0, below cols (3), got -1"],
-    [{ ...good, indices: [0, 0.5, 2] }, "CSRMatrix: indices[1] must be an integer from 0, below cols (3), got 0.5"],
-    [{ ...good, indices: [0, 1, 1] }, "CSRMatrix: indices[2] must differ from indices[1] in the same row (1), got 1 twice; CSRMatrix.fromRows sums duplicates"],
+    [
+      { ...good, indices: [0, 1, 3] },
+      "CSRMatrix: indices[2] must be an integer from 0, below cols (3), got 3",
+    ],
+    [
+      { ...good, indices: [0, -1, 2] },
+      "CSRMatrix: indices[1] must be an integer from 0, below cols (3), got -1",
+    ],
+    [
+      { ...good, indices: [0, 0.5, 2] },
+      "CSRMatrix: indices[1] must be an integer from 0, below cols (3), got 0.5",
+    ],
+    [
+      { ...good, indices: [0, 1, 1] },
+      "CSRMatrix: indices[2] must differ from indices[1] in the same row (1), got 1 twice; CSRMatrix.fromRows sums duplicates",
+    ],
     [{ ...good, values: 1 }, "CSRMatrix: values must be an array, got 1"],
     [{ ...good, values: [1, 2] }, "CSRMatrix: values.length must be indices.length (3), got 2"],
     [{ ...good, values: [1, NaN, 1] }, "CSRMatrix: values[1] must be finite (in 32 bits), got NaN"],
     [{ ...good, values: [1, 1, 1e39] }, "CSRMatrix: values[2] must be finite (in 32 bits), got 1e+39"],
-    [{ ...good, values: ["1", 1, 1] }, "CSRMatrix: values[0] must be a number, got \"1\""],
+    [{ ...good, values: ["1", 1, 1] }, 'CSRMatrix: values[0] must be a number, got "1"'],
     [null, "CSRMatrix: init must be an object, got null"],
   ])("refuses %o", (init, message) => expect(() => new CSRMatrix(init as never)).toThrow(message));
 
@@ -111,21 +151,49 @@ describe("new CSRMatrix", () => {
     const row = Array.from({ length: 100 }, (_, i) => i);
     const twice = [...row, ...row];
     expect(new CSRMatrix({ cols: 100, indptr: [0, 100, 200], indices: twice }).nnz).toBe(200);
-    expect(() => new CSRMatrix({ cols: 100, indptr: [0, 200], indices: twice })).toThrow("indices[100] must differ from indices[0] in the same row (0), got 0 twice");
+    expect(() => new CSRMatrix({ cols: 100, indptr: [0, 200], indices: twice })).toThrow(
+      "indices[100] must differ from indices[0] in the same row (0), got 0 twice",
+    );
   });
 });
 
 describe("CSRMatrix.fromRows", () => {
   it("takes sparse vectors, maps and pairs", () => {
-    const rows: RowLike[] = [{ indices: [2, 0] }, { indices: Uint32Array.of(1), values: Float32Array.of(0.5) }, new Map([[3, 2]]), [[0, 4], [1, -1]], []];
+    const rows: RowLike[] = [
+      { indices: [2, 0] },
+      { indices: Uint32Array.of(1), values: Float32Array.of(0.5) },
+      new Map([[3, 2]]),
+      [
+        [0, 4],
+        [1, -1],
+      ],
+      [],
+    ];
     const x = CSRMatrix.fromRows(rows);
-    expect(dense(x)).toEqual([[1, 0, 1, 0], [0, 0.5, 0, 0], [0, 0, 0, 2], [4, -1, 0, 0], [0, 0, 0, 0]]);
+    expect(dense(x)).toEqual([
+      [1, 0, 1, 0],
+      [0, 0.5, 0, 0],
+      [0, 0, 0, 2],
+      [4, -1, 0, 0],
+      [0, 0, 0, 0],
+    ]);
     expectInvariants(x);
   });
 
   it("sums duplicates and drops what they cancel to, in short and long rows", () => {
-    const short = CSRMatrix.fromRows([[[3, 1], [0, 2], [3, 1.5], [0, -2]], { indices: [5, 5] }]);
-    expect(dense(short)).toEqual([[0, 0, 0, 2.5, 0, 0], [0, 0, 0, 0, 0, 2]]);
+    const short = CSRMatrix.fromRows([
+      [
+        [3, 1],
+        [0, 2],
+        [3, 1.5],
+        [0, -2],
+      ],
+      { indices: [5, 5] },
+    ]);
+    expect(dense(short)).toEqual([
+      [0, 0, 0, 2.5, 0, 0],
+      [0, 0, 0, 0, 0, 2],
+    ]);
     expectInvariants(short);
     const below = generator(4);
     for (let repeat = 0; repeat < 20; repeat++) {
@@ -155,23 +223,49 @@ describe("CSRMatrix.fromRows", () => {
   });
 
   it.each([
-    [[{ indices: [0] }, { indices: [-1] }], undefined, "CSRMatrix.fromRows: rows[1].indices[0] must be an integer from 0 to 4294967294, got -1"],
-    [[{ indices: [4294967295] }], undefined, "rows[0].indices[0] must be an integer from 0 to 4294967294, got 4294967295"],
-    [[{ indices: ["a"] }], undefined, "rows[0].indices[0] must be a feature index, got \"a\""],
+    [
+      [{ indices: [0] }, { indices: [-1] }],
+      undefined,
+      "CSRMatrix.fromRows: rows[1].indices[0] must be an integer from 0 to 4294967294, got -1",
+    ],
+    [
+      [{ indices: [4294967295] }],
+      undefined,
+      "rows[0].indices[0] must be an integer from 0 to 4294967294, got 4294967295",
+    ],
+    [[{ indices: ["a"] }], undefined, 'rows[0].indices[0] must be a feature index, got "a"'],
     [[{ indices: [1], values: [] }], undefined, "rows[0].values.length must be indices.length (1), got 0"],
     [[{ indices: [1], values: 2 }], undefined, "rows[0].values must be an array, got 2"],
-    [[{ indices: [1], values: [Infinity] }], undefined, "rows[0].values[0] must be finite (in 32 bits), got Infinity"],
-    [[new Map([["a", 1]])], undefined, "rows[0]: key \"a\" must be a feature index, got \"a\""],
+    [
+      [{ indices: [1], values: [Infinity] }],
+      undefined,
+      "rows[0].values[0] must be finite (in 32 bits), got Infinity",
+    ],
+    [[new Map([["a", 1]])], undefined, 'rows[0]: key "a" must be a feature index, got "a"'],
     [[new Map([[1, NaN]])], undefined, "rows[0].get(1) must be finite (in 32 bits), got NaN"],
     [[[[1, 2, 3]]], undefined, "rows[0][0] must be an [index, value] pair, got array of 3"],
     [[[[0.5, 1]]], undefined, "rows[0][0][0] must be an integer from 0 to 4294967294, got 0.5"],
-    [[[[1, "x"]]], undefined, "rows[0][0][1] must be a number, got \"x\""],
-    [[[[1, 3e38], [1, 3e38]]], undefined, "rows[0]: the sum of the values of index 1 must be finite (in 32 bits), got Infinity"],
-    [[7], undefined, "rows[0] must be a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs, got 7"],
+    [[[[1, "x"]]], undefined, 'rows[0][0][1] must be a number, got "x"'],
+    [
+      [
+        [
+          [1, 3e38],
+          [1, 3e38],
+        ],
+      ],
+      undefined,
+      "rows[0]: the sum of the values of index 1 must be finite (in 32 bits), got Infinity",
+    ],
+    [
+      [7],
+      undefined,
+      "rows[0] must be a sparse vector { indices, values? }, a Map from index to value, or [index, value] pairs, got 7",
+    ],
     [[{ indices: [4] }], 4, "CSRMatrix.fromRows: cols must be above the largest index (4), got 4"],
     [[{ indices: [4] }], 4.5, "CSRMatrix.fromRows: cols must be an integer from 0 to 4294967295, got 4.5"],
     [[], 2 ** 32, "CSRMatrix.fromRows: cols must be an integer from 0 to 4294967295, got 4294967296"],
-  ])("refuses %j", (rows, cols, message) => expect(() => CSRMatrix.fromRows(rows as never, cols)).toThrow(message));
+  ])("refuses %j", (rows, cols, message) =>
+    expect(() => CSRMatrix.fromRows(rows as never, cols)).toThrow(message));
 });
 
 describe("CSRMatrix.fromDense", () => {
@@ -207,15 +301,22 @@ describe("parts of a CSRMatrix", () => {
     expect(() => x.row(-1)).toThrow("got -1");
   });
 
-  it.each([[0, undefined], [3, 9], [-5, undefined], [-9, -2], [25, 99], [-99, 4], [9, 3], [30, undefined], [4, Infinity]])(
-    "slice(%s, %s) is Array's slice",
-    (start, end) => {
-      const part = x.slice(start, end);
-      expect(dense(part)).toEqual(rows.slice(start, end));
-      expect(part.cols).toBe(11);
-      expectInvariants(part);
-    },
-  );
+  it.each([
+    [0, undefined],
+    [3, 9],
+    [-5, undefined],
+    [-9, -2],
+    [25, 99],
+    [-99, 4],
+    [9, 3],
+    [30, undefined],
+    [4, Infinity],
+  ])("slice(%s, %s) is Array's slice", (start, end) => {
+    const part = x.slice(start, end);
+    expect(dense(part)).toEqual(rows.slice(start, end));
+    expect(part.cols).toBe(11);
+    expectInvariants(part);
+  });
 
   it("slice refuses positions that are no integers", () => {
     expect(() => x.slice(0.5)).toThrow("CSRMatrix.slice: start and end must be integers, got 0.5");
@@ -239,8 +340,12 @@ describe("parts of a CSRMatrix", () => {
     expectInvariants(both);
     expect(CSRMatrix.concat([CSRMatrix.fromDense(ones), CSRMatrix.fromDense(ones)]).values).toBe(null);
     expect(CSRMatrix.concat([]).rows).toBe(0);
-    expect(() => CSRMatrix.concat([x, CSRMatrix.fromDense([[1]])])).toThrow("CSRMatrix.concat: parts[1].cols must be that of parts[0] (11), got 1");
-    expect(() => CSRMatrix.concat([x, rows as never])).toThrow("CSRMatrix.concat: parts[1] must be a CSRMatrix, got array of 30");
+    expect(() => CSRMatrix.concat([x, CSRMatrix.fromDense([[1]])])).toThrow(
+      "CSRMatrix.concat: parts[1].cols must be that of parts[0] (11), got 1",
+    );
+    expect(() => CSRMatrix.concat([x, rows as never])).toThrow(
+      "CSRMatrix.concat: parts[1] must be a CSRMatrix, got array of 30",
+    );
   });
 
   it("a part whose values are all ones carries none", () => {

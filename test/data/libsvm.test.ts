@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseLibSVM, readLibSVM, type LibSVMData } from "../../src/data/libsvm.ts";
+import { type LibSVMData, parseLibSVM, readLibSVM } from "../../src/data/libsvm.ts";
 
 function generator(seed: number): (n: number) => number {
   let state = Math.imul(seed, 0x9e3779b1);
@@ -16,7 +16,10 @@ interface Row {
 function naive(text: string): Row[] {
   const rows: Row[] = [];
   for (const line of text.replace(/^\ufeff/, "").split(/\r?\n/)) {
-    const tokens = line.replace(/#.*/, "").split(/[ \t]+/).filter((token) => token !== "");
+    const tokens = line
+      .replace(/#.*/, "")
+      .split(/[ \t]+/)
+      .filter((token) => token !== "");
     if (tokens.length === 0) continue;
     const row: Row = { label: Math.fround(Number(tokens.shift())), entries: new Map() };
     if (tokens[0]?.startsWith("qid:")) row.qid = Number(tokens.shift()!.slice(4));
@@ -71,9 +74,9 @@ function randomText(seed: number, qid: boolean): string {
     else if (kind === 1) text += `${gap()}# größe 界 5:1`;
     else {
       text += randomNumber(below) + (qid ? `${gap()}qid:${below(2 ** 32)}` : "");
-      for (let n = below(12); n > 0; n--) text += `${gap()}${below(3) ? below(50) : below(2 ** 25)}:${below(3) ? "1" : randomNumber(below)}`;
-      if (below(3) === 0) text += `${gap()}# naïve 3:4`;
-      else if (below(3) === 0) text += gap();
+      for (let n = below(12); n > 0; n--)
+        text += `${gap()}${below(3) ? below(50) : below(2 ** 25)}:${below(3) ? "1" : randomNumber(below)}`;
+      text += below(3) === 0 ? `${gap()}# naïve 3:4` : below(3) === 0 ? gap() : "";
     }
     text += below(2) ? "\n" : "\r\n";
   }
@@ -102,10 +105,37 @@ describe("parseLibSVM", () => {
 
   it("rounds every number as Math.fround(Number(text)) does", () => {
     const hard = [
-      "0.1", "0.30000000000000004", "123456789012345678901234567890", "9007199254740991", "9007199254740992", "9007199254740993",
-      "9007199254740993e1", "1e22", "1e23", "1e-22", "1e-23", "4.35", "2.2250738585072011e-308", "1e-45", "0.7e-45", "1e-400", "0e999",
-      "3.4028235e38", "340282346638528859811704183484516925440", "1.00000005960464477539062", "1.00000005960464477539063",
-      "16777217", "16777219", "0.000000000000000000000000000000000000011754943", "5.", ".5", "+.5", "-0.0", "1E5", "1e+05", "000012.50",
+      "0.1",
+      "0.30000000000000004",
+      "123456789012345678901234567890",
+      "9007199254740991",
+      "9007199254740992",
+      "9007199254740993",
+      "9007199254740993e1",
+      "1e22",
+      "1e23",
+      "1e-22",
+      "1e-23",
+      "4.35",
+      "2.2250738585072011e-308",
+      "1e-45",
+      "0.7e-45",
+      "1e-400",
+      "0e999",
+      "3.4028235e38",
+      "340282346638528859811704183484516925440",
+      "1.00000005960464477539062",
+      "1.00000005960464477539063",
+      "16777217",
+      "16777219",
+      "0.000000000000000000000000000000000000011754943",
+      "5.",
+      ".5",
+      "+.5",
+      "-0.0",
+      "1E5",
+      "1e+05",
+      "000012.50",
     ];
     const below = generator(99);
     for (let i = 0; i < 20_000; i++) hard.push(randomNumber(below));
@@ -115,7 +145,12 @@ describe("parseLibSVM", () => {
   });
 
   it("reads CRLF files without the carriage return becoming part of a value, a last line without newline too", () => {
-    for (const text of ["1 1:2\r\n-1 2:3\r\n", "1 1:2\r\n-1 2:3", "1 1:2\r\n-1 2:3\r", "1 1:2 \r\n\r\n-1 2:3 # end\r\n"]) {
+    for (const text of [
+      "1 1:2\r\n-1 2:3\r\n",
+      "1 1:2\r\n-1 2:3",
+      "1 1:2\r\n-1 2:3\r",
+      "1 1:2 \r\n\r\n-1 2:3 # end\r\n",
+    ]) {
       const { x, y } = parseLibSVM(text);
       expect(Array.from(y)).toEqual([1, -1]);
       expect(Array.from(x.values!)).toEqual([2, 3]);
@@ -133,7 +168,9 @@ describe("parseLibSVM", () => {
     for (const text of ["\ufeff1 2:1\n", "\ufeff1 2:1", "\ufeff# c\n1 2:1", "\ufeff\r\n1 2:1"]) {
       expect(rowsOf(parseLibSVM(text))).toEqual([{ label: 1, entries: new Map([[2, 1]]) }]);
     }
-    expect(() => parseLibSVM("1 2:1\n\ufeff1 2:1")).toThrow("parseLibSVM: line 2: label must be a finite number");
+    expect(() => parseLibSVM("1 2:1\n\ufeff1 2:1")).toThrow(
+      "parseLibSVM: line 2: label must be a finite number",
+    );
   });
 
   it("sums duplicates, drops zeros and carries no values when all are ones", () => {
@@ -167,41 +204,81 @@ describe("parseLibSVM", () => {
 
   it.each([
     ["1 1:1\n\n0 12:1", { cols: 10 }, "parseLibSVM: line 3: index must be below cols (10), got 12"],
-    ["1 11:1", { cols: 10, zeroBased: false }, "parseLibSVM: line 1: index must be at most cols (10), got 11"],
+    [
+      "1 11:1",
+      { cols: 10, zeroBased: false },
+      "parseLibSVM: line 1: index must be at most cols (10), got 11",
+    ],
     ["1 4294967295:1", {}, "parseLibSVM: line 1: index must be at most 4294967294, got 4294967295"],
-    ["1 99999999999999999999:1", {}, "parseLibSVM: line 1: index must be at most 4294967294, got 99999999999999999999"],
-    ["1 0:1", { zeroBased: false }, "parseLibSVM: line 1: index must be at least 1 with zeroBased: false, got 0"],
-    ["#\n#\n#\n#\n#\n#\n1 5;1", {}, "parseLibSVM: line 7: expected \"index:value\", got \"5;1\""],
-    ["1 5", {}, "parseLibSVM: line 1: expected \"index:value\", got \"5\""],
-    ["1 :5", {}, "parseLibSVM: line 1: expected \"index:value\", got \":5\""],
-    ["1 5: 1", {}, "parseLibSVM: line 1: expected \"index:value\", got \"5:\""],
-    ["1 5:#1", {}, "parseLibSVM: line 1: expected \"index:value\", got \"5:\""],
-    ["1 -5:1", {}, "parseLibSVM: line 1: expected \"index:value\", got \"-5:1\""],
-    ["1 1.5:1", {}, "parseLibSVM: line 1: expected \"index:value\", got \"1.5:1\""],
-    ["1 größe:1", {}, "parseLibSVM: line 1: expected \"index:value\", got \"größe:1\""],
-    ["1 1:1 qid:3", {}, "parseLibSVM: line 1: expected \"index:value\", got \"qid:3\""],
-    ["1 5:nan", {}, "parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got \"nan\""],
-    ["1 5:-inf", {}, "parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got \"-inf\""],
-    ["1 5:Infinity", {}, "the value of index 5 must be a finite number (in 32 bits), got \"Infinity\""],
-    ["1 5:1e39", {}, "parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got \"1e39\""],
-    ["1 5:0x10", {}, "the value of index 5 must be a finite number (in 32 bits), got \"0x10\""],
-    ["1 5:1e", {}, "the value of index 5 must be a finite number (in 32 bits), got \"1e\""],
-    ["1 5:.", {}, "the value of index 5 must be a finite number (in 32 bits), got \".\""],
-    ["1 5:.e1", {}, "the value of index 5 must be a finite number (in 32 bits), got \".e1\""],
-    ["1 5:1:2", {}, "the value of index 5 must be a finite number (in 32 bits), got \"1:2\""],
-    ["1 5:--1", {}, "the value of index 5 must be a finite number (in 32 bits), got \"--1\""],
-    ["1 5:-", {}, "the value of index 5 must be a finite number (in 32 bits), got \"-\""],
-    ["1 5:3e38 5:3e38", {}, "parseLibSVM: line 1: the sum of the values of index 5 must be finite (in 32 bits), got Infinity"],
-    ["NaN 5:1", {}, "parseLibSVM: line 1: label must be a finite number (in 32 bits), got \"NaN\""],
-    ["-inf", {}, "parseLibSVM: line 1: label must be a finite number (in 32 bits), got \"-inf\""],
-    ["5:1 6:1", {}, "parseLibSVM: line 1: label must be a finite number (in 32 bits), got \"5:1\""],
-    ["1,0 6:1", {}, "parseLibSVM: line 1: label must be a finite number (in 32 bits), got \"1,0\""],
-    ["1 qid:x 6:1", {}, "parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got \"x\""],
-    ["1 qid:4294967296", {}, "parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got \"4294967296\""],
-    ["1 qid:", {}, "parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got \"\""],
-    ["1 qid:1.5", {}, "parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got \"1.5\""],
-    ["1 qid:1 2:1\n1 2:1", {}, "parseLibSVM: line 2: either every row has a qid or none; this one has none, those before have one"],
-    ["1 2:1\n\n1 qid:1 2:1", {}, "parseLibSVM: line 3: either every row has a qid or none; this one has one, those before have none"],
+    [
+      "1 99999999999999999999:1",
+      {},
+      "parseLibSVM: line 1: index must be at most 4294967294, got 99999999999999999999",
+    ],
+    [
+      "1 0:1",
+      { zeroBased: false },
+      "parseLibSVM: line 1: index must be at least 1 with zeroBased: false, got 0",
+    ],
+    ["#\n#\n#\n#\n#\n#\n1 5;1", {}, 'parseLibSVM: line 7: expected "index:value", got "5;1"'],
+    ["1 5", {}, 'parseLibSVM: line 1: expected "index:value", got "5"'],
+    ["1 :5", {}, 'parseLibSVM: line 1: expected "index:value", got ":5"'],
+    ["1 5: 1", {}, 'parseLibSVM: line 1: expected "index:value", got "5:"'],
+    ["1 5:#1", {}, 'parseLibSVM: line 1: expected "index:value", got "5:"'],
+    ["1 -5:1", {}, 'parseLibSVM: line 1: expected "index:value", got "-5:1"'],
+    ["1 1.5:1", {}, 'parseLibSVM: line 1: expected "index:value", got "1.5:1"'],
+    ["1 größe:1", {}, 'parseLibSVM: line 1: expected "index:value", got "größe:1"'],
+    ["1 1:1 qid:3", {}, 'parseLibSVM: line 1: expected "index:value", got "qid:3"'],
+    [
+      "1 5:nan",
+      {},
+      'parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got "nan"',
+    ],
+    [
+      "1 5:-inf",
+      {},
+      'parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got "-inf"',
+    ],
+    ["1 5:Infinity", {}, 'the value of index 5 must be a finite number (in 32 bits), got "Infinity"'],
+    [
+      "1 5:1e39",
+      {},
+      'parseLibSVM: line 1: the value of index 5 must be a finite number (in 32 bits), got "1e39"',
+    ],
+    ["1 5:0x10", {}, 'the value of index 5 must be a finite number (in 32 bits), got "0x10"'],
+    ["1 5:1e", {}, 'the value of index 5 must be a finite number (in 32 bits), got "1e"'],
+    ["1 5:.", {}, 'the value of index 5 must be a finite number (in 32 bits), got "."'],
+    ["1 5:.e1", {}, 'the value of index 5 must be a finite number (in 32 bits), got ".e1"'],
+    ["1 5:1:2", {}, 'the value of index 5 must be a finite number (in 32 bits), got "1:2"'],
+    ["1 5:--1", {}, 'the value of index 5 must be a finite number (in 32 bits), got "--1"'],
+    ["1 5:-", {}, 'the value of index 5 must be a finite number (in 32 bits), got "-"'],
+    [
+      "1 5:3e38 5:3e38",
+      {},
+      "parseLibSVM: line 1: the sum of the values of index 5 must be finite (in 32 bits), got Infinity",
+    ],
+    ["NaN 5:1", {}, 'parseLibSVM: line 1: label must be a finite number (in 32 bits), got "NaN"'],
+    ["-inf", {}, 'parseLibSVM: line 1: label must be a finite number (in 32 bits), got "-inf"'],
+    ["5:1 6:1", {}, 'parseLibSVM: line 1: label must be a finite number (in 32 bits), got "5:1"'],
+    ["1,0 6:1", {}, 'parseLibSVM: line 1: label must be a finite number (in 32 bits), got "1,0"'],
+    ["1 qid:x 6:1", {}, 'parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got "x"'],
+    [
+      "1 qid:4294967296",
+      {},
+      'parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got "4294967296"',
+    ],
+    ["1 qid:", {}, 'parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got ""'],
+    ["1 qid:1.5", {}, 'parseLibSVM: line 1: qid must be an integer from 0 to 4294967295, got "1.5"'],
+    [
+      "1 qid:1 2:1\n1 2:1",
+      {},
+      "parseLibSVM: line 2: either every row has a qid or none; this one has none, those before have one",
+    ],
+    [
+      "1 2:1\n\n1 qid:1 2:1",
+      {},
+      "parseLibSVM: line 3: either every row has a qid or none; this one has one, those before have none",
+    ],
   ])("refuses %j with %j", (text, options, message) => {
     expect(() => parseLibSVM(text, options)).toThrow(RangeError);
     expect(() => parseLibSVM(text, options)).toThrow(message);
@@ -209,10 +286,11 @@ describe("parseLibSVM", () => {
 
   it.each([
     [5, {}, "parseLibSVM: text must be a string or a Uint8Array, got 5"],
-    ["1", { col: 4 }, "parseLibSVM: options has no option \"col\"; it has cols, zeroBased"],
+    ["1", { col: 4 }, 'parseLibSVM: options has no option "col"; it has cols, zeroBased'],
     ["1", { cols: 0 }, "parseLibSVM: cols must be an integer from 1 to 4294967295, got 0"],
     ["1", { zeroBased: 1 }, "parseLibSVM: zeroBased must be a boolean, got 1"],
-  ])("refuses %j with %j", (text, options, message) => expect(() => parseLibSVM(text as never, options as never)).toThrow(message));
+  ])("refuses %j with %j", (text, options, message) =>
+    expect(() => parseLibSVM(text as never, options as never)).toThrow(message));
 });
 
 describe("readLibSVM", () => {
@@ -234,7 +312,12 @@ describe("readLibSVM", () => {
 
   it("yields full blocks of batchSize rows and the last short one, each with cols columns", async () => {
     const text = Array.from({ length: 10_000 }, (_, i) => `${i} ${i % 50}:1\n`).join("");
-    const blocks = await collect(readLibSVM(chunksOf(text, () => 1000), { cols: 60 }));
+    const blocks = await collect(
+      readLibSVM(
+        chunksOf(text, () => 1000),
+        { cols: 60 },
+      ),
+    );
     expect(blocks.map((block) => block.x.rows)).toEqual([4096, 4096, 1808]);
     expect(blocks.every((block) => block.x.cols === 60 && block.y.length === block.x.rows)).toBe(true);
     expect(blocks[2].y[1807]).toBe(9999);
@@ -254,35 +337,92 @@ describe("readLibSVM", () => {
   });
 
   it("subtracts 1 with zeroBased: false, and gives groups", async () => {
-    const [block] = await collect(readLibSVM(chunksOf("1 qid:3 1:1 9:2", () => 4), { cols: 9, zeroBased: false }));
-    expect(rowsOf(block)).toEqual([{ label: 1, qid: 3, entries: new Map([[0, 1], [8, 2]]) }]);
+    const [block] = await collect(
+      readLibSVM(
+        chunksOf("1 qid:3 1:1 9:2", () => 4),
+        { cols: 9, zeroBased: false },
+      ),
+    );
+    expect(rowsOf(block)).toEqual([
+      {
+        label: 1,
+        qid: 3,
+        entries: new Map([
+          [0, 1],
+          [8, 2],
+        ]),
+      },
+    ]);
   });
 
   it("yields nothing for an empty stream", async () => {
-    expect(await collect(readLibSVM(chunksOf("", () => 1), { cols: 1 }))).toEqual([]);
-    expect(await collect(readLibSVM(chunksOf("# only a comment", () => 3), { cols: 1 }))).toEqual([]);
+    expect(
+      await collect(
+        readLibSVM(
+          chunksOf("", () => 1),
+          { cols: 1 },
+        ),
+      ),
+    ).toEqual([]);
+    expect(
+      await collect(
+        readLibSVM(
+          chunksOf("# only a comment", () => 3),
+          { cols: 1 },
+        ),
+      ),
+    ).toEqual([]);
   });
 
   it("counts lines from the start of the stream in errors, and demands a qid across blocks", async () => {
     const text = "1 1:1\r\n".repeat(20) + "\n# c\n1 2:x\n";
-    await expect(collect(readLibSVM(chunksOf(text, () => 5), { cols: 9, batchSize: 3 }))).rejects.toThrow(
-      "readLibSVM: line 23: the value of index 2 must be a finite number (in 32 bits), got \"x\"",
+    await expect(
+      collect(
+        readLibSVM(
+          chunksOf(text, () => 5),
+          { cols: 9, batchSize: 3 },
+        ),
+      ),
+    ).rejects.toThrow(
+      'readLibSVM: line 23: the value of index 2 must be a finite number (in 32 bits), got "x"',
     );
-    await expect(collect(readLibSVM(chunksOf("1 1:1\n1 qid:2 1:1", () => 5), { cols: 9, batchSize: 1 }))).rejects.toThrow(
-      "readLibSVM: line 2: either every row has a qid or none",
-    );
-    await expect(collect(readLibSVM(chunksOf("1 9:1", () => 5), { cols: 9 }))).rejects.toThrow("readLibSVM: line 1: index must be below cols (9), got 9");
+    await expect(
+      collect(
+        readLibSVM(
+          chunksOf("1 1:1\n1 qid:2 1:1", () => 5),
+          { cols: 9, batchSize: 1 },
+        ),
+      ),
+    ).rejects.toThrow("readLibSVM: line 2: either every row has a qid or none");
+    await expect(
+      collect(
+        readLibSVM(
+          chunksOf("1 9:1", () => 5),
+          { cols: 9 },
+        ),
+      ),
+    ).rejects.toThrow("readLibSVM: line 1: index must be below cols (9), got 9");
   });
 
   it("refuses bad arguments at once and bad chunks when they come", async () => {
     const source = chunksOf("1", () => 1);
-    expect(() => readLibSVM(source, {} as never)).toThrow("readLibSVM: cols must be an integer, got undefined");
-    expect(() => readLibSVM(source, undefined as never)).toThrow("readLibSVM: options must be an object, got undefined");
-    expect(() => readLibSVM(source, { cols: 3, batchSize: 0 })).toThrow("readLibSVM: batchSize must be an integer of at least 1, got 0");
-    expect(() => readLibSVM("1 1:1" as never, { cols: 3 })).toThrow("readLibSVM: source must be an async iterable of text or bytes, such as a readable stream, got \"1 1:1\"");
+    expect(() => readLibSVM(source, {} as never)).toThrow(
+      "readLibSVM: cols must be an integer, got undefined",
+    );
+    expect(() => readLibSVM(source, undefined as never)).toThrow(
+      "readLibSVM: options must be an object, got undefined",
+    );
+    expect(() => readLibSVM(source, { cols: 3, batchSize: 0 })).toThrow(
+      "readLibSVM: batchSize must be an integer of at least 1, got 0",
+    );
+    expect(() => readLibSVM("1 1:1" as never, { cols: 3 })).toThrow(
+      'readLibSVM: source must be an async iterable of text or bytes, such as a readable stream, got "1 1:1"',
+    );
     async function* numbers(): AsyncGenerator<string> {
       yield 5 as unknown as string;
     }
-    await expect(collect(readLibSVM(numbers(), { cols: 3 }))).rejects.toThrow("readLibSVM: a chunk of source must be a string or a Uint8Array, got 5");
+    await expect(collect(readLibSVM(numbers(), { cols: 3 }))).rejects.toThrow(
+      "readLibSVM: a chunk of source must be a string or a Uint8Array, got 5",
+    );
   });
 });

@@ -4,9 +4,9 @@
 
 import { describe, expect, it } from "vitest";
 import { randomBelow, randomKey, Stream } from "../../src/core/random.ts";
-import { fromPacked, toPacked, type Tensor } from "../../src/core/tensor.ts";
+import { fromPacked, type Tensor, toPacked } from "../../src/core/tensor.ts";
 import { CSRMatrix } from "../../src/data/csr-matrix.ts";
-import { attribute, type Attribution, type Explanation } from "../../src/explain/explain.ts";
+import { type Attribution, attribute, type Explanation } from "../../src/explain/explain.ts";
 import { NFM } from "../../src/index.ts";
 import { Activation } from "../../src/layers/activation.ts";
 import { BatchNorm } from "../../src/layers/batch-norm.ts";
@@ -15,7 +15,7 @@ import { Dropout } from "../../src/layers/dropout.ts";
 import type { Layer } from "../../src/layers/layer.ts";
 import type { Network } from "../../src/model/network.ts";
 import { drawTensors, makePredictor } from "../helpers/trainers.ts";
-import { numbers, scores, type Row, type Step, type Tensors } from "../reference.ts";
+import { numbers, type Row, type Step, scores, type Tensors } from "../reference.ts";
 
 const N = 30;
 
@@ -33,10 +33,17 @@ function networkOf(layers: readonly Layer[], k: number): Network {
 }
 
 /** A network whose tensors are all random, biases and running statistics too. Pre-activations are of order 1 to 10. */
-function randomNetwork(layers: readonly Layer[], { k = 5, seed = 1, embedding = 1 }: Size = {}): { network: Network; tensors: Tensors } {
+function randomNetwork(
+  layers: readonly Layer[],
+  { k = 5, seed = 1, embedding = 1 }: Size = {},
+): { network: Network; tensors: Tensors } {
   const network = networkOf(layers, k);
   const tensors = drawTensors(network.parameters, numbers(seed), (name) => {
-    return /running_var|(norms|layers).*weight/.test(name) ? [0.5, 1.5] : name === "embedding.weight" ? [-embedding, embedding] : [-0.9, 0.9];
+    return /running_var|(norms|layers).*weight/.test(name)
+      ? [0.5, 1.5]
+      : name === "embedding.weight"
+        ? [-embedding, embedding]
+        : [-0.9, 0.9];
   });
   return { network, tensors };
 }
@@ -44,7 +51,10 @@ function randomNetwork(layers: readonly Layer[], { k = 5, seed = 1, embedding = 
 /** Sets a tensor from rows as the formulas have them: W is (in, out). */
 function set(network: Network, name: string, rows: readonly (readonly number[])[]): void {
   const { parameters } = network;
-  fromPacked(parameters.all.find((parameter) => parameter.name === name)!.value, Float32Array.from(rows.flat()));
+  fromPacked(
+    parameters.all.find((parameter) => parameter.name === name)!.value,
+    Float32Array.from(rows.flat()),
+  );
   parameters.markChanged();
 }
 
@@ -52,7 +62,10 @@ function set(network: Network, name: string, rows: readonly (readonly number[])[
 function stack(name: Name, widths: readonly number[], norm: boolean): Layer[] {
   const norms = norm ? [new BatchNorm()] : [];
   const activation = name === "identity" ? [] : [new Activation(name)];
-  return [...norms, ...widths.flatMap((units) => [new Dense(units), ...norms, ...activation, new Dropout(0.3)])];
+  return [
+    ...norms,
+    ...widths.flatMap((units) => [new Dense(units), ...norms, ...activation, new Dropout(0.3)]),
+  ];
 }
 
 /** The same as the reference knows it. */
@@ -70,7 +83,10 @@ function referenceSteps(layers: readonly Layer[]): Step[] {
 const ROWS: readonly Row[] = [0, 1, 2, 20].flatMap((length) => {
   const next = numbers(length);
   const indices = Array.from({ length }, (_, i) => (i * 7 + length) % N);
-  return [{ indices, values: indices.map(() => 1) }, { indices, values: indices.map(() => Math.fround(next(0.3, 1.2) * (next() < 0.3 ? -1 : 1))) }];
+  return [
+    { indices, values: indices.map(() => 1) },
+    { indices, values: indices.map(() => Math.fround(next(0.3, 1.2) * (next() < 0.3 ? -1 : 1))) },
+  ];
 });
 const EMPTY: Row = { indices: [], values: [] };
 
@@ -85,31 +101,42 @@ function scoreOf(network: Network, row: Row): number {
 const sum = (parts: ArrayLike<number>): number => Array.from(parts).reduce((total, part) => total + part, 0);
 const total = ({ bias, linear, pairs }: Attribution): number => bias + sum(linear) + sum(pairs);
 /** The sum of all parts' sizes. */
-const size = ({ bias, linear, pairs }: Attribution): number => Math.abs(bias) + sum(linear.map(Math.abs)) + sum(pairs.map(Math.abs));
+const size = ({ bias, linear, pairs }: Attribution): number =>
+  Math.abs(bias) + sum(linear.map(Math.abs)) + sum(pairs.map(Math.abs));
 
 /** x_i v_i of every entry, from the network's table. */
 function vectors({ parameters }: Network, { indices, values }: Row): number[][] {
   const { data, stride, cols } = parameters.embedding.value;
-  return indices.map((index, i) => Array.from({ length: cols }, (_, d) => data[index * stride + d] * values[i]));
+  return indices.map((index, i) =>
+    Array.from({ length: cols }, (_, d) => data[index * stride + d] * values[i]),
+  );
 }
 
 function pooled(network: Network, row: Row): number[] {
   const v = vectors(network, row);
-  return Array.from({ length: network.parameters.embeddingDim }, (_, d) => sum(v.flatMap((x, i) => v.slice(i + 1).map((y) => x[d] * y[d]))));
+  return Array.from({ length: network.parameters.embeddingDim }, (_, d) =>
+    sum(v.flatMap((x, i) => v.slice(i + 1).map((y) => x[d] * y[d]))),
+  );
 }
 
 /** f(p) = h . layers(p) in float64, by the formulas, on the tensors of prediction. */
 function f(network: Network): (p: readonly number[]) => number {
   network.update();
   const { stages, output } = network;
-  const curves = { relu: (x: number) => Math.max(x, 0), tanh: Math.tanh, sigmoid: (x: number) => 1 / (1 + Math.exp(-x)) };
+  const curves = {
+    relu: (x: number) => Math.max(x, 0),
+    tanh: Math.tanh,
+    sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
+  };
   const unpacked = (x: Tensor): number[] => Array.from(toPacked(x));
   const maps = stages.map(({ layer, pass: { parameters } }): ((x: readonly number[]) => number[]) => {
     if (layer instanceof Activation) return (x) => x.map(curves[layer.activation]);
     const [weight, bias] = [unpacked(parameters.weight), unpacked(parameters.bias)];
-    if (layer instanceof Dense) return (x) => bias.map((b, o) => x.reduce((y, value, i) => y + value * weight[i * bias.length + o], b));
+    if (layer instanceof Dense)
+      return (x) => bias.map((b, o) => x.reduce((y, value, i) => y + value * weight[i * bias.length + o], b));
     const [mean, variance] = [unpacked(parameters.running_mean), unpacked(parameters.running_var)];
-    return (x) => x.map((value, j) => ((value - mean[j]) / Math.sqrt(variance[j] + 1e-3)) * weight[j] + bias[j]);
+    return (x) =>
+      x.map((value, j) => ((value - mean[j]) / Math.sqrt(variance[j] + 1e-3)) * weight[j] + bias[j]);
   });
   const h = unpacked(output);
   return (p) => sum(maps.reduce<readonly number[]>((x, map) => map(x), p).map((value, j) => value * h[j]));
@@ -161,9 +188,14 @@ describe("the parts of a score sum to the score", () => {
             // Prediction is float32: some 10 roundings of 2^-24 in a row, of terms that can be larger than the parts.
             expect(Math.abs(total(parts) - scoreOf(network, row))).toBeLessThan(1e-4 * scale);
             // The reference has float64 weights; those folded with batch norm were rounded to float32 once.
-            expect(Math.abs(total(parts) - scores(tensors, 5, referenceSteps(layers), [row], false)[0])).toBeLessThan((norm ? 1e-6 : 1e-12) * scale);
+            expect(
+              Math.abs(total(parts) - scores(tensors, 5, referenceSteps(layers), [row], false)[0]),
+            ).toBeLessThan((norm ? 1e-6 : 1e-12) * scale);
             const { bias, linear } = network.parameters;
-            const again = bias.value.data[0] + sum(row.indices.map((index, i) => linear.value.data[index] * row.values[i])) + f(network)(pooled(network, row));
+            const again =
+              bias.value.data[0] +
+              sum(row.indices.map((index, i) => linear.value.data[index] * row.values[i])) +
+              f(network)(pooled(network, row));
             expect(Math.abs(total(parts) - again)).toBeLessThan(1e-12 * scale);
           }
         });
@@ -202,7 +234,9 @@ describe("each part is what the definition says", () => {
   it("linear parts are w_i x_i", () => {
     const { network, tensors } = randomNetwork(stack("tanh", [4], true));
     for (const row of ROWS) {
-      expect(Array.from(explained(network, row).linear)).toEqual(row.indices.map((index, i) => tensors.get("linear.weight")![index] * row.values[i]));
+      expect(Array.from(explained(network, row).linear)).toEqual(
+        row.indices.map((index, i) => tensors.get("linear.weight")![index] * row.values[i]),
+      );
     }
   });
 
@@ -214,11 +248,16 @@ describe("each part is what the definition says", () => {
         const { bias, pairs } = explained(network, row);
         expect(bias).toBe(tensors.get("bias")![0]);
         let at = 0;
-        row.indices.forEach((a, i) => row.indices.slice(i + 1).forEach((b, offset) => {
-          const terms = Array.from({ length: k }, (_, d) => row.values[i] * row.values[i + 1 + offset] * v[a * k + d] * v[b * k + d]);
-          // Relative to the terms: their sum may cancel.
-          expect(Math.abs(pairs[at++] - sum(terms))).toBeLessThanOrEqual(1e-12 * sum(terms.map(Math.abs)));
-        }));
+        row.indices.forEach((a, i) =>
+          row.indices.slice(i + 1).forEach((b, offset) => {
+            const terms = Array.from(
+              { length: k },
+              (_, d) => row.values[i] * row.values[i + 1 + offset] * v[a * k + d] * v[b * k + d],
+            );
+            // Relative to the terms: their sum may cancel.
+            expect(Math.abs(pairs[at++] - sum(terms))).toBeLessThanOrEqual(1e-12 * sum(terms.map(Math.abs)));
+          }),
+        );
         expect(at).toBe(pairs.length);
       }
     }
@@ -230,8 +269,12 @@ describe("each part is what the definition says", () => {
     const factors = get("running_var").map((variance, d) => get("weight")[d] / Math.sqrt(variance + 1e-3));
     for (const row of ROWS) {
       const v = vectors(network, row);
-      const expected = v.flatMap((x, i) => v.slice(i + 1).map((y) => sum(factors.map((factor, d) => x[d] * y[d] * factor))));
-      explained(network, row).pairs.forEach((part, p) => expect(Math.abs(part - expected[p])).toBeLessThan(1e-12));
+      const expected = v.flatMap((x, i) =>
+        v.slice(i + 1).map((y) => sum(factors.map((factor, d) => x[d] * y[d] * factor))),
+      );
+      explained(network, row).pairs.forEach((part, p) =>
+        expect(Math.abs(part - expected[p])).toBeLessThan(1e-12),
+      );
     }
   });
 
@@ -244,7 +287,12 @@ describe("each part is what the definition says", () => {
           for (const seed of [1, 2, 3]) {
             const { network } = randomNetwork(stack(name, widths, norm), { k: 3, seed, embedding: 1.5 });
             const relu = name === "relu";
-            expectPairs(network, row, pairsByBruteForce(network, row, relu ? 20_000 : 4000), relu ? 1e-4 : 1e-5); // steps of the brute force; panels of the ray
+            expectPairs(
+              network,
+              row,
+              pairsByBruteForce(network, row, relu ? 20_000 : 4000),
+              relu ? 1e-4 : 1e-5,
+            ); // steps of the brute force; panels of the ray
           }
         }
       });
@@ -252,25 +300,50 @@ describe("each part is what the definition says", () => {
   }
 
   it("pairs are integrated gradients by brute force: activations of several kinds in one stack", () => {
-    for (const names of [["relu", "tanh"], ["tanh", "relu"], ["relu", "sigmoid", "tanh"], ["sigmoid", "relu", "relu"], ["relu", "tanh", "relu"]] as const) {
+    for (const names of [
+      ["relu", "tanh"],
+      ["tanh", "relu"],
+      ["relu", "sigmoid", "tanh"],
+      ["sigmoid", "relu", "relu"],
+      ["relu", "tanh", "relu"],
+    ] as const) {
       for (const seed of [4, 5]) {
-        const { network } = randomNetwork(names.flatMap((name, i) => [new Dense(5 - i), new Activation(name)]), { k: 3, seed, embedding: 1.5 });
+        const { network } = randomNetwork(
+          names.flatMap((name, i) => [new Dense(5 - i), new Activation(name)]),
+          { k: 3, seed, embedding: 1.5 },
+        );
         expectPairs(network, row, pairsByBruteForce(network, row, 20_000), 1e-4);
       }
     }
   });
 
   /** A network of K = 2 and a row of three features with BI = (p, q), whose pairs are p G_0, 0 and q G_1. */
-  function byHand(layers: readonly Layer[], p: number, q: number): { network: Network; parts: () => number[] } {
+  function byHand(
+    layers: readonly Layer[],
+    p: number,
+    q: number,
+  ): { network: Network; parts: () => number[] } {
     const network = networkOf(layers, 2);
-    set(network, "embedding.weight", [[1, 0], [p, q], [0, 1], ...Array.from({ length: N - 3 }, () => [0, 0])]);
+    set(network, "embedding.weight", [
+      [1, 0],
+      [p, q],
+      [0, 1],
+      ...Array.from({ length: N - 3 }, () => [0, 0]),
+    ]);
     return { network, parts: () => Array.from(attribute(network, [0, 1, 2], null).pairs) };
   }
 
   it("a unit that is active only between two kinks, and seen from neither end of the ray, counts", () => {
     // f(p) = relu(relu(p_0 - 1) - 2 relu(p_1 - 2) - 1/2), p = (tau, tau): active for tau from 1.5 to 2.5, of 0 to 4.
-    const { network, parts } = byHand([new Dense(2), new Activation("relu"), new Dense(1), new Activation("relu")], 4, 4);
-    set(network, "hidden.0.weight", [[1, 0], [0, 1]]);
+    const { network, parts } = byHand(
+      [new Dense(2), new Activation("relu"), new Dense(1), new Activation("relu")],
+      4,
+      4,
+    );
+    set(network, "hidden.0.weight", [
+      [1, 0],
+      [0, 1],
+    ]);
     set(network, "hidden.0.bias", [[-1, -2]]);
     set(network, "hidden.1.weight", [[1], [-2]]);
     set(network, "hidden.1.bias", [[-0.5]]);
@@ -286,7 +359,10 @@ describe("each part is what the definition says", () => {
     for (const name of ["relu", "tanh", "sigmoid"] as const) {
       // f(p) = sigma(p_0 - 1) - sigma(p_1 - 1) is 0 on all of the ray to (2, 2).
       const { network, parts } = byHand([new Dense(2), new Activation(name)], 2, 2);
-      set(network, "hidden.0.weight", [[1, 0], [0, 1]]);
+      set(network, "hidden.0.weight", [
+        [1, 0],
+        [0, 1],
+      ]);
       set(network, "hidden.0.bias", [[-1, -1]]);
       set(network, "output.weight", [[1, -1]]);
       const change = { relu: 1, tanh: 2 * Math.tanh(1), sigmoid: Math.tanh(0.5) }[name];
@@ -298,19 +374,33 @@ describe("each part is what the definition says", () => {
   });
 
   it("permuting the entries permutes the parts", () => {
-    for (const layers of [stack("relu", [6, 4], true), stack("tanh", [5, 3], true), [new Dense(4), new Activation("tanh"), new Dense(4), new Activation("relu")]]) {
+    for (const layers of [
+      stack("relu", [6, 4], true),
+      stack("tanh", [5, 3], true),
+      [new Dense(4), new Activation("tanh"), new Dense(4), new Activation("relu")],
+    ]) {
       const { network } = randomNetwork(layers);
       const given = ROWS.at(-1)!;
       const n = given.indices.length;
       const order = given.indices.map((_, i) => (i * 3 + 5) % n); // 3 and 20 have no common divisor
-      const [before, after] = [explained(network, given), explained(network, { indices: order.map((i) => given.indices[i]), values: order.map((i) => given.values[i]) })];
+      const [before, after] = [
+        explained(network, given),
+        explained(network, {
+          indices: order.map((i) => given.indices[i]),
+          values: order.map((i) => given.values[i]),
+        }),
+      ];
       const at = (a: number, b: number): number => (a < b ? a * n - (a * (a + 1)) / 2 + b - a - 1 : at(b, a));
       const tolerance = 1e-12 * size(before);
       expect(after.bias).toBe(before.bias);
       order.forEach((from, to) => expect(after.linear[to]).toBe(before.linear[from]));
-      order.forEach((a, i) => order.slice(i + 1).forEach((b, offset) => {
-        expect(Math.abs(after.pairs[at(i, i + 1 + offset)] - before.pairs[at(a, b)])).toBeLessThan(tolerance);
-      }));
+      order.forEach((a, i) =>
+        order.slice(i + 1).forEach((b, offset) => {
+          expect(Math.abs(after.pairs[at(i, i + 1 + offset)] - before.pairs[at(a, b)])).toBeLessThan(
+            tolerance,
+          );
+        }),
+      );
     }
   });
 
@@ -329,15 +419,29 @@ describe("each part is what the definition says", () => {
 
 describe("NFM.explain on trained models", () => {
   const value = (i: number, field: number): number => randomBelow(randomKey(field, Stream.demo), i, 5);
-  const maps = Array.from({ length: 1500 }, (_, i) => ({ a: `${value(i, 0)}`, b: `${value(i, 1)}`, c: `${value(i, 2)}`, d: `${value(i, 3)}`, weight: 1 + (i % 4) / 2 }));
+  const maps = Array.from({ length: 1500 }, (_, i) => ({
+    a: `${value(i, 0)}`,
+    b: `${value(i, 1)}`,
+    c: `${value(i, 2)}`,
+    d: `${value(i, 3)}`,
+    weight: 1 + (i % 4) / 2,
+  }));
   /** Only a and b interact: where they are the same, the label is 2 more. */
   const labels = maps.map(({ a, b, c }) => (a === b ? 2 : 0) + Number(c) / 10 - 0.5);
-  const sumOf = ({ bias, linear, pairs }: Explanation): number => [...linear, ...pairs].reduce((sum, { contribution }) => sum + contribution, bias);
+  const sumOf = ({ bias, linear, pairs }: Explanation): number =>
+    [...linear, ...pairs].reduce((sum, { contribution }) => sum + contribution, bias);
 
   for (const activation of ["relu", "tanh", "sigmoid", "identity"] as const) {
     for (const hiddenUnits of [[], [12], [12, 8]]) {
       it(`the parts sum to the raw score, and the planted pair is the strongest: ${activation}, [${hiddenUnits.join(", ")}]`, async () => {
-        const model = new NFM({ embeddingDim: 8, hiddenUnits, activation, dropout: { biInteraction: 0, hidden: 0 }, batchNorm: hiddenUnits.length > 0, seed: 3 });
+        const model = new NFM({
+          embeddingDim: 8,
+          hiddenUnits,
+          activation,
+          dropout: { biInteraction: 0, hidden: 0 },
+          batchNorm: hiddenUnits.length > 0,
+          seed: 3,
+        });
         await model.fit(maps, labels, { epochs: 25, batchSize: 50 });
         const planted = maps.filter(({ a, b }) => a === b).slice(0, 40);
         let onTop = 0;
@@ -345,7 +449,9 @@ describe("NFM.explain on trained models", () => {
           const explanation = model.explain(map);
           const score = model.predict(map, { raw: true });
           expect(Math.abs(sumOf(explanation) - score)).toBeLessThan(1e-4 * Math.abs(score)); // of float32; the sum itself is exact
-          expect(explanation.linear.map(({ feature }) => feature).sort()).toEqual([`a=${map.a}`, `b=${map.b}`, `c=${map.c}`, `d=${map.d}`, "weight"].sort());
+          expect(explanation.linear.map(({ feature }) => feature).sort()).toEqual(
+            [`a=${map.a}`, `b=${map.b}`, `c=${map.c}`, `d=${map.d}`, "weight"].sort(),
+          );
           expect(explanation.pairs).toHaveLength(10);
           const sizes = explanation.pairs.map(({ contribution }) => Math.abs(contribution));
           expect(sizes).toEqual([...sizes].sort((x, y) => y - x));
@@ -358,9 +464,13 @@ describe("NFM.explain on trained models", () => {
 
   it("names features of a model without an encoder by their numbers, and refuses bad rows without changing anything", () => {
     const model = new NFM({ numFeatures: 5, embeddingDim: 2, hiddenUnits: [3] });
-    expect(model.explain({ indices: [4, 1] }).pairs).toEqual([{ features: ["#4", "#1"], contribution: expect.any(Number) as number }]);
+    expect(model.explain({ indices: [4, 1] }).pairs).toEqual([
+      { features: ["#4", "#1"], contribution: expect.any(Number) as number },
+    ]);
     const before = model.save();
-    expect(() => model.explain({ indices: [5] })).toThrow("explain: x.indices[0] must be below numFeatures (5), got 5");
+    expect(() => model.explain({ indices: [5] })).toThrow(
+      "explain: x.indices[0] must be below numFeatures (5), got 5",
+    );
     expect(() => model.explain("x" as never)).toThrow(/^explain: x must be /);
     expect(() => new NFM().explain({ indices: [1] })).toThrow("explain: the model has no parameters yet");
     expect(model.save()).toEqual(before);
@@ -375,7 +485,9 @@ describe("what cannot be explained", () => {
     const double: Layer = {
       type: "double",
       shape: (inputDim) => ({ outputDim: inputDim }),
-      forward: ({ x, y, rows }) => { for (let i = 0; i < rows * x.stride; i++) y.data[i] = 2 * x.data[i]; },
+      forward: ({ x, y, rows }) => {
+        for (let i = 0; i < rows * x.stride; i++) y.data[i] = 2 * x.data[i];
+      },
       backward: () => {},
     };
     const { network } = randomNetwork([new BatchNorm(), double, new Dense(3)]);

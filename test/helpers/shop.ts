@@ -1,7 +1,13 @@
 // A shop with events, recommenders fitted to it, and the same training by hand.
 
 import {
-  NFM, Recommender, type FeatureMap, type LossName, type NFMOptions, type Recommendation, type RecommenderFitOptions,
+  type FeatureMap,
+  type LossName,
+  NFM,
+  type NFMOptions,
+  type Recommendation,
+  Recommender,
+  type RecommenderFitOptions,
 } from "../../src/index.ts";
 import { numbers } from "../reference.ts";
 
@@ -25,8 +31,15 @@ export interface Shop {
 export function shop(events: number, itemCount: number, seed: number): Shop {
   const next = numbers(seed);
   const below = (n: number): number => Math.floor(next(0, n));
-  const items = Array.from({ length: itemCount }, (_, i) => ({ item: `i${i}`, hot: i % 3 === 0, price: Math.fround(next(0.5, 1.5)), tags: [`t${i % 4}`, `t${4 + (i % 2)}`] }));
-  const pairs = Array.from({ length: events }, (_, e) => (e < itemCount - 1 ? [0, e] : [1 + below(6), Math.floor(itemCount * next() ** 2)]));
+  const items = Array.from({ length: itemCount }, (_, i) => ({
+    item: `i${i}`,
+    hot: i % 3 === 0,
+    price: Math.fround(next(0.5, 1.5)),
+    tags: [`t${i % 4}`, `t${4 + (i % 2)}`],
+  }));
+  const pairs = Array.from({ length: events }, (_, e) =>
+    e < itemCount - 1 ? [0, e] : [1 + below(6), Math.floor(itemCount * next() ** 2)],
+  );
   return {
     items,
     contexts: pairs.map(([user]) => ({ user: `u${user}`, hour: Math.fround(next()), evening: next() < 0.5 })),
@@ -38,7 +51,11 @@ export function shop(events: number, itemCount: number, seed: number): Shop {
 export const SHOP = shop(70, 13, 1);
 
 /** A recommender and what `fit` is given. */
-export async function fitted(options: NFMOptions = { ...SMALL, loss: "bpr" }, fit: RecommenderFitOptions = {}, data: Shop = SHOP): Promise<Recommender> {
+export async function fitted(
+  options: NFMOptions = { ...SMALL, loss: "bpr" },
+  fit: RecommenderFitOptions = {},
+  data: Shop = SHOP,
+): Promise<Recommender> {
   const recommender = new Recommender(new NFM(options), data.items);
   await recommender.fit(data.contexts, data.taken, { epochs: 2, batchSize: 16, users: "user", ...fit });
   return recommender;
@@ -47,5 +64,7 @@ export async function fitted(options: NFMOptions = { ...SMALL, loss: "bpr" }, fi
 /** Every item with what predict gives for its row, best first, the earlier item first where they are equal. */
 export function literalList(recommender: Recommender, rows: readonly FeatureMap[]): Recommendation[] {
   const scores = recommender.model.predict(rows);
-  return recommender.ids.map((id, i) => ({ id, score: scores[i] })).sort((a, b) => b.score - a.score || recommender.ids.indexOf(a.id) - recommender.ids.indexOf(b.id));
+  return recommender.ids
+    .map((id, i) => ({ id, score: scores[i] }))
+    .sort((a, b) => b.score - a.score || recommender.ids.indexOf(a.id) - recommender.ids.indexOf(b.id));
 }

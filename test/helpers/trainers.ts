@@ -31,8 +31,14 @@ export function makeTrainer(options: NFMOptions & { readonly numFeatures: number
 
 /** A predictor of the options, with initial values of their seed. */
 export function makePredictor(options: NFMOptions & { readonly numFeatures: number }): Predictor {
-  const { embeddingDim, layers, loss, backend, seed, initStd } = readOptions({ backend: "js", ...options }, "test");
-  const parameters = new Parameters({ numFeatures: options.numFeatures, embeddingDim, layers }, new Memory(backend));
+  const { embeddingDim, layers, loss, backend, seed, initStd } = readOptions(
+    { backend: "js", ...options },
+    "test",
+  );
+  const parameters = new Parameters(
+    { numFeatures: options.numFeatures, embeddingDim, layers },
+    new Memory(backend),
+  );
   const predictor = new Predictor(parameters, null, linkOf(loss));
   runAtOnce(initializeParameters(parameters, seed, initStd));
   return predictor;
@@ -81,13 +87,19 @@ export function watch(dataset: Dataset): { readonly dataset: Dataset; batch(): B
 }
 
 /** The gradients of the last step by tensor name in the file's layout, those of tables spread over all rows. */
-export function gradientsOf({ trained }: Trainer, { touched, touchedCount }: Batch): Map<string, Float64Array> {
-  return new Map(trained.map(({ parameter: { name, value, isTable, transposed }, gradient }) => {
-    const packed = toPacked(gradient, transposed);
-    if (!isTable) return [name, Float64Array.from(packed)];
-    const { rows, cols } = value;
-    const spread = new Float64Array(rows * cols);
-    for (let t = 0; t < touchedCount; t++) spread.set(packed.subarray(t * cols, (t + 1) * cols), touched[t] * cols);
-    return [name, spread];
-  }));
+export function gradientsOf(
+  { trained }: Trainer,
+  { touched, touchedCount }: Batch,
+): Map<string, Float64Array> {
+  return new Map(
+    trained.map(({ parameter: { name, value, isTable, transposed }, gradient }) => {
+      const packed = toPacked(gradient, transposed);
+      if (!isTable) return [name, Float64Array.from(packed)];
+      const { rows, cols } = value;
+      const spread = new Float64Array(rows * cols);
+      for (let t = 0; t < touchedCount; t++)
+        spread.set(packed.subarray(t * cols, (t + 1) * cols), touched[t] * cols);
+      return [name, spread];
+    }),
+  );
 }

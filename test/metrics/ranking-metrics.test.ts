@@ -3,30 +3,48 @@
 
 import { describe, expect, it, vi } from "vitest";
 import { bpr, hinge, log, maxMargin, squared } from "../../src/losses.ts";
-import { checkMetricNames, readFitOptions } from "../../src/training/fit-options.ts";
-import { checkMetric, chooseMetrics, defaultMetrics, isHigherBetter, type Metric, type MetricInput } from "../../src/metrics/metrics.ts";
+import {
+  checkMetric,
+  chooseMetrics,
+  defaultMetrics,
+  isHigherBetter,
+  type Metric,
+  type MetricInput,
+} from "../../src/metrics/metrics.ts";
 import { isRankingMetric, measureRank, type RankingMetric } from "../../src/metrics/ranking-metrics.ts";
+import { checkMetricNames, readFitOptions } from "../../src/training/fit-options.ts";
 import { measure } from "../helpers/metrics.ts";
 import { numbers } from "../reference.ts";
 
 const KINDS = ["precision", "recall", "hr", "ndcg", "mrr", "map"] as const;
 const WHOLE = ["ndcg", "mrr", "map"] as const;
 const METRICS: readonly RankingMetric[] = [
-  "group-auc", ...WHOLE, ...KINDS.flatMap((kind) => [1, 2, 3, 5, 10, 1000].map((k) => `${kind}@${k}` as const)),
+  "group-auc",
+  ...WHOLE,
+  ...KINDS.flatMap((kind) => [1, 2, 3, 5, 10, 1000].map((k) => `${kind}@${k}` as const)),
 ];
 
-function scoredOf(scores: readonly number[], targets: readonly number[], groups: readonly number[] | null = scores.map(() => 0)): MetricInput {
+function scoredOf(
+  scores: readonly number[],
+  targets: readonly number[],
+  groups: readonly number[] | null = scores.map(() => 0),
+): MetricInput {
   return {
-    scores: Float32Array.from(scores), targets: Float32Array.from(targets), groups: groups && Uint32Array.from(groups),
-    loss: squared, labelRange: null,
+    scores: Float32Array.from(scores),
+    targets: Float32Array.from(targets),
+    groups: groups && Uint32Array.from(groups),
+    loss: squared,
+    labelRange: null,
   };
 }
 
 /** The value of one group. */
-const valueOf = (metric: RankingMetric, scores: readonly number[], targets: readonly number[]): number => measure(metric, scoredOf(scores, targets));
+const valueOfGroup = (metric: RankingMetric, scores: readonly number[], targets: readonly number[]): number =>
+  measure(metric, scoredOf(scores, targets));
 
 /** Sums of at most a few thousand float64 terms, through a logarithm of 1e-14. */
-const expectClose = (actual: number, expected: number, what: string): void => expect(Math.abs(actual - expected), `${what}: ${actual}, not ${expected}`).toBeLessThan(1e-12);
+const expectClose = (actual: number, expected: number, what: string): void =>
+  expect(Math.abs(actual - expected), `${what}: ${actual}, not ${expected}`).toBeLessThan(1e-12);
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 const average = (values: readonly number[]): number => sumOf(values) / values.length;
@@ -38,16 +56,26 @@ function literalOfList(metric: RankingMetric, labels: readonly number[]): number
   const relevant = labels.filter((y) => y > 0).length;
   if (relevant === 0) return null;
   const hits = (r: number): number => labels.slice(0, r).filter((y) => y > 0).length;
-  const gains = (list: readonly number[]): number => sumOf(list.slice(0, k).map((y, i) => (y > 0 ? 2 ** y - 1 : 0) / Math.log2(i + 2)));
+  const gains = (list: readonly number[]): number =>
+    sumOf(list.slice(0, k).map((y, i) => (y > 0 ? 2 ** y - 1 : 0) / Math.log2(i + 2)));
   const first = labels.findIndex((y) => y > 0) + 1;
   switch (kind) {
-    case "precision": return hits(k) / k;
-    case "recall": return hits(k) / relevant;
-    case "hr": return hits(k) > 0 ? 1 : 0;
-    case "ndcg": return gains(labels) / gains([...labels].sort((a, b) => b - a));
-    case "mrr": return first <= k ? 1 / first : 0;
-    case "map": return sumOf(labels.slice(0, k).map((y, i) => (y > 0 ? hits(i + 1) / (i + 1) : 0))) / Math.min(k, relevant);
-    default: throw new Error(metric);
+    case "precision":
+      return hits(k) / k;
+    case "recall":
+      return hits(k) / relevant;
+    case "hr":
+      return hits(k) > 0 ? 1 : 0;
+    case "ndcg":
+      return gains(labels) / gains([...labels].sort((a, b) => b - a));
+    case "mrr":
+      return first <= k ? 1 / first : 0;
+    case "map":
+      return (
+        sumOf(labels.slice(0, k).map((y, i) => (y > 0 ? hits(i + 1) / (i + 1) : 0))) / Math.min(k, relevant)
+      );
+    default:
+      throw new Error(metric);
   }
 }
 
@@ -67,7 +95,11 @@ function literalAuc(rows: readonly { s: number; y: number }[]): number | null {
 function literalRanking(rows: readonly { s: number; y: number }[]): number[] {
   const list: number[] = [];
   rows.forEach(({ s, y }, i) => {
-    list[rows.filter((other, j) => other.s > s || (other.s === s && (other.y < y || (other.y === y && j < i)))).length] = y;
+    list[
+      rows.filter(
+        (other, j) => other.s > s || (other.s === s && (other.y < y || (other.y === y && j < i))),
+      ).length
+    ] = y;
   });
   return list;
 }
@@ -85,16 +117,28 @@ function literal(metric: RankingMetric, { scores, targets, groups }: MetricInput
 function sample(n: number, groups: number, labels: readonly number[], seed: number): MetricInput {
   const next = numbers(seed);
   const targets = Array.from({ length: n }, () => labels[Math.floor(next(0, labels.length))]);
-  return scoredOf(targets.map((y) => Math.round(next(-4, 4) + y) / 4), targets, targets.map(() => Math.floor(next(0, groups))));
+  return scoredOf(
+    targets.map((y) => Math.round(next(-4, 4) + y) / 4),
+    targets,
+    targets.map(() => Math.floor(next(0, groups))),
+  );
 }
 
-const LABELS = { binary: [0, 0, 0, 1], signed: [-1, -1, 1], graded: [0, 0, 1, 2, 3], real: [-2, 0, 0.5, 2.25, 5] };
+const LABELS = {
+  binary: [0, 0, 0, 1],
+  signed: [-1, -1, 1],
+  graded: [0, 0, 1, 2, 3],
+  real: [-2, 0, 0.5, 2.25, 5],
+};
 
 describe("definitions", () => {
-  it.each(Object.entries(LABELS))("every metric is the mean of its literal definition over groups, %s labels", (_, labels) => {
+  it.each(
+    Object.entries(LABELS),
+  )("every metric is the mean of its literal definition over groups, %s labels", (_, labels) => {
     for (let seed = 0; seed < 8; seed++) {
       const scored = sample(30 + 40 * seed, [1, 5, 40][seed % 3], labels, seed);
-      for (const metric of METRICS) expectClose(measure(metric, scored), literal(metric, scored), `${metric}, seed ${seed}`);
+      for (const metric of METRICS)
+        expectClose(measure(metric, scored), literal(metric, scored), `${metric}, seed ${seed}`);
     }
   });
 
@@ -102,24 +146,39 @@ describe("definitions", () => {
     const scores = [5, 4, 3, 2, 1];
     const targets = [0, 2, 0, 1, 0];
     const exact: [RankingMetric, number][] = [
-      ["precision@1", 0], ["precision@2", 1 / 2], ["precision@4", 2 / 4], ["precision@10", 2 / 10],
-      ["recall@1", 0], ["recall@2", 1 / 2], ["recall@3", 1 / 2], ["recall@4", 1], ["recall@10", 1],
-      ["hr@1", 0], ["hr@2", 1], ["hr@10", 1],
-      ["mrr", 1 / 2], ["mrr@1", 0], ["mrr@2", 1 / 2],
-      ["map", (1 / 2 + 2 / 4) / 2], ["map@1", 0], ["map@2", 1 / 2 / 2], ["map@3", 1 / 2 / 2], ["map@10", 1 / 2],
+      ["precision@1", 0],
+      ["precision@2", 1 / 2],
+      ["precision@4", 2 / 4],
+      ["precision@10", 2 / 10],
+      ["recall@1", 0],
+      ["recall@2", 1 / 2],
+      ["recall@3", 1 / 2],
+      ["recall@4", 1],
+      ["recall@10", 1],
+      ["hr@1", 0],
+      ["hr@2", 1],
+      ["hr@10", 1],
+      ["mrr", 1 / 2],
+      ["mrr@1", 0],
+      ["mrr@2", 1 / 2],
+      ["map", (1 / 2 + 2 / 4) / 2],
+      ["map@1", 0],
+      ["map@2", 1 / 2 / 2],
+      ["map@3", 1 / 2 / 2],
+      ["map@10", 1 / 2],
       ["group-auc", 4 / 7], // the 2 is above two of three 0s and the 1, the 1 above one of three 0s
     ];
-    for (const [metric, value] of exact) expect(valueOf(metric, scores, targets), metric).toBe(value);
+    for (const [metric, value] of exact) expect(valueOfGroup(metric, scores, targets), metric).toBe(value);
     const ideal = 3 + 1 / Math.log2(3);
-    expectClose(valueOf("ndcg", scores, targets), (3 / Math.log2(3) + 1 / Math.log2(5)) / ideal, "ndcg");
-    expectClose(valueOf("ndcg@2", scores, targets), 3 / Math.log2(3) / ideal, "ndcg@2");
-    expect(valueOf("ndcg@1", scores, targets)).toBe(0);
+    expectClose(valueOfGroup("ndcg", scores, targets), (3 / Math.log2(3) + 1 / Math.log2(5)) / ideal, "ndcg");
+    expectClose(valueOfGroup("ndcg@2", scores, targets), 3 / Math.log2(3) / ideal, "ndcg@2");
+    expect(valueOfGroup("ndcg@1", scores, targets)).toBe(0);
   });
 
   it("the first k are compared with the best k, not with the whole group", () => {
-    expect(valueOf("ndcg@2", [4, 3, 2, 1], [3, 2, 1, 1])).toBe(1);
-    expect(valueOf("map@2", [4, 3, 2, 1], [1, 1, 1, 1])).toBe(1);
-    expect(valueOf("recall@2", [4, 3, 2, 1], [1, 1, 1, 1])).toBe(0.5);
+    expect(valueOfGroup("ndcg@2", [4, 3, 2, 1], [3, 2, 1, 1])).toBe(1);
+    expect(valueOfGroup("map@2", [4, 3, 2, 1], [1, 1, 1, 1])).toBe(1);
+    expect(valueOfGroup("recall@2", [4, 3, 2, 1], [1, 1, 1, 1])).toBe(0.5);
   });
 
   it("a perfect order gives exactly 1, the reverse order no pair", () => {
@@ -128,22 +187,35 @@ describe("definitions", () => {
       const targets = Array.from({ length: n }, () => Math.floor(next(0, 5)));
       targets.splice(0, 2, 0, 1);
       for (const metric of ["ndcg", "ndcg@3", "mrr", "map", "map@4", "hr@1", "group-auc"] as const) {
-        expect(valueOf(metric, targets, targets), `${metric} of ${targets}`).toBe(1);
+        expect(valueOfGroup(metric, targets, targets), `${metric} of ${targets}`).toBe(1);
       }
-      expect(valueOf("group-auc", targets.map((y) => -y), targets)).toBe(0);
+      expect(
+        valueOfGroup(
+          "group-auc",
+          targets.map((y) => -y),
+          targets,
+        ),
+      ).toBe(0);
     }
   });
 
   it("gains are 2^label - 1 at any label up to 64, however small", () => {
     const second = 1 / Math.log2(3);
-    for (const [low, high] of [[1, 64], [30, 33], [1e-30, 2e-30], [1e-42, 1], [0.1, 0.7], [2.5, 3.25]]) {
+    for (const [low, high] of [
+      [1, 64],
+      [30, 33],
+      [1e-30, 2e-30],
+      [1e-42, 1],
+      [0.1, 0.7],
+      [2.5, 3.25],
+    ]) {
       const gain = (y: number): number => Math.expm1(Math.fround(y) * Math.LN2);
       const expected = (gain(low) + gain(high) * second) / (gain(high) + gain(low) * second);
-      expectClose(valueOf("ndcg", [1, 0], [low, high]), expected, `labels ${low}, ${high}`);
+      expectClose(valueOfGroup("ndcg", [1, 0], [low, high]), expected, `labels ${low}, ${high}`);
     }
-    expect(valueOf("ndcg@1", [1, 0], [1, 2])).toBe(1 / 3);
-    expect(valueOf("ndcg@1", [1, 0], [5, 6])).toBe(31 / 63);
-    expect(valueOf("ndcg", [1, 0], [-40, 1])).toBe(valueOf("ndcg", [1, 0], [0, 1])); // no negative gains
+    expect(valueOfGroup("ndcg@1", [1, 0], [1, 2])).toBe(1 / 3);
+    expect(valueOfGroup("ndcg@1", [1, 0], [5, 6])).toBe(31 / 63);
+    expect(valueOfGroup("ndcg", [1, 0], [-40, 1])).toBe(valueOfGroup("ndcg", [1, 0], [0, 1])); // no negative gains
   });
 
   it("of one group with binary labels and no ties, group-auc is auc", () => {
@@ -158,7 +230,8 @@ describe("definitions", () => {
 describe("ties", () => {
   function* ordersOf(items: readonly number[]): Generator<number[]> {
     if (items.length === 0) yield [];
-    for (const item of items) for (const rest of ordersOf(items.filter((other) => other !== item))) yield [item, ...rest];
+    for (const item of items)
+      for (const rest of ordersOf(items.filter((other) => other !== item))) yield [item, ...rest];
   }
 
   it("give the least value that any order of the tied rows would give", () => {
@@ -173,32 +246,50 @@ describe("ties", () => {
         .map((order) => order.map((row) => targets[row]));
       for (const metric of METRICS.filter((name) => name !== "group-auc")) {
         const least = Math.min(...lists.map((list) => literalOfList(metric, list)!));
-        expectClose(valueOf(metric, scores, targets), least, `${metric} of ${targets} at ${scores}`);
+        expectClose(valueOfGroup(metric, scores, targets), least, `${metric} of ${targets} at ${scores}`);
       }
     }
   });
 
   it("earn a constant score nothing", () => {
     const targets = [1, 0, 0, 1, 0];
-    const constant = (metric: RankingMetric): number => valueOf(metric, targets.map(() => 0.5), targets);
+    const constant = (metric: RankingMetric): number =>
+      valueOfGroup(
+        metric,
+        targets.map(() => 0.5),
+        targets,
+      );
     expect(constant("group-auc")).toBe(0);
     expect(constant("hr@3")).toBe(0);
     expect(constant("mrr")).toBe(1 / 4);
     expect(constant("precision@4")).toBe(1 / 4);
     expect(constant("map")).toBe((1 / 4 + 2 / 5) / 2);
-    expect(constant("group-auc")).not.toBe(measure("auc", scoredOf(targets.map(() => 0.5), targets))); // there they count half
+    expect(constant("group-auc")).not.toBe(
+      measure(
+        "auc",
+        scoredOf(
+          targets.map(() => 0.5),
+          targets,
+        ),
+      ),
+    ); // there they count half
   });
 
   it("are of equal numbers: 0 and -0, infinities", () => {
-    for (const [a, b] of [[0, -0], [-0, 0], [Infinity, Infinity], [-Infinity, -Infinity]]) {
-      expect(valueOf("mrr", [a, b], [1, 0]), `${a}, ${b}`).toBe(1 / 2);
-      expect(valueOf("mrr", [a, b], [0, 1]), `${a}, ${b}`).toBe(1 / 2);
-      expect(valueOf("group-auc", [a, b], [1, 0]), `${a}, ${b}`).toBe(0);
+    for (const [a, b] of [
+      [0, -0],
+      [-0, 0],
+      [Infinity, Infinity],
+      [-Infinity, -Infinity],
+    ]) {
+      expect(valueOfGroup("mrr", [a, b], [1, 0]), `${a}, ${b}`).toBe(1 / 2);
+      expect(valueOfGroup("mrr", [a, b], [0, 1]), `${a}, ${b}`).toBe(1 / 2);
+      expect(valueOfGroup("group-auc", [a, b], [1, 0]), `${a}, ${b}`).toBe(0);
     }
-    expect(valueOf("mrr", [Infinity, -Infinity, 0, Infinity], [1, 0, 0, 0])).toBe(1 / 2);
-    expect(valueOf("mrr", [-Infinity, 3e38, -3e38], [1, 0, 0])).toBe(1 / 3);
-    expect(valueOf("mrr", [1, 1 + 2 ** -23], [0, 1])).toBe(1); // neighbours in float32 are no tie
-    expect(valueOf("mrr", [0, 1e-45], [0, 1])).toBe(1);
+    expect(valueOfGroup("mrr", [Infinity, -Infinity, 0, Infinity], [1, 0, 0, 0])).toBe(1 / 2);
+    expect(valueOfGroup("mrr", [-Infinity, 3e38, -3e38], [1, 0, 0])).toBe(1 / 3);
+    expect(valueOfGroup("mrr", [1, 1 + 2 ** -23], [0, 1])).toBe(1); // neighbours in float32 are no tie
+    expect(valueOfGroup("mrr", [0, 1e-45], [0, 1])).toBe(1);
   });
 });
 
@@ -226,7 +317,9 @@ describe("groups", () => {
     const scored = sample(400, 30, LABELS.graded, 9);
     const next = numbers(10);
     for (let round = 0; round < 5; round++) {
-      const order = Array.from(scored.scores, (_, i) => [next(), i]).sort(([a], [b]) => a - b).map(([, i]) => i);
+      const order = Array.from(scored.scores, (_, i) => [next(), i])
+        .sort(([a], [b]) => a - b)
+        .map(([, i]) => i);
       const take = (column: ArrayLike<number>): number[] => order.map((i) => column[i]);
       const shuffled = scoredOf(take(scored.scores), take(scored.targets), take(scored.groups!));
       for (const metric of METRICS) expect(measure(metric, shuffled), metric).toBe(measure(metric, scored));
@@ -234,21 +327,23 @@ describe("groups", () => {
   });
 
   it("are ranked for each set of scored rows anew, and inputs stay as they were", () => {
-    const { scores, targets, groups } = sample(60, 4, LABELS.graded, 1);
-    const before = [scores.slice(), targets.slice(), groups!.slice()];
+    const { scores, targets, groups: given } = sample(60, 4, LABELS.graded, 1);
+    const groups = given!;
+    const before = [scores.slice(), targets.slice(), groups.slice()];
     const base = { scores, loss: squared, labelRange: null };
     const other = { ...base, targets: targets.map((y) => 3 - y), groups };
-    const regrouped = { ...base, targets, groups: groups!.map((group) => group >> 1) };
+    const regrouped = { ...base, targets, groups: groups.map((group) => group >> 1) };
     for (const metric of METRICS) {
-      for (const scored of [{ ...base, targets, groups }, other, regrouped]) expectClose(measure(metric, scored), literal(metric, scored), metric);
+      for (const scored of [{ ...base, targets, groups }, other, regrouped])
+        expectClose(measure(metric, scored), literal(metric, scored), metric);
     }
     expect([scores, targets, groups]).toEqual(before);
   });
 
   it("give NaN where a score is NaN, and without rows", () => {
     for (const metric of METRICS) {
-      expect(valueOf(metric, [1, NaN, 2], [1, 0, 0]), metric).toBeNaN();
-      expect(valueOf(metric, [], []), metric).toBeNaN();
+      expect(valueOfGroup(metric, [1, NaN, 2], [1, 0, 0]), metric).toBeNaN();
+      expect(valueOfGroup(metric, [], []), metric).toBeNaN();
     }
   });
 });
@@ -279,68 +374,125 @@ describe("measureRank", () => {
       const scores = targets.map(() => Math.floor(next(0, 20)));
       const rows = scores.map((s, i) => ({ s, y: targets[i] }));
       const rank = literalRanking(rows).indexOf(1) + 1;
-      for (const metric of METRICS) expect(measureRank(metric, rank, candidates), `${metric} at ${rank} of ${candidates}`).toBe(valueOf(metric, scores, targets));
+      for (const metric of METRICS)
+        expect(measureRank(metric, rank, candidates), `${metric} at ${rank} of ${candidates}`).toBe(
+          valueOfGroup(metric, scores, targets),
+        );
     }
   });
 
   it("by hand: third of five", () => {
-    const values = METRICS.filter((metric) => /@[35]$|^[^@]*$/.test(metric)).map((metric) => [metric, measureRank(metric, 3, 5)]);
+    const values = METRICS.filter((metric) => /@[35]$|^[^@]*$/.test(metric)).map((metric) => [
+      metric,
+      measureRank(metric, 3, 5),
+    ]);
     expect(Object.fromEntries(values)).toEqual({
-      "group-auc": 1 / 2, ndcg: 1 / 2, mrr: 1 / 3, map: 1 / 3,
-      "precision@3": 1 / 3, "precision@5": 1 / 5, "recall@3": 1, "recall@5": 1, "hr@3": 1, "hr@5": 1,
-      "ndcg@3": 1 / 2, "ndcg@5": 1 / 2, "mrr@3": 1 / 3, "mrr@5": 1 / 3, "map@3": 1 / 3, "map@5": 1 / 3,
+      "group-auc": 1 / 2,
+      ndcg: 1 / 2,
+      mrr: 1 / 3,
+      map: 1 / 3,
+      "precision@3": 1 / 3,
+      "precision@5": 1 / 5,
+      "recall@3": 1,
+      "recall@5": 1,
+      "hr@3": 1,
+      "hr@5": 1,
+      "ndcg@3": 1 / 2,
+      "ndcg@5": 1 / 2,
+      "mrr@3": 1 / 3,
+      "mrr@5": 1 / 3,
+      "map@3": 1 / 3,
+      "map@5": 1 / 3,
     });
     for (const kind of KINDS) expect(measureRank(`${kind}@2`, 3, 5), kind).toBe(0);
   });
 
   it("a list of one is in order", () => {
-    for (const metric of METRICS.filter((name) => !name.startsWith("precision"))) expect(measureRank(metric, 1, 1), metric).toBe(1);
+    for (const metric of METRICS.filter((name) => !name.startsWith("precision")))
+      expect(measureRank(metric, 1, 1), metric).toBe(1);
     expect(measureRank("precision@4", 1, 1)).toBe(1 / 4);
   });
 });
 
 describe("names", () => {
   it("are accepted with any k of at least 1, and without where the whole list makes sense", () => {
-    for (const name of [...METRICS, "ndcg@123456789012", "rmse", "auc"]) expect(checkMetric("here", name)).toBe(name);
+    for (const name of [...METRICS, "ndcg@123456789012", "rmse", "auc"])
+      expect(checkMetric("here", name)).toBe(name);
     expect(checkMetric("here", "loss", ["loss"])).toBe("loss");
     expect(METRICS.every((metric) => isRankingMetric(metric) && isHigherBetter(metric))).toBe(true);
     expect(["rmse", "auc", "loss"].some(isRankingMetric)).toBe(false);
   });
 
   it.each([
-    "precision", "recall", "hr", "hit", "ndcg@", "ndcg@0", "ndcg@-1", "ndcg@01", "ndcg@1.5", "ndcg@1e3", "ndcg@+5", "ndcg@ 5", "ndcg@5 ", "ndcg@5\n",
-    "ndcg@٣", "ndcg@k", "ndcg@5@5", "NDCG@5", "group-auc@5", "auc@5", "@5", "loss", "", "toString",
+    "precision",
+    "recall",
+    "hr",
+    "hit",
+    "ndcg@",
+    "ndcg@0",
+    "ndcg@-1",
+    "ndcg@01",
+    "ndcg@1.5",
+    "ndcg@1e3",
+    "ndcg@+5",
+    "ndcg@ 5",
+    "ndcg@5 ",
+    "ndcg@5\n",
+    "ndcg@٣",
+    "ndcg@k",
+    "ndcg@5@5",
+    "NDCG@5",
+    "group-auc@5",
+    "auc@5",
+    "@5",
+    "loss",
+    "",
+    "toString",
   ])("%j is refused with what there is", (name) => {
-    expect(() => checkMetric("fit: metrics[0]", name)).toThrow(new RangeError(
-      'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", "group-auc", "ndcg", "mrr", "map", ' +
-      'or "precision@k", "recall@k", "hr@k", "ndcg@k", "mrr@k", "map@k" with k an integer of at least 1, got ' + JSON.stringify(name),
-    ));
+    expect(() => checkMetric("fit: metrics[0]", name)).toThrow(
+      new RangeError(
+        'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", "group-auc", "ndcg", "mrr", "map", ' +
+          'or "precision@k", "recall@k", "hr@k", "ndcg@k", "mrr@k", "map@k" with k an integer of at least 1, got ' +
+          JSON.stringify(name),
+      ),
+    );
   });
 
   it("are strings", () => {
     for (const value of [10, null, undefined, ["ndcg"], { toString: () => "ndcg" }]) {
       expect(() => checkMetric("evaluate: metrics[1]", value)).toThrow(TypeError);
-      expect(() => checkMetric("evaluate: metrics[1]", value)).toThrow(/^evaluate: metrics\[1\] must be one of "rmse", .*, got /);
+      expect(() => checkMetric("evaluate: metrics[1]", value)).toThrow(
+        /^evaluate: metrics\[1\] must be one of "rmse", .*, got /,
+      );
     }
   });
 
   it("are checked in lists and for what decides the best epoch", () => {
     expect(checkMetricNames("evaluate", ["ndcg@7", "rmse"])).toEqual(["ndcg@7", "rmse"]);
-    expect(() => checkMetricNames("evaluate", ["rmse", "ndcg@0"])).toThrow(/^evaluate: metrics\[1\] must be .*, got "ndcg@0"$/);
-    const monitored = (monitor: string) => readFitOptions("fit", { validation: 0.5, monitor: monitor as Metric }).monitor;
+    expect(() => checkMetricNames("evaluate", ["rmse", "ndcg@0"])).toThrow(
+      /^evaluate: metrics\[1\] must be .*, got "ndcg@0"$/,
+    );
+    const monitored = (monitor: string) =>
+      readFitOptions("fit", { validation: 0.5, monitor: monitor as Metric }).monitor;
     expect(["loss", "map@3", "auc"].map(monitored)).toEqual(["loss", "map@3", "auc"]);
     expect(() => monitored("map@")).toThrow(/^fit: monitor must be one of "loss", "rmse", .*, got "map@"$/);
   });
 });
 
 describe("what these rows can give", () => {
-  const choose = (metric: Metric, targets: readonly number[], groups: readonly number[] | null, place = "evaluate: ") => () =>
-    chooseMetrics([metric], scoredOf(targets, targets, groups), place);
+  const choose =
+    (metric: Metric, targets: readonly number[], groups: readonly number[] | null, place = "evaluate: ") =>
+    () =>
+      chooseMetrics([metric], scoredOf(targets, targets, groups), place);
 
   it("a ranking needs groups", () => {
     for (const metric of METRICS) expect(choose(metric, [1, 0], null)).toThrow(TypeError);
-    expect(choose("ndcg@10", [1, 0], null)).toThrow('evaluate: "ndcg@10" needs to know which rows are ranked together; pass groups as well');
-    expect(choose("map", [1, 0], null, "fit: validation.")).toThrow('fit: "map" needs to know which rows are ranked together; pass validation.groups as well');
+    expect(choose("ndcg@10", [1, 0], null)).toThrow(
+      'evaluate: "ndcg@10" needs to know which rows are ranked together; pass groups as well',
+    );
+    expect(choose("map", [1, 0], null, "fit: validation.")).toThrow(
+      'fit: "map" needs to know which rows are ranked together; pass validation.groups as well',
+    );
     const { groups, ...without } = scoredOf([1, 0], [1, 0]);
     expect(() => chooseMetrics(["mrr"], without, "fit: ")).toThrow(TypeError);
   });
@@ -351,8 +503,14 @@ describe("what these rows can give", () => {
       expect(choose(metric, [0, -1, 1], [0, 0, 1])(), metric).toEqual([metric]);
       expect(choose(metric, [], []), metric).toThrow(RangeError);
     }
-    expect(choose("hr@5", [0, 0, 0], [2, 0, 1], "fit: validation.")).toThrow('fit: "hr@5" needs a group with a label above 0 in validation.y, got none in 3 groups');
-    expect(choose("group-auc", [1, 2, 1, 2], [0, 1, 0, 1])).toThrow(new RangeError('evaluate: "group-auc" needs a group with two different labels in y, got none in 2 groups'));
+    expect(choose("hr@5", [0, 0, 0], [2, 0, 1], "fit: validation.")).toThrow(
+      'fit: "hr@5" needs a group with a label above 0 in validation.y, got none in 3 groups',
+    );
+    expect(choose("group-auc", [1, 2, 1, 2], [0, 1, 0, 1])).toThrow(
+      new RangeError(
+        'evaluate: "group-auc" needs a group with two different labels in y, got none in 2 groups',
+      ),
+    );
     expect(choose("group-auc", [], [])).toThrow(RangeError);
     expect(choose("group-auc", [-1, 5, -2], [0, 1, 0])()).toEqual(["group-auc"]);
   });
@@ -360,11 +518,14 @@ describe("what these rows can give", () => {
   it("labels beyond 64 have no gain", () => {
     for (const metric of ["ndcg", "ndcg@3"] as const) {
       expect(choose(metric, [1, 64, 64.5, 99], [0, 0, 0, 0], "fit: validation.")).toThrow(
-        new RangeError(`fit: validation.y[2] must be at most 64 for "${metric}", whose gains are 2^label - 1, got 64.5`),
+        new RangeError(
+          `fit: validation.y[2] must be at most 64 for "${metric}", whose gains are 2^label - 1, got 64.5`,
+        ),
       );
       expect(choose(metric, [1, 64, -100], [0, 0, 0])()).toEqual([metric]);
     }
-    for (const metric of ["map", "mrr@2", "group-auc", "precision@1"] as const) expect(choose(metric, [1, 99], [0, 0])()).toEqual([metric]);
+    for (const metric of ["map", "mrr@2", "group-auc", "precision@1"] as const)
+      expect(choose(metric, [1, 99], [0, 0])()).toEqual([metric]);
   });
 
   it("with groups each loss adds a ranking to its metrics, pairwise losses measure nothing else", () => {
@@ -372,11 +533,13 @@ describe("what these rows can give", () => {
       expect(defaultMetrics(loss, true)).toEqual([...defaultMetrics(loss, false), "ndcg@10", "group-auc"]);
       expect(defaultMetrics(loss, false).some(isRankingMetric)).toBe(false);
     }
-    for (const loss of [bpr, maxMargin()]) expect(defaultMetrics(loss, true)).toEqual(["ndcg@10", "group-auc"]);
+    for (const loss of [bpr, maxMargin()])
+      expect(defaultMetrics(loss, true)).toEqual(["ndcg@10", "group-auc"]);
   });
 
   it("defaults that these rows cannot give are left out", () => {
-    const chosen = (targets: readonly number[], groups: readonly number[] | null) => chooseMetrics(undefined, scoredOf(targets, targets, groups), "fit: ");
+    const chosen = (targets: readonly number[], groups: readonly number[] | null) =>
+      chooseMetrics(undefined, scoredOf(targets, targets, groups), "fit: ");
     expect(chosen([1, 0, 2], [0, 0, 1])).toEqual(["rmse", "mae", "ndcg@10", "group-auc"]);
     expect(chosen([1, 0, 2], [0, 1, 2])).toEqual(["rmse", "mae", "ndcg@10"]);
     expect(chosen([1, 0, 70], [0, 0, 1])).toEqual(["rmse", "mae", "group-auc"]);

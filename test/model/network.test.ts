@@ -2,8 +2,16 @@
 // pairs of the model's own tensors, at every width of the embeddings.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, NFM, SGD, type NFMOptions, type SparseVector } from "../../src/index.ts";
-import { biInteraction, linearTerm, numbers, scores, type Row, type Step, type Tensors } from "../reference.ts";
+import { CSRMatrix, NFM, type NFMOptions, SGD, type SparseVector } from "../../src/index.ts";
+import {
+  biInteraction,
+  linearTerm,
+  numbers,
+  type Row,
+  type Step,
+  scores,
+  type Tensors,
+} from "../reference.ts";
 
 const N = 10;
 const WIDTHS = Array.from({ length: 33 }, (_, i) => i + 1);
@@ -23,9 +31,19 @@ const ROWS: readonly Row[] = [
 /** A model with w0, w and V all away from zero: one large step on a few rows. */
 function model(options: NFMOptions): NFM {
   const optimizer = new SGD({ learningRate: 0.1 });
-  const made = new NFM({ numFeatures: N, initStd: 0.5, dropout: { biInteraction: 0, hidden: 0 }, optimizer, seed: 3, ...options });
+  const made = new NFM({
+    numFeatures: N,
+    initStd: 0.5,
+    dropout: { biInteraction: 0, hidden: 0 },
+    optimizer,
+    seed: 3,
+    ...options,
+  });
   const count = Array.from({ length: N }, (_, i) => i);
-  made.partialFit(CSRMatrix.fromDense(count.map((i) => count.map((j) => ((i * 7 + j * 3) % 4 === 0 ? 0.5 : 0)))), count.map((i) => i - 4));
+  made.partialFit(
+    CSRMatrix.fromDense(count.map((i) => count.map((j) => ((i * 7 + j * 3) % 4 === 0 ? 0.5 : 0)))),
+    count.map((i) => i - 4),
+  );
   return made;
 }
 
@@ -36,14 +54,19 @@ function closedForm(from: NFM, k: number, row: Row, size: (x: number) => number 
   const [w0] = apply(from.tensor("bias").data);
   const sized = { indices: row.indices, values: Array.from(apply(row.values)) };
   const pairs = biInteraction(sized, apply(from.tensor("embedding.weight").data), k);
-  return pairs.reduce((sum, value) => sum + value, linearTerm(sized, w0, apply(from.tensor("linear.weight").data)));
+  return pairs.reduce(
+    (sum, value) => sum + value,
+    linearTerm(sized, w0, apply(from.tensor("linear.weight").data)),
+  );
 }
 
 /** Rounding of (sum)^2 - sum of squares: the square of the sum of magnitudes, a few dozen roundings of 2^-24. */
 function tolerance(from: NFM, k: number, row: Row): number {
   const v = from.tensor("embedding.weight").data;
   let squares = 0;
-  for (let f = 0; f < k; f++) squares += row.indices.reduce((sum, index, i) => sum + Math.abs(v[index * k + f] * row.values[i]), 0) ** 2;
+  for (let f = 0; f < k; f++)
+    squares +=
+      row.indices.reduce((sum, index, i) => sum + Math.abs(v[index * k + f] * row.values[i]), 0) ** 2;
   return (closedForm(from, k, row, Math.abs) + squares) * 32 * 2 ** -24;
 }
 
@@ -54,7 +77,9 @@ describe("hiddenUnits: []", () => {
     const batch = fm.predict(CSRMatrix.fromRows(ROWS, N));
     ROWS.forEach((row, i) => {
       const expected = closedForm(fm, k, row);
-      expect(Math.abs(batch[i] - expected), `row ${i}: ${batch[i]} against ${expected}`).toBeLessThanOrEqual(tolerance(fm, k, row));
+      expect(Math.abs(batch[i] - expected), `row ${i}: ${batch[i]} against ${expected}`).toBeLessThanOrEqual(
+        tolerance(fm, k, row),
+      );
       expect(fm.predict(row)).toBe(batch[i]);
     });
   });
@@ -104,17 +129,24 @@ describe("predictions of other stacks", () => {
       { hiddenUnits: [7] },
       [
         { kind: "norm", name: "norms.0" },
-        { kind: "dense", name: "hidden.0" }, { kind: "norm", name: "norms.1" }, { kind: "activation", activation: "relu" },
+        { kind: "dense", name: "hidden.0" },
+        { kind: "norm", name: "norms.1" },
+        { kind: "activation", activation: "relu" },
       ],
     ],
     "two layers of tanh without batch norm": [
       { hiddenUnits: [6, 3], activation: "tanh", batchNorm: false },
       [
-        { kind: "dense", name: "hidden.0" }, { kind: "activation", activation: "tanh" },
-        { kind: "dense", name: "hidden.1" }, { kind: "activation", activation: "tanh" },
+        { kind: "dense", name: "hidden.0" },
+        { kind: "activation", activation: "tanh" },
+        { kind: "dense", name: "hidden.1" },
+        { kind: "activation", activation: "tanh" },
       ],
     ],
-    "an identity layer": [{ hiddenUnits: [4], activation: "identity", batchNorm: false }, [{ kind: "dense", name: "hidden.0" }]],
+    "an identity layer": [
+      { hiddenUnits: [4], activation: "identity", batchNorm: false },
+      [{ kind: "dense", name: "hidden.0" }],
+    ],
   };
 
   function namesOf(options: NFMOptions, steps: readonly Step[]): string[] {
@@ -122,20 +154,33 @@ describe("predictions of other stacks", () => {
     if (options.hiddenUnits!.length > 0) names.push("output.weight");
     for (const step of steps) {
       if (step.kind === "dense") names.push(`${step.name}.weight`, `${step.name}.bias`);
-      if (step.kind === "norm") names.push(...["weight", "bias", "running_mean", "running_var"].map((part) => `${step.name}.${part}`));
+      if (step.kind === "norm")
+        names.push(
+          ...["weight", "bias", "running_mean", "running_var"].map((part) => `${step.name}.${part}`),
+        );
     }
     return names;
   }
 
-  it.each(Object.entries(cases))("%s: the reference's scores with the model's tensors; an empty row gives w0 + f(0)", (_, [options, steps]) => {
-    for (const dropout of [{ biInteraction: 0, hidden: 0 }, { biInteraction: 0.5, hidden: 0.2 }]) {
+  it.each(
+    Object.entries(cases),
+  )("%s: the reference's scores with the model's tensors; an empty row gives w0 + f(0)", (_, [
+    options,
+    steps,
+  ]) => {
+    for (const dropout of [
+      { biInteraction: 0, hidden: 0 },
+      { biInteraction: 0.5, hidden: 0.2 },
+    ]) {
       const nfm = model({ embeddingDim: 5, dropout, ...options });
       const tensors: Tensors = new Map(namesOf(options, steps).map((name) => [name, tensorOf(nfm, name)]));
       const rows = ROWS.slice(0, 6);
       const expected = scores(tensors, 5, steps, rows, false);
       const predicted = nfm.predict(CSRMatrix.fromRows(rows, N));
       // Scores of order 1 to 100 in float32, through a division by deviations of about 0.3.
-      rows.forEach((_, i) => expect(Math.abs(predicted[i] - expected[i])).toBeLessThan(2e-5 * Math.max(1, Math.abs(expected[i]))));
+      rows.forEach((_, i) =>
+        expect(Math.abs(predicted[i] - expected[i])).toBeLessThan(2e-5 * Math.max(1, Math.abs(expected[i]))),
+      );
       expect(predicted[0]).not.toBe(tensors.get("bias")![0]); // f(0) is not 0 here
     }
   });

@@ -2,50 +2,226 @@
 
 import { describe, expect, it } from "vitest";
 import {
-  Activation, BatchNorm, CSRMatrix, Dense, NFM, Recommender, SGD, type Catalog, type FeatureMap, type Layer, type LayerPass,
-  type NFMOptions, type PointwiseLoss, type Rows,
+  Activation,
+  BatchNorm,
+  type Catalog,
+  CSRMatrix,
+  Dense,
+  type FeatureMap,
+  type Layer,
+  type LayerPass,
+  NFM,
+  type NFMOptions,
+  type PointwiseLoss,
+  Recommender,
+  type Rows,
+  SGD,
 } from "../../src/index.ts";
 import {
-  contexts, expectNear, expectSame, expectSameBytes, f, labels, ones, rankedBy, rowOf, trained, training, valued,
+  contexts,
+  expectNear,
+  expectSame,
+  expectSameBytes,
+  f,
+  labels,
+  ones,
+  rankedBy,
+  rowOf,
+  trained,
+  training,
+  valued,
 } from "../helpers/ranking.ts";
 import { numbers } from "../reference.ts";
 
 describe("errors of rank and prepare", () => {
   const context = { indices: [1, 2] };
   const candidates = [{ indices: [5] }, { indices: [6, 7] }];
-  const calls: [what: string, call: (model: NFM, prepared: Catalog) => unknown, kind: ErrorConstructor, message: string][] = [
-    ["top 0", (model) => model.rank(context, candidates, { top: 0 }), RangeError, "rank: top must be an integer of at least 1, got 0"],
-    ["top -1", (model) => model.rank(context, candidates, { top: -1 }), RangeError, "rank: top must be an integer of at least 1, got -1"],
-    ["top 1.5", (model) => model.rank(context, candidates, { top: 1.5 }), RangeError, "rank: top must be an integer of at least 1, got 1.5"],
-    ["top NaN", (model) => model.rank(context, candidates, { top: NaN }), RangeError, "rank: top must be an integer of at least 1, got NaN"],
-    ["top infinite", (model) => model.rank(context, candidates, { top: Infinity }), RangeError, "rank: top must be an integer of at least 1, got Infinity"],
-    ["top a string", (model) => model.rank(context, candidates, { top: "3" as unknown as number }), TypeError, 'rank: top must be an integer, got "3"'],
-    ["top 0 of nothing", (model) => model.rank(context, [], { top: 0 }), RangeError, "rank: top must be an integer of at least 1, got 0"],
-    ["a misspelt option", (model) => model.rank(context, candidates, { topk: 3 } as object), TypeError, 'rank has no option "topk"; it has top'],
-    ["options that are none", (model) => model.rank(context, candidates, 3 as unknown as object), TypeError, "rank: options must be an object, got 3"],
-    ["candidates a string", (model) => model.rank(context, "abc" as unknown as Rows), TypeError, 'rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "abc"'],
-    ["candidates absent", (model) => model.rank(context, undefined as unknown as Rows), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got undefined"],
-    ["one candidate", (model) => model.rank(context, candidates[0] as unknown as Rows), TypeError, "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys indices"],
-    ["a candidate that is no row", (model) => model.rank(context, [candidates[0], 7] as unknown as Rows), TypeError, "rank: candidates[1] must be a sparse vector { indices, values? } or a map from feature indices to numbers, got 7"],
-    ["a candidate with names", (model) => model.rank(context, [{ item: "tea" }]), TypeError, "rank: candidates[0]: keys must be feature indices (this model has no encoder for names"],
-    ["a candidate's value", (model) => model.rank(context, [{ indices: [3], values: [NaN] }]), RangeError, "rank: candidates[0].values[0] must be finite (in 32 bits), got NaN"],
-    ["a candidate's index", (model) => model.rank(context, [candidates[0], { indices: [3, 20] }]), RangeError, "rank: candidates[1].indices[1] must be below numFeatures (20), got 20"],
-    ["a candidate's key", (model) => model.rank(context, [{ 3: 1 }, { 20: 1 }]), RangeError, "rank: candidates[1]: key 20 must be below numFeatures (20), got 20"],
-    ["a matrix's index", (model) => model.rank(context, CSRMatrix.fromRows([{ indices: [4, 31] }])), RangeError, "rank: candidates.indices[1] must be below numFeatures (20), got 31"],
-    ["many contexts", (model) => model.rank([context] as unknown as FeatureMap, candidates), TypeError, "rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got array of 1"],
-    ["context a string", (model) => model.rank("ana" as unknown as FeatureMap, candidates), TypeError, 'rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got "ana"'],
-    ["context absent", (model) => model.rank(null as unknown as FeatureMap, candidates), TypeError, "rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got null"],
-    ["a context with names", (model) => model.rank({ user: "ana" }, candidates), TypeError, "rank: context: keys must be feature indices (this model has no encoder for names"],
-    ["the context's value", (model, prepared) => model.rank({ 3: Infinity }, prepared), RangeError, "rank: context.get(3) must be finite (in 32 bits), got Infinity"],
-    ["the context's index", (model, prepared) => model.rank({ indices: [3, 20] }, prepared), RangeError, "rank: context.indices[1] must be below numFeatures (20), got 20"],
-    ["the context's key", (model) => model.rank({ 20: 1 }, candidates), RangeError, "rank: context: key 20 must be below numFeatures (20), got 20"],
-    ["a context, of nothing", (model) => model.rank({ 20: 1 }, []), RangeError, "rank: context: key 20 must be below numFeatures (20), got 20"],
-    ["an empty catalog", (model) => model.prepare([]), RangeError, "prepare: candidates must hold at least one row, got none"],
-    ["a catalog of no kind", (model) => model.prepare(5 as unknown as Rows), TypeError, "prepare: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got 5"],
-    ["a catalog's index", (model) => model.prepare([{ indices: [3] }, { indices: [44] }]), RangeError, "prepare: candidates[1].indices[0] must be below numFeatures (20), got 44"],
+  const calls: [
+    what: string,
+    call: (model: NFM, prepared: Catalog) => unknown,
+    kind: ErrorConstructor,
+    message: string,
+  ][] = [
+    [
+      "top 0",
+      (model) => model.rank(context, candidates, { top: 0 }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got 0",
+    ],
+    [
+      "top -1",
+      (model) => model.rank(context, candidates, { top: -1 }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got -1",
+    ],
+    [
+      "top 1.5",
+      (model) => model.rank(context, candidates, { top: 1.5 }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got 1.5",
+    ],
+    [
+      "top NaN",
+      (model) => model.rank(context, candidates, { top: NaN }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got NaN",
+    ],
+    [
+      "top infinite",
+      (model) => model.rank(context, candidates, { top: Infinity }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got Infinity",
+    ],
+    [
+      "top a string",
+      (model) => model.rank(context, candidates, { top: "3" as unknown as number }),
+      TypeError,
+      'rank: top must be an integer, got "3"',
+    ],
+    [
+      "top 0 of nothing",
+      (model) => model.rank(context, [], { top: 0 }),
+      RangeError,
+      "rank: top must be an integer of at least 1, got 0",
+    ],
+    [
+      "a misspelt option",
+      (model) => model.rank(context, candidates, { topk: 3 } as object),
+      TypeError,
+      'rank has no option "topk"; it has top',
+    ],
+    [
+      "options that are none",
+      (model) => model.rank(context, candidates, 3 as unknown as object),
+      TypeError,
+      "rank: options must be an object, got 3",
+    ],
+    [
+      "candidates a string",
+      (model) => model.rank(context, "abc" as unknown as Rows),
+      TypeError,
+      'rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "abc"',
+    ],
+    [
+      "candidates absent",
+      (model) => model.rank(context, undefined as unknown as Rows),
+      TypeError,
+      "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got undefined",
+    ],
+    [
+      "one candidate",
+      (model) => model.rank(context, candidates[0] as unknown as Rows),
+      TypeError,
+      "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys indices",
+    ],
+    [
+      "a candidate that is no row",
+      (model) => model.rank(context, [candidates[0], 7] as unknown as Rows),
+      TypeError,
+      "rank: candidates[1] must be a sparse vector { indices, values? } or a map from feature indices to numbers, got 7",
+    ],
+    [
+      "a candidate with names",
+      (model) => model.rank(context, [{ item: "tea" }]),
+      TypeError,
+      "rank: candidates[0]: keys must be feature indices (this model has no encoder for names",
+    ],
+    [
+      "a candidate's value",
+      (model) => model.rank(context, [{ indices: [3], values: [NaN] }]),
+      RangeError,
+      "rank: candidates[0].values[0] must be finite (in 32 bits), got NaN",
+    ],
+    [
+      "a candidate's index",
+      (model) => model.rank(context, [candidates[0], { indices: [3, 20] }]),
+      RangeError,
+      "rank: candidates[1].indices[1] must be below numFeatures (20), got 20",
+    ],
+    [
+      "a candidate's key",
+      (model) => model.rank(context, [{ 3: 1 }, { 20: 1 }]),
+      RangeError,
+      "rank: candidates[1]: key 20 must be below numFeatures (20), got 20",
+    ],
+    [
+      "a matrix's index",
+      (model) => model.rank(context, CSRMatrix.fromRows([{ indices: [4, 31] }])),
+      RangeError,
+      "rank: candidates.indices[1] must be below numFeatures (20), got 31",
+    ],
+    [
+      "many contexts",
+      (model) => model.rank([context] as unknown as FeatureMap, candidates),
+      TypeError,
+      "rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got array of 1",
+    ],
+    [
+      "context a string",
+      (model) => model.rank("ana" as unknown as FeatureMap, candidates),
+      TypeError,
+      'rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got "ana"',
+    ],
+    [
+      "context absent",
+      (model) => model.rank(null as unknown as FeatureMap, candidates),
+      TypeError,
+      "rank: context must be a sparse vector { indices, values? } or a map from feature indices to numbers, got null",
+    ],
+    [
+      "a context with names",
+      (model) => model.rank({ user: "ana" }, candidates),
+      TypeError,
+      "rank: context: keys must be feature indices (this model has no encoder for names",
+    ],
+    [
+      "the context's value",
+      (model, prepared) => model.rank({ 3: Infinity }, prepared),
+      RangeError,
+      "rank: context.get(3) must be finite (in 32 bits), got Infinity",
+    ],
+    [
+      "the context's index",
+      (model, prepared) => model.rank({ indices: [3, 20] }, prepared),
+      RangeError,
+      "rank: context.indices[1] must be below numFeatures (20), got 20",
+    ],
+    [
+      "the context's key",
+      (model) => model.rank({ 20: 1 }, candidates),
+      RangeError,
+      "rank: context: key 20 must be below numFeatures (20), got 20",
+    ],
+    [
+      "a context, of nothing",
+      (model) => model.rank({ 20: 1 }, []),
+      RangeError,
+      "rank: context: key 20 must be below numFeatures (20), got 20",
+    ],
+    [
+      "an empty catalog",
+      (model) => model.prepare([]),
+      RangeError,
+      "prepare: candidates must hold at least one row, got none",
+    ],
+    [
+      "a catalog of no kind",
+      (model) => model.prepare(5 as unknown as Rows),
+      TypeError,
+      "prepare: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got 5",
+    ],
+    [
+      "a catalog's index",
+      (model) => model.prepare([{ indices: [3] }, { indices: [44] }]),
+      RangeError,
+      "prepare: candidates[1].indices[0] must be below numFeatures (20), got 44",
+    ],
   ];
 
-  it.each([{ hiddenUnits: [3] }, { hiddenUnits: [] }])("name the place and leave model and catalog as they were: %j", (options) => {
+  it.each([
+    { hiddenUnits: [3] },
+    { hiddenUnits: [] },
+  ])("name the place and leave model and catalog as they were: %j", (options) => {
     const model = new NFM({ ...options, numFeatures: 20, embeddingDim: 4, initStd: 0.3 });
     model.partialFit([{ indices: [1, 5] }, { indices: [2, 6, 7] }], [1, 0]);
     const prepared = model.prepare(candidates);
@@ -67,25 +243,41 @@ describe("errors of rank and prepare", () => {
   it("name fields where the model has an encoder", async () => {
     const model = await trained({ embeddingDim: 4, hiddenUnits: [3] });
     const prepared = model.prepare(ones);
-    expect(() => model.rank({ user: () => 1 } as unknown as FeatureMap, prepared)).toThrow("rank: context.user must be a number, string, boolean");
-    expect(() => model.rank([{ user: "u1" }] as unknown as FeatureMap, prepared)).toThrow("rank: context must be an object or a Map from field names to values, got array of 1");
-    expect(() => model.rank({}, [{}, { price: NaN }])).toThrow("rank: candidates[1].price must be finite (in 32 bits), got NaN");
-    expect(() => model.rank({ indices: [1000] }, prepared)).toThrow(`rank: context.indices[0] must be below numFeatures (${model.numFeatures}), got 1000`);
-    expect(() => model.prepare([{}, { a: new Date() }] as unknown as FeatureMap[])).toThrow("prepare: candidates[1].a must be a");
+    expect(() => model.rank({ user: () => 1 } as unknown as FeatureMap, prepared)).toThrow(
+      "rank: context.user must be a number, string, boolean",
+    );
+    expect(() => model.rank([{ user: "u1" }] as unknown as FeatureMap, prepared)).toThrow(
+      "rank: context must be an object or a Map from field names to values, got array of 1",
+    );
+    expect(() => model.rank({}, [{}, { price: NaN }])).toThrow(
+      "rank: candidates[1].price must be finite (in 32 bits), got NaN",
+    );
+    expect(() => model.rank({ indices: [1000] }, prepared)).toThrow(
+      `rank: context.indices[0] must be below numFeatures (${model.numFeatures}), got 1000`,
+    );
+    expect(() => model.prepare([{}, { a: new Date() }] as unknown as FeatureMap[])).toThrow(
+      "prepare: candidates[1].a must be a",
+    );
   });
 
   it("say that a model has no parameters yet", () => {
     const model = new NFM();
-    expect(() => model.rank({}, [{}])).toThrow("rank: the model has no parameters yet; fit it, load one, or construct it with numFeatures");
+    expect(() => model.rank({}, [{}])).toThrow(
+      "rank: the model has no parameters yet; fit it, load one, or construct it with numFeatures",
+    );
     expect(() => model.prepare([{}])).toThrow("prepare: the model has no parameters yet");
     expect(model.numFeatures).toBe(0);
   });
 
   it("say which candidate a smaller model cannot read, and leave the catalog to those that can", () => {
-    const [large, tiny] = [20, 6].map((numFeatures) => new NFM({ numFeatures, embeddingDim: 4, hiddenUnits: [3], initStd: 0.3 }));
+    const [large, tiny] = [20, 6].map(
+      (numFeatures) => new NFM({ numFeatures, embeddingDim: 4, hiddenUnits: [3], initStd: 0.3 }),
+    );
     const prepared = large.prepare(candidates);
     const ranked = large.rank(context, prepared);
-    expect(() => tiny.rank(context, prepared)).toThrow("candidates[1].indices[0] must be below numFeatures (6), got 6");
+    expect(() => tiny.rank(context, prepared)).toThrow(
+      "candidates[1].indices[0] must be below numFeatures (6), got 6",
+    );
     expectSame(large.rank(context, prepared), ranked, "after the error");
   });
 
@@ -94,24 +286,38 @@ describe("errors of rank and prepare", () => {
     expect(model.rank(contexts[1], [])).toEqual([]);
     expect(model.rank(contexts[1], [], { top: 5 })).toEqual([]);
     expect(model.rank(contexts[1], CSRMatrix.fromRows([], 3))).toEqual([]);
-    expectSame(model.rank({}, [{}]), [{ index: 0, score: model.predict({}) }], "an empty row in an empty context");
+    expectSame(
+      model.rank({}, [{}]),
+      [{ index: 0, score: model.predict({}) }],
+      "an empty row in an empty context",
+    );
   });
 
   it("keep what a row left half read out of the next one", () => {
     const model = new NFM({ numFeatures: 20, embeddingDim: 4, hiddenUnits: [3], initStd: 0.3 });
     const ranked = model.rank(context, candidates);
-    expect(() => model.rank({ indices: [8, 9, 10], values: [1, 1, NaN] }, candidates)).toThrow("rank: context.values[2]");
+    expect(() => model.rank({ indices: [8, 9, 10], values: [1, 1, NaN] }, candidates)).toThrow(
+      "rank: context.values[2]",
+    );
     expectSame(model.rank(context, candidates), ranked, "after the error");
   });
 });
 
 describe("ranking changes nothing", () => {
   it("of the model: the same file, the same predictions, the same next step", async () => {
-    const [busy, calm] = [await trained({ embeddingDim: 4, hiddenUnits: [3] }), await trained({ embeddingDim: 4, hiddenUnits: [3] })];
+    const [busy, calm] = [
+      await trained({ embeddingDim: 4, hiddenUnits: [3] }),
+      await trained({ embeddingDim: 4, hiddenUnits: [3] }),
+    ];
     const long = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`f${i}`, 1]));
     for (let turn = 0; turn < 3; turn++) {
       const catalog = busy.prepare(ones);
-      for (const context of contexts) [busy.rank(context, valued), busy.rank(context, catalog, { top: 2 }), busy.rank(context, [{ user: "u1", mood: long }])];
+      for (const context of contexts)
+        [
+          busy.rank(context, valued),
+          busy.rank(context, catalog, { top: 2 }),
+          busy.rank(context, [{ user: "u1", mood: long }]),
+        ];
       expectSameBytes(busy.save({ optimizer: true }), calm.save({ optimizer: true }), "files");
       expect(busy.partialFit(training, labels)).toBe(calm.partialFit(training, labels));
       expectSameBytes(busy.predict(training), calm.predict(training), "predictions");
@@ -124,7 +330,10 @@ describe("ranking changes nothing", () => {
 
   it("of the rows it is given", () => {
     const model = new NFM({ numFeatures: 20, embeddingDim: 4, hiddenUnits: [], initStd: 0.3 });
-    const [context, matrix] = [{ indices: Uint32Array.of(3, 1, 3), values: Float32Array.of(1, 2, -1) }, CSRMatrix.fromRows([{ indices: [3, 1] }, { indices: [2], values: [0.5] }], 20)];
+    const [context, matrix] = [
+      { indices: Uint32Array.of(3, 1, 3), values: Float32Array.of(1, 2, -1) },
+      CSRMatrix.fromRows([{ indices: [3, 1] }, { indices: [2], values: [0.5] }], 20),
+    ];
     const before = JSON.stringify([context, matrix]);
     model.rank(context, matrix);
     model.rank(context, model.prepare(matrix));
@@ -135,29 +344,43 @@ describe("ranking changes nothing", () => {
 describe("ranking while the model is being fitted", () => {
   const next = numbers(31);
   const N = 2500;
-  const sparse = (count: number) => Array.from({ length: count }, () => ({ indices: [0, 1, 2, 3].map((p) => 10 * p + Math.floor(next(0, 10))), values: Array.from({ length: 4 }, () => f(next(-1, 1))) }));
+  const sparse = (count: number) =>
+    Array.from({ length: count }, () => ({
+      indices: [0, 1, 2, 3].map((p) => 10 * p + Math.floor(next(0, 10))),
+      values: Array.from({ length: 4 }, () => f(next(-1, 1))),
+    }));
   const [x, held, first] = [sparse(300), sparse(300), sparse(60)];
   const y = (rows: readonly unknown[]): number[] => rows.map((_, i) => i % 3);
   const context = { indices: [4, 11, 5] };
   const longContext = { indices: Array.from({ length: 1500 }, (_, i) => 1000 + i) }; // outgrows the buffers of the training
-  const candidates = sparse(40).map(({ indices, values }) => ({ indices: [...indices.slice(2), 50], values: [...values.slice(2), 1] }));
+  const candidates = sparse(40).map(({ indices, values }) => ({
+    indices: [...indices.slice(2), 50],
+    values: [...values.slice(2), 1],
+  }));
   const sharing = [...candidates.slice(0, 5), { indices: [5, 30], values: [2, 1] }];
 
   /** Work that takes `ms` while someone watches, so that the fit has to give way. */
   const slow = { ms: 0, phase: "" };
-  const pause = (): void => { for (const end = performance.now() + slow.ms; performance.now() < end; ); };
+  const pause = (): void => {
+    for (const end = performance.now() + slow.ms; performance.now() < end; );
+  };
   const slowLayer: Layer = {
-    type: "slow", shape: (outputDim) => ({ outputDim }),
+    type: "slow",
+    shape: (outputDim) => ({ outputDim }),
     forward: ({ x, y, rows, training }) => {
       for (let i = 0; i < rows * x.stride; i++) y.data[i] = x.data[i];
       slow.phase = training ? "training" : "validation";
       pause();
     },
-    backward: ({ dX, dY, rows }) => { for (let i = 0; i < rows * dX.stride; i++) dX.data[i] = dY.data[i]; },
+    backward: ({ dX, dY, rows }) => {
+      for (let i = 0; i < rows * dX.stride; i++) dX.data[i] = dY.data[i];
+    },
   };
   let calls = 0;
   const slowLoss: PointwiseLoss = {
-    kind: "pointwise", name: "slow", gradient: (s, t) => 2 * (s - t),
+    kind: "pointwise",
+    name: "slow",
+    gradient: (s, t) => 2 * (s - t),
     value: (s, t) => {
       slow.phase = "training";
       if (++calls % 50 === 0) pause();
@@ -166,16 +389,33 @@ describe("ranking while the model is being fitted", () => {
   };
 
   const cases: [name: string, options: NFMOptions, phases: string[]][] = [
-    ["hidden layers", { layers: [new BatchNorm(), new Dense(5), slowLayer, new Activation("relu")] }, ["training", "validation"]],
+    [
+      "hidden layers",
+      { layers: [new BatchNorm(), new Dense(5), slowLayer, new Activation("relu")] },
+      ["training", "validation"],
+    ],
     ["a factorization machine", { hiddenUnits: [], loss: slowLoss }, ["training"]],
   ];
-  it.each(cases)("gives what predict gives at that moment and does not disturb it: %s", async (_, options, phases) => {
+  it.each(
+    cases,
+  )("gives what predict gives at that moment and does not disturb it: %s", async (_, options, phases) => {
     const build = async (): Promise<NFM> => {
-      const model = new NFM({ ...options, numFeatures: N, embeddingDim: 4, initStd: 0.3, optimizer: new SGD({ learningRate: 0.01, momentum: 0.5 }) });
+      const model = new NFM({
+        ...options,
+        numFeatures: N,
+        embeddingDim: 4,
+        initStd: 0.3,
+        optimizer: new SGD({ learningRate: 0.01, momentum: 0.5 }),
+      });
       await model.fit(first, y(first), { epochs: 1, batchSize: 20 });
       return model;
     };
-    const settings = { epochs: 2, batchSize: 50, validation: { x: held, y: y(held) }, metrics: ["rmse"] as const };
+    const settings = {
+      epochs: 2,
+      batchSize: 50,
+      validation: { x: held, y: y(held) },
+      metrics: ["rmse"] as const,
+    };
     const [calm, watched] = [await build(), await build()];
     await calm.fit(x, y(x), settings);
 
@@ -190,7 +430,11 @@ describe("ranking while the model is being fitted", () => {
       try {
         const given = ++turns % 5 === 0 ? longContext : context;
         const list = turns % 2 === 0 ? candidates : sharing;
-        const rows = (own: typeof candidates) => CSRMatrix.fromRows(own.map((row) => [...rowOf(given), ...rowOf(row)]), N);
+        const rows = (own: typeof candidates) =>
+          CSRMatrix.fromRows(
+            own.map((row) => [...rowOf(given), ...rowOf(row)]),
+            N,
+          );
         expectSame(watched.rank(given, list), rankedBy(watched, rows(list)), "candidates");
         const got = watched.rank(given, catalog);
         if (!isFM) expectSame(got, rankedBy(watched, rows(candidates)), "catalog");
@@ -209,8 +453,18 @@ describe("ranking while the model is being fitted", () => {
       Object.assign(slow, { ms: 3, phase: "before" });
       await watched.fit(x, y(x), {
         ...settings,
-        onBatch: ({ batch }) => { if (batch % 2 === 0) { seen.onBatch++; rankNow(); } },
-        onEpoch: async () => { seen.onEpoch++; rankNow(); await Promise.resolve(); rankNow(); },
+        onBatch: ({ batch }) => {
+          if (batch % 2 === 0) {
+            seen.onBatch++;
+            rankNow();
+          }
+        },
+        onEpoch: async () => {
+          seen.onEpoch++;
+          rankNow();
+          await Promise.resolve();
+          rankNow();
+        },
       });
     } finally {
       clearInterval(timer);
@@ -221,7 +475,9 @@ describe("ranking while the model is being fitted", () => {
     expect([seen.onEpoch, seen.onBatch]).toEqual([2, 6]);
     expect(seen.scores.size).toBeGreaterThan(8); // the model moved between rankings
     expectSameBytes(watched.save({ optimizer: true }), calm.save({ optimizer: true }), "files");
-    expect(watched.history!.epochs.map(({ loss, validation }) => ({ loss, validation }))).toEqual(calm.history!.epochs.map(({ loss, validation }) => ({ loss, validation })));
+    expect(watched.history!.epochs.map(({ loss, validation }) => ({ loss, validation }))).toEqual(
+      calm.history!.epochs.map(({ loss, validation }) => ({ loss, validation })),
+    );
     expectSame(watched.rank(context, catalog), calm.rank(context, calm.prepare(candidates)), "afterwards");
   });
 });
@@ -242,22 +498,40 @@ describe("what a review found", () => {
   const candidates = [{ indices: [3] }, { indices: [4, 5] }];
 
   it("a layer that extends a built-in one computes what it says, in every way of scoring; explain refuses it", () => {
-    for (const layers of [[new Halved()], [new Halved(), new Twice(3)], [new Dense(3), new Halved(), new Activation("relu")]]) {
+    for (const layers of [
+      [new Halved()],
+      [new Halved(), new Twice(3)],
+      [new Dense(3), new Halved(), new Activation("relu")],
+    ]) {
       const model = new NFM({ numFeatures: 9, embeddingDim: 4, initStd: 1, layers });
       model.partialFit(candidates, [1, 2]);
-      const plain = new NFM({ numFeatures: 9, embeddingDim: 4, initStd: 1, layers: layers.map((layer) => (layer instanceof Twice ? new Dense(3) : layer instanceof Halved ? new BatchNorm() : layer)) });
+      const plain = new NFM({
+        numFeatures: 9,
+        embeddingDim: 4,
+        initStd: 1,
+        layers: layers.map((layer) =>
+          layer instanceof Twice ? new Dense(3) : layer instanceof Halved ? new BatchNorm() : layer,
+        ),
+      });
       plain.partialFit(candidates, [1, 2]);
       const context = { indices: [0, 1] };
       const whole = candidates.map(({ indices }) => model.predict({ indices: [0, 1, ...indices] }));
-      expect(whole).not.toEqual(candidates.map(({ indices }) => plain.predict({ indices: [0, 1, ...indices] })));
-      for (const given of [candidates, model.prepare(candidates)]) for (const { index, score } of model.rank(context, given)) expect(score).toBe(whole[index]);
+      expect(whole).not.toEqual(
+        candidates.map(({ indices }) => plain.predict({ indices: [0, 1, ...indices] })),
+      );
+      for (const given of [candidates, model.prepare(candidates)])
+        for (const { index, score } of model.rank(context, given)) expect(score).toBe(whole[index]);
       expect(() => model.explain(context)).toThrow(/^explain: layer "(dense|batch-norm)" is one of your own/);
     }
   });
 
   it("a prepared catalog holds the rows as they were, and does not widen a later model", async () => {
     const rows: Record<string, string>[] = [{ a: "1" }, { a: "2" }];
-    const maps = [{ a: "1", u: "x" }, { a: "2", u: "y" }, { a: "3", u: "x" }];
+    const maps = [
+      { a: "1", u: "x" },
+      { a: "2", u: "y" },
+      { a: "3", u: "x" },
+    ];
     const model = new NFM({ embeddingDim: 3, initStd: 1 });
     await model.fit(maps, [1, 2, 3], { epochs: 1 });
     const catalog = model.prepare(rows);
@@ -277,7 +551,11 @@ describe("what a review found", () => {
     const model = new NFM({ numFeatures: 9, embeddingDim: 4, hiddenUnits: [], initStd: 1 });
     const { parameters } = NFM.learnerOf(model).ready("test").network;
     const before = parameters.version;
-    expect([model.numParameters, model.tensor("bias").data.length, model.save().length > 0]).toEqual([46, 1, true]);
+    expect([model.numParameters, model.tensor("bias").data.length, model.save().length > 0]).toEqual([
+      46,
+      1,
+      true,
+    ]);
     expect(parameters.version).toBe(before);
     model.partialFit(candidates, [1, 2]);
     expect(NFM.learnerOf(model).ready("test").network.parameters.version).not.toBe(before);
@@ -285,6 +563,8 @@ describe("what a review found", () => {
 
   it("explain says how many features are too many", () => {
     const model = new NFM({ numFeatures: 3000, embeddingDim: 1, hiddenUnits: [] });
-    expect(() => model.explain({ indices: Array.from({ length: 2001 }, (_, i) => i) })).toThrow("explain: x must have at most 2000 features, whose pairs are listed, got 2001");
+    expect(() => model.explain({ indices: Array.from({ length: 2001 }, (_, i) => i) })).toThrow(
+      "explain: x must have at most 2000 features, whose pairs are listed, got 2001",
+    );
   });
 });

@@ -7,7 +7,10 @@ import { contexts, sorted, trained, valued } from "../helpers/ranking.ts";
 import { numbers } from "../reference.ts";
 
 describe("selectTop", () => {
-  const best = (scores: Float32Array, top: number, excluded: ReadonlySet<number> | null): number[] => sorted(scores).filter((i) => !excluded?.has(i)).slice(0, top);
+  const best = (scores: Float32Array, top: number, excluded: ReadonlySet<number> | null): number[] =>
+    sorted(scores)
+      .filter((i) => !excluded?.has(i))
+      .slice(0, top);
 
   it("agrees with a full stable sort: ties, NaN, infinities, zeros of either sign, exclusions", () => {
     const next = numbers(23);
@@ -15,20 +18,42 @@ describe("selectTop", () => {
     for (let round = 0; round < 3000; round++) {
       const n = Math.floor(next(0, round % 50 === 0 ? 400 : 40));
       const levels = [1, 2, 5, 1000][round % 4];
-      const scores = Float32Array.from({ length: n }, () => (next() < 0.05 * (round % 3) ? odd[Math.floor(next(0, 8))] : Math.floor(next(-levels, levels))));
+      const scores = Float32Array.from({ length: n }, () =>
+        next() < 0.05 * (round % 3) ? odd[Math.floor(next(0, 8))] : Math.floor(next(-levels, levels)),
+      );
       const top = round % 5 === 0 ? n + 3 : round % 5 === 1 ? 1 : 1 + Math.floor(next(0, n));
       const share = [0, 0.2, 0.9, 1][Math.floor(round / 7) % 4];
-      const excluded = round % 2 === 0 ? null : new Set(Array.from({ length: n }, (_, i) => i).filter(() => next() < share));
+      const excluded =
+        round % 2 === 0 ? null : new Set(Array.from({ length: n }, (_, i) => i).filter(() => next() < share));
       const wanted = best(scores, top, excluded);
       const got = selectTop(scores, top, excluded);
       if (got.length !== wanted.length || wanted.some((index, place) => got[place] !== index)) {
-        expect.fail(`top ${top} of ${scores.join(" ")} without ${[...(excluded ?? [])].join(" ")}: ${got.join(" ")}, not ${wanted.join(" ")}`);
+        expect.fail(
+          `top ${top} of ${scores.join(" ")} without ${[...(excluded ?? [])].join(" ")}: ${got.join(" ")}, not ${wanted.join(" ")}`,
+        );
       }
     }
   });
 
   it("keeps the order of positions where all scores are equal, rises or falls", () => {
-    for (const [scores, wanted] of [[[2, 2, 2, 2, 2], [0, 1, 2]], [[1, 2, 3, 4, 5], [4, 3, 2]], [[5, 4, 3, 2, 1], [0, 1, 2]], [[0, -0, 0, -0], [0, 1, 2]]]) {
+    for (const [scores, wanted] of [
+      [
+        [2, 2, 2, 2, 2],
+        [0, 1, 2],
+      ],
+      [
+        [1, 2, 3, 4, 5],
+        [4, 3, 2],
+      ],
+      [
+        [5, 4, 3, 2, 1],
+        [0, 1, 2],
+      ],
+      [
+        [0, -0, 0, -0],
+        [0, 1, 2],
+      ],
+    ]) {
       expect([...selectTop(Float32Array.from(scores), 3)]).toEqual(wanted);
     }
   });
@@ -60,7 +85,8 @@ describe("the top of a ranking", () => {
         for (const { index, score } of all) scores[index] = score;
         expect(new Set(scores).size).toBeLessThan(30);
         expect(all.map(({ index }) => index)).toEqual(sorted(scores));
-        for (const top of [1, 2, 13, 77, 78, 79, 1e9, Number.MAX_SAFE_INTEGER]) expect(model.rank(contexts[2], candidates, { top })).toEqual(all.slice(0, top));
+        for (const top of [1, 2, 13, 77, 78, 79, 1e9, Number.MAX_SAFE_INTEGER])
+          expect(model.rank(contexts[2], candidates, { top })).toEqual(all.slice(0, top));
         expect(model.rank(contexts[2], candidates, {})).toEqual(all);
         expect(model.rank(contexts[2], candidates, { top: undefined })).toEqual(all);
       }

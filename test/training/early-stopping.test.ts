@@ -1,7 +1,7 @@
 // Early stopping: which epoch is best, when a training stops, and what it ends with.
 
 import { describe, expect, it } from "vitest";
-import { Adagrad, NFM, type Metric, type PointwiseLoss } from "../../src/index.ts";
+import { Adagrad, type Metric, NFM, type PointwiseLoss } from "../../src/index.ts";
 import { METRICS, type RowMetric } from "../../src/metrics/metrics.ts";
 import { EarlyStopping } from "../../src/training/early-stopping.ts";
 import { BLANK, dataset, digest, N, ownLoss, SMALL, spyLoss, square } from "../helpers/training.ts";
@@ -11,7 +11,13 @@ describe("early stopping", () => {
   /** A loss that says what it is told to in each epoch, while the model moves on. */
   function scripted(script: readonly number[]): { loss: PointwiseLoss; next: () => void } {
     let epoch = 0;
-    return { loss: ownLoss(() => script[epoch], () => 1), next: () => void epoch++ };
+    return {
+      loss: ownLoss(
+        () => script[epoch],
+        () => 1,
+      ),
+      next: () => void epoch++,
+    };
   }
   const { x, y } = dataset(30);
   const validation = { x: x.slice(0, 10), y: y.slice(0, 10) };
@@ -21,11 +27,17 @@ describe("early stopping", () => {
     const model = new NFM({ ...SMALL, loss });
     const files: Uint8Array[] = [];
     const best: boolean[] = [];
-    const history = await model.fit(x, y, { epochs: 7, batchSize: 8, validation, patience: 2, onEpoch: (event) => {
-      files.push(model.save({ optimizer: true }));
-      best.push(event.best);
-      next();
-    } });
+    const history = await model.fit(x, y, {
+      epochs: 7,
+      batchSize: 8,
+      validation,
+      patience: 2,
+      onEpoch: (event) => {
+        files.push(model.save({ optimizer: true }));
+        best.push(event.best);
+        next();
+      },
+    });
     expect(best).toEqual([true, true, true, false, false]);
     expect([history.bestEpoch, history.stopped, history.epochs.length]).toEqual([3, "patience", 5]);
     expect(history.epochs.map((epoch) => epoch.validation!.loss)).toEqual([5, 3, 2.5, 2.5, 9]);
@@ -35,14 +47,27 @@ describe("early stopping", () => {
   });
 
   it("restores the best epoch wherever it comes, without patience too", async () => {
-    for (const script of [[1, 2, 3, 4], [4, 1, 3, 2], [4, 3, 1, 2], [4, 3, 2, 1], [2, 3, 1, 4], [3, 2, 5, 1, 6, 7], [3, 4, 5, 2, 1, 6]]) {
+    for (const script of [
+      [1, 2, 3, 4],
+      [4, 1, 3, 2],
+      [4, 3, 1, 2],
+      [4, 3, 2, 1],
+      [2, 3, 1, 4],
+      [3, 2, 5, 1, 6, 7],
+      [3, 4, 5, 2, 1, 6],
+    ]) {
       const { loss, next } = scripted(script);
       const model = new NFM({ ...SMALL, loss });
       const files: Uint8Array[] = [];
-      const history = await model.fit(x, y, { epochs: script.length, batchSize: 8, validation, onEpoch: () => {
-        files.push(model.save({ optimizer: true }));
-        next();
-      } });
+      const history = await model.fit(x, y, {
+        epochs: script.length,
+        batchSize: 8,
+        validation,
+        onEpoch: () => {
+          files.push(model.save({ optimizer: true }));
+          next();
+        },
+      });
       const best = script.indexOf(Math.min(...script));
       expect([history.bestEpoch, history.stopped]).toEqual([best + 1, "epochs"]);
       expect(model.save({ optimizer: true }), String(script)).toEqual(files[best]);
@@ -53,29 +78,57 @@ describe("early stopping", () => {
     const { loss, next } = scripted([1, 2, 3, 4]);
     const model = new NFM({ ...SMALL, loss });
     const files: Uint8Array[] = [];
-    const history = await model.fit(x, y, { epochs: 4, batchSize: 8, validation, restoreBest: false, onEpoch: () => {
-      files.push(model.save({ optimizer: true }));
-      next();
-    } });
+    const history = await model.fit(x, y, {
+      epochs: 4,
+      batchSize: 8,
+      validation,
+      restoreBest: false,
+      onEpoch: () => {
+        files.push(model.save({ optimizer: true }));
+        next();
+      },
+    });
     expect(history.bestEpoch).toBe(1);
     expect(model.save({ optimizer: true })).toEqual(files[3]);
   });
 
   it("a NaN of the validation loss is never best", async () => {
-    const model = new NFM({ ...SMALL, loss: ownLoss((score, target) => (target === 77 ? NaN : square(score, target))) });
-    const history = await model.fit(x, y, { epochs: 3, batchSize: 8, validation: { x: validation.x, y: validation.y.map(() => 77) } });
+    const model = new NFM({
+      ...SMALL,
+      loss: ownLoss((score, target) => (target === 77 ? NaN : square(score, target))),
+    });
+    const history = await model.fit(x, y, {
+      epochs: 3,
+      batchSize: 8,
+      validation: { x: validation.x, y: validation.y.map(() => 77) },
+    });
     expect([history.bestEpoch, history.epochs.length]).toEqual([null, 3]);
   });
 
-  it.each(["auc", "accuracy", "rmse", "logloss"] as const)("knows which way %s is better", async (metric: Metric) => {
+  it.each([
+    "auc",
+    "accuracy",
+    "rmse",
+    "logloss",
+  ] as const)("knows which way %s is better", async (metric: Metric) => {
     const binary = metric !== "rmse";
     const noise = numbers(4);
     const labels = y.map((value) => (binary ? (value + noise(-3, 3) > 0 ? 1 : 0) : value));
-    const model = new NFM({ ...SMALL, loss: binary ? "log" : "squared", optimizer: new Adagrad({ learningRate: 0.5 }), seed: 3 });
+    const model = new NFM({
+      ...SMALL,
+      loss: binary ? "log" : "squared",
+      optimizer: new Adagrad({ learningRate: 0.5 }),
+      seed: 3,
+    });
     const files: Uint8Array[] = [];
     const held = { x: x.slice(0, 12), y: labels.slice(0, 12) };
     const history = await model.fit(x.slice(12), labels.slice(12), {
-      epochs: 40, batchSize: 4, validation: held, monitor: metric, patience: 4, onEpoch: () => void files.push(model.save()),
+      epochs: 40,
+      batchSize: 4,
+      validation: held,
+      monitor: metric,
+      patience: 4,
+      onEpoch: () => void files.push(model.save()),
     });
     const course = history.epochs.map((epoch) => epoch.validation![metric]);
     const wanted = metric === "auc" || metric === "accuracy" ? Math.max(...course) : Math.min(...course);
@@ -91,7 +144,10 @@ describe("early stopping", () => {
     const model = new NFM({ ...SMALL, loss: "bpr", optimizer: new Adagrad({ learningRate: 0.5 }) });
     const files: Uint8Array[] = [];
     const history = await model.fitPairs(x.slice(0, 10), x.slice(10, 20), {
-      epochs: 10, batchSize: 4, validation: { positives: x.slice(20, 25), negatives: x.slice(25) }, metrics: ["auc"],
+      epochs: 10,
+      batchSize: 4,
+      validation: { positives: x.slice(20, 25), negatives: x.slice(25) },
+      metrics: ["auc"],
       onEpoch: () => void files.push(model.save()),
     });
     const course = history.epochs.map((epoch) => epoch.validation!.auc);
@@ -105,7 +161,11 @@ describe("early stopping", () => {
     for (let run = 0; run < 2; run++) {
       seen.length = 0;
       const model = new NFM({ ...BLANK, numFeatures: N, loss: spyLoss(seen) });
-      await model.fit(x, y.map((_, i) => i), { epochs: 1, batchSize: 4, validation: 0.2 });
+      await model.fit(
+        x,
+        y.map((_, i) => i),
+        { epochs: 1, batchSize: 4, validation: 0.2 },
+      );
       expect([...seen].sort((a, b) => a - b)).toEqual(y.map((_, i) => i)); // each once: 24 in training, then 6 in validation
       held.push(seen.slice(24));
     }
@@ -115,11 +175,21 @@ describe("early stopping", () => {
 });
 
 describe("direction", () => {
-  const HIGHER: Record<RowMetric, boolean> = { rmse: false, "rmse-clamped": false, mae: false, logloss: false, auc: true, accuracy: true };
+  const HIGHER: Record<RowMetric, boolean> = {
+    rmse: false,
+    "rmse-clamped": false,
+    mae: false,
+    logloss: false,
+    auc: true,
+    accuracy: true,
+  };
 
   it("every metric and the loss know which way is better", () => {
     expect(Object.keys(HIGHER).sort()).toEqual([...METRICS].sort());
-    for (const [metric, higher] of [...Object.entries(HIGHER), ["loss", false]] as [Metric | "loss", boolean][]) {
+    for (const [metric, higher] of [...Object.entries(HIGHER), ["loss", false]] as [
+      Metric | "loss",
+      boolean,
+    ][]) {
       const stopping = new EarlyStopping(metric, 10);
       expect(stopping.observe(1, 0.5)).toBe(true);
       expect(stopping.observe(2, 0.6), metric).toBe(higher);
@@ -130,8 +200,18 @@ describe("direction", () => {
 
   it("the first of equal epochs stays best, NaN never is, patience counts epochs without improvement", () => {
     const stopping = new EarlyStopping("loss", 2);
-    const seen = [NaN, 3, 3, 2, NaN, 2].map((value, i) => [stopping.observe(i + 1, value), stopping.shouldStop]);
-    expect(seen).toEqual([[false, false], [true, false], [false, false], [true, false], [false, false], [false, true]]);
+    const seen = [NaN, 3, 3, 2, NaN, 2].map((value, i) => [
+      stopping.observe(i + 1, value),
+      stopping.shouldStop,
+    ]);
+    expect(seen).toEqual([
+      [false, false],
+      [true, false],
+      [false, false],
+      [true, false],
+      [false, false],
+      [false, true],
+    ]);
     expect(stopping.bestEpoch).toBe(4);
     const patient = new EarlyStopping("auc", Infinity);
     for (let i = 0; i < 100; i++) patient.observe(i, -i);

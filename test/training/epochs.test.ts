@@ -1,8 +1,16 @@
 // Which rows an epoch visits, what it reports, and how callbacks end a training.
 
 import { describe, expect, it, vi } from "vitest";
-import * as library from "../../src/index.ts";
-import { CSRMatrix, NFM, SGD, type BatchEvent, type FitOptions, type Layer, type PointwiseLoss } from "../../src/index.ts";
+import type * as library from "../../src/index.ts";
+import {
+  type BatchEvent,
+  CSRMatrix,
+  type FitOptions,
+  type Layer,
+  NFM,
+  type PointwiseLoss,
+  SGD,
+} from "../../src/index.ts";
 import { all, BLANK, constant, dataset, fit, N, SMALL, spyLoss } from "../helpers/training.ts";
 
 describe("an epoch", () => {
@@ -14,8 +22,16 @@ describe("an epoch", () => {
     const seen: number[] = [];
     const batches: BatchEvent[] = [];
     const model = new NFM({ ...BLANK, numFeatures: N, loss: spyLoss(seen) });
-    await model.fit(x, ids, { epochs: 3, batchSize: 5, onBatch: (event) => void batches.push(event), ...options });
-    return { epochs: Array.from({ length: seen.length / rows }, (_, e) => seen.slice(e * rows, (e + 1) * rows)), batches };
+    await model.fit(x, ids, {
+      epochs: 3,
+      batchSize: 5,
+      onBatch: (event) => void batches.push(event),
+      ...options,
+    });
+    return {
+      epochs: Array.from({ length: seen.length / rows }, (_, e) => seen.slice(e * rows, (e + 1) * rows)),
+      batches,
+    };
   }
 
   it("visits every row once, the short last batch included, in a new order each time", async () => {
@@ -54,7 +70,10 @@ describe("an epoch", () => {
     const spy: Layer = {
       type: "spy",
       shape: (inputDim) => ({ outputDim: inputDim }),
-      forward: ({ x: from, y: to, rows: count }) => { sizes.push(count); to.data.set(from.data.subarray(0, count * from.stride)); },
+      forward: ({ x: from, y: to, rows: count }) => {
+        sizes.push(count);
+        to.data.set(from.data.subarray(0, count * from.stride));
+      },
       backward: ({ dX, dY, rows: count }) => dX.data.set(dY.data.subarray(0, count * dY.stride)),
     };
     await new NFM({ embeddingDim: 3, layers: [spy] }).fit(x, ids, { epochs: 1, batchSize: 9 });
@@ -63,10 +82,20 @@ describe("an epoch", () => {
 
   it("of pairs visits every pair once, positives with their own negatives", async () => {
     const seen: number[] = [];
-    const own: library.PairwiseLoss = { kind: "pairwise", name: "own", value: (d) => { seen.push(d); return d; }, gradient: () => 0 };
+    const own: library.PairwiseLoss = {
+      kind: "pairwise",
+      name: "own",
+      value: (d) => {
+        seen.push(d);
+        return d;
+      },
+      gradient: () => 0,
+    };
     const one = (i: number): readonly [number, number][] => [[0, i + 1]];
     const model = NFM.load(linear([1, 0]).save(), { loss: own });
-    const [positives, negatives] = [ids.map((i) => one(100 * i)), ids.map((i) => one(99 * i))].map((lists) => CSRMatrix.fromRows(lists, 2));
+    const [positives, negatives] = [ids.map((i) => one(100 * i)), ids.map((i) => one(99 * i))].map((lists) =>
+      CSRMatrix.fromRows(lists, 2),
+    );
     await model.fitPairs(positives, negatives, { epochs: 1, batchSize: 5, resume: true });
     expect([...seen].sort((a, b) => a - b)).toEqual(ids);
     expect(seen).not.toEqual(ids);
@@ -75,8 +104,18 @@ describe("an epoch", () => {
 
 /** A factorization machine with these linear weights: one SGD step of rate 1 on one row per feature under a loss made for it. */
 function linear(w: readonly number[]): NFM {
-  const make: PointwiseLoss = { kind: "pointwise", name: "make", value: () => 0, gradient: (_, target) => -target * w.length };
-  const model = new NFM({ ...BLANK, numFeatures: w.length, loss: make, optimizer: new SGD({ learningRate: 1 }) });
+  const make: PointwiseLoss = {
+    kind: "pointwise",
+    name: "make",
+    value: () => 0,
+    gradient: (_, target) => -target * w.length,
+  };
+  const model = new NFM({
+    ...BLANK,
+    numFeatures: w.length,
+    loss: make,
+    optimizer: new SGD({ learningRate: 1 }),
+  });
   model.partialFit(CSRMatrix.fromDense(w.map((_, i) => w.map((__, j) => (i === j ? 1 : 0)))), w);
   return model;
 }
@@ -87,7 +126,11 @@ describe("callbacks", () => {
   it("false from onEpoch, or a promise of it, stops after that epoch", async () => {
     for (const answer of [false, Promise.resolve(false as const)] as const) {
       const model = new NFM(SMALL);
-      const history = await model.fit(x, y, { epochs: 9, batchSize: 8, onEpoch: ({ epoch }) => (epoch === 2 ? answer : undefined) });
+      const history = await model.fit(x, y, {
+        epochs: 9,
+        batchSize: 8,
+        onEpoch: ({ epoch }) => (epoch === 2 ? answer : undefined),
+      });
       expect([history.stopped, history.epochs.length]).toEqual(["callback", 2]);
       expect(all(model)).toBe(all(await fit(SMALL, { epochs: 2, batchSize: 8 }, { x, y })));
     }
@@ -96,12 +139,17 @@ describe("callbacks", () => {
   it("onEpoch is awaited and told the epoch's record", async () => {
     const events: unknown[] = [];
     let busy = false;
-    const history = await new NFM(SMALL).fit(x, y, { epochs: 3, batchSize: 8, onEpoch: async ({ epoch, epochs, loss, validation, best }) => {
-      busy = true;
-      await new Promise((resolve) => setTimeout(resolve, 3));
-      events.push([epoch, epochs, loss, validation, best]);
-      busy = false;
-    }, onBatch: () => expect(busy).toBe(false) });
+    const history = await new NFM(SMALL).fit(x, y, {
+      epochs: 3,
+      batchSize: 8,
+      onEpoch: async ({ epoch, epochs, loss, validation, best }) => {
+        busy = true;
+        await new Promise((resolve) => setTimeout(resolve, 3));
+        events.push([epoch, epochs, loss, validation, best]);
+        busy = false;
+      },
+      onBatch: () => expect(busy).toBe(false),
+    });
     expect(events).toEqual(history.epochs.map(({ epoch, loss }) => [epoch, 3, loss, null, false]));
   });
 

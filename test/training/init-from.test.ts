@@ -2,12 +2,25 @@
 // time it starts afresh, and that the two models have nothing in common afterwards.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, FeatureEncoder, NFM, Recommender, SGD, type BatchEvent, type FeatureMap, type NFMOptions } from "../../src/index.ts";
+import {
+  type BatchEvent,
+  CSRMatrix,
+  FeatureEncoder,
+  type FeatureMap,
+  NFM,
+  type NFMOptions,
+  Recommender,
+  SGD,
+} from "../../src/index.ts";
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { numbers } from "../reference.ts";
 
 const next = numbers(3);
-const MAPS: FeatureMap[] = Array.from({ length: 80 }, () => ({ user: `u${Math.floor(next(0, 7))}`, item: `i${Math.floor(next(0, 9))}`, hour: Math.fround(next()) }));
+const MAPS: FeatureMap[] = Array.from({ length: 80 }, () => ({
+  user: `u${Math.floor(next(0, 7))}`,
+  item: `i${Math.floor(next(0, 9))}`,
+  hour: Math.fround(next()),
+}));
 const Y = MAPS.map(() => next(-2, 2));
 
 /** Its k is no multiple of 4, so that rows in memory are longer than in files. */
@@ -30,7 +43,10 @@ const tensorNames = (model: NFM): string[] => [...readSafetensors(model.save()).
 function expectPretrained(model: NFM, fm: NFM): void {
   for (const name of PRETRAINED) {
     expect(model.tensor(name), name).toEqual(fm.tensor(name));
-    expect(values(model, name).every((value) => value !== 0), name).toBe(true);
+    expect(
+      values(model, name).every((value) => value !== 0),
+      name,
+    ).toBe(true);
   }
 }
 
@@ -69,7 +85,8 @@ describe("initFrom", () => {
     expectPretrained(model, fm);
     expect(model.predict(MAPS[0])).not.toBe(score);
     expect(recommender.recommend({ user: "u1" })).not.toEqual(list);
-    for (const { id, score: given } of recommender.recommend({ user: "u1" })) expect(given).toBe(model.predict({ user: "u1", item: id }));
+    for (const { id, score: given } of recommender.recommend({ user: "u1" }))
+      expect(given).toBe(model.predict({ user: "u1", item: id }));
   });
 
   it("takes them from any model: one with layers, one that was loaded, one trained step by step", async () => {
@@ -96,9 +113,17 @@ describe("training after initFrom", () => {
     const fm = await machine();
     const model = new NFM(PLAIN).initFrom(fm);
     const scores = model.predict(MAPS);
-    const before = (count: number): number => Y.slice(0, count).reduce((sum, y, i) => sum + (scores[i] - Math.fround(y)) ** 2, 0) / count;
+    const before = (count: number): number =>
+      Y.slice(0, count).reduce((sum, y, i) => sum + (scores[i] - Math.fround(y)) ** 2, 0) / count;
     const first: number[] = [];
-    const run = { epochs: 2, batchSize: 16, shuffle: false, onBatch: ({ batch, loss }: BatchEvent) => { if (batch === 1) first.push(loss); } };
+    const run = {
+      epochs: 2,
+      batchSize: 16,
+      shuffle: false,
+      onBatch: ({ batch, loss }: BatchEvent) => {
+        if (batch === 1) first.push(loss);
+      },
+    };
     await model.fit(MAPS, Y, run);
     const once = bytes(model);
     expect(first[0]).toBeCloseTo(before(16), 12);
@@ -118,17 +143,31 @@ describe("training after initFrom", () => {
   it("by steps, in pairs and of events starts from them too", async () => {
     const fm = await machine();
     const scores = new NFM(PLAIN).initFrom(fm).predict(MAPS);
-    expect(new NFM(PLAIN).initFrom(fm).partialFit(MAPS, Y)).toBeCloseTo(Y.reduce((sum, y, i) => sum + (scores[i] - Math.fround(y)) ** 2, 0) / 80, 12);
+    expect(new NFM(PLAIN).initFrom(fm).partialFit(MAPS, Y)).toBeCloseTo(
+      Y.reduce((sum, y, i) => sum + (scores[i] - Math.fround(y)) ** 2, 0) / 80,
+      12,
+    );
     const softplus = (d: number): number => Math.log1p(Math.exp(-d));
     const pairs = Array.from({ length: 40 }, (_, i) => softplus(scores[i] - scores[40 + i]));
     const expected = pairs.reduce((a, b) => a + b) / 40;
-    expect(new NFM({ ...PLAIN, loss: "bpr" }).initFrom(fm).partialFitPairs(MAPS.slice(0, 40), MAPS.slice(40))).toBeCloseTo(expected, 6);
-    const paired = await new NFM({ ...PLAIN, loss: "bpr" }).initFrom(fm).fitPairs(MAPS.slice(0, 40), MAPS.slice(40), { epochs: 1, batchSize: 40 });
+    expect(
+      new NFM({ ...PLAIN, loss: "bpr" }).initFrom(fm).partialFitPairs(MAPS.slice(0, 40), MAPS.slice(40)),
+    ).toBeCloseTo(expected, 6);
+    const paired = await new NFM({ ...PLAIN, loss: "bpr" })
+      .initFrom(fm)
+      .fitPairs(MAPS.slice(0, 40), MAPS.slice(40), { epochs: 1, batchSize: 40 });
     expect(paired.epochs[0].loss).toBeCloseTo(expected, 6);
     // One event of a user, and one item that can be its negative: the loss before the only step is known.
     const model = new NFM({ ...PLAIN, loss: "bpr" }).initFrom(fm);
-    const [better, worse] = [model.predict({ user: "u1", item: "i2" }), model.predict({ user: "u1", item: "i3" })];
-    const { epochs } = await new Recommender(model, [{ item: "i2" }, { item: "i3" }]).fit([{ user: "u1" }], ["i2"], { epochs: 1 });
+    const [better, worse] = [
+      model.predict({ user: "u1", item: "i2" }),
+      model.predict({ user: "u1", item: "i3" }),
+    ];
+    const { epochs } = await new Recommender(model, [{ item: "i2" }, { item: "i3" }]).fit(
+      [{ user: "u1" }],
+      ["i2"],
+      { epochs: 1 },
+    );
     expect(epochs[0].loss).toBeCloseTo(softplus(better - worse), 6);
   });
 
@@ -141,11 +180,13 @@ describe("training after initFrom", () => {
 
   it("is the same on either backend, and of two models that start alike", async () => {
     const fm = await machine();
-    const files = await Promise.all((["js", "wasm", "wasm"] as const).map(async (backend) => {
-      const model = new NFM({ ...DEEP, backend }).initFrom(fm);
-      await model.fit(MAPS, Y, { epochs: 3, batchSize: 16, validation: 0.2 });
-      return bytes(model);
-    }));
+    const files = await Promise.all(
+      (["js", "wasm", "wasm"] as const).map(async (backend) => {
+        const model = new NFM({ ...DEEP, backend }).initFrom(fm);
+        await model.fit(MAPS, Y, { epochs: 3, batchSize: 16, validation: 0.2 });
+        return bytes(model);
+      }),
+    );
     expect(files[1]).toEqual(files[0]);
     expect(files[2]).toEqual(files[0]);
   });
@@ -154,9 +195,17 @@ describe("training after initFrom", () => {
     const fm = await machine();
     const model = new NFM(DEEP).initFrom(fm);
     const before = model.save();
-    await expect(model.fit(MAPS, Y, { onBatch: () => { throw new Error("oops"); } })).rejects.toThrow("oops");
+    await expect(
+      model.fit(MAPS, Y, {
+        onBatch: () => {
+          throw new Error("oops");
+        },
+      }),
+    ).rejects.toThrow("oops");
     await expect(model.fit([{ hour: NaN }], [1])).rejects.toThrow("x[0].hour must be finite");
-    expect(() => model.partialFit([{ hour: 3e38, user: "u1", item: "i1" }], [1])).toThrow("nothing has changed");
+    expect(() => model.partialFit([{ hour: 3e38, user: "u1", item: "i1" }], [1])).toThrow(
+      "nothing has changed",
+    );
     expect(model.save()).toEqual(before);
     const other = await machine({ ...FM, seed: 6 });
     expectPretrained(model.initFrom(other), other);
@@ -179,16 +228,25 @@ describe("the vocabulary", () => {
     const same = new FeatureEncoder().fit(MAPS);
     expectPretrained(new NFM({ ...DEEP, encoder: same }).initFrom(fm), fm);
     for (const encoder of [
-      new FeatureEncoder().fit(MAPS.slice(0, 20)), new FeatureEncoder().fit([...MAPS].reverse()), new FeatureEncoder({ scale: "standard" }).fit(MAPS), new FeatureEncoder({ hashBits: 6 }),
+      new FeatureEncoder().fit(MAPS.slice(0, 20)),
+      new FeatureEncoder().fit([...MAPS].reverse()),
+      new FeatureEncoder({ scale: "standard" }).fit(MAPS),
+      new FeatureEncoder({ hashBits: 6 }),
     ]) {
       const model = new NFM({ ...DEEP, encoder });
       const before = bytes(model);
-      expect(() => model.initFrom(fm)).toThrow(new Error("initFrom: this model has an encoder of its own, which differs from that of fm; leave it out, and fm's is taken"));
+      expect(() => model.initFrom(fm)).toThrow(
+        new Error(
+          "initFrom: this model has an encoder of its own, which differs from that of fm; leave it out, and fm's is taken",
+        ),
+      );
       expect(bytes(model)).toEqual(before);
     }
     const sparse = new NFM({ ...FM, numFeatures: same.numFeatures });
     sparse.partialFit(same.transform(MAPS), Y);
-    expect(() => new NFM({ ...DEEP, encoder: same }).initFrom(sparse)).toThrow("which differs from that of fm");
+    expect(() => new NFM({ ...DEEP, encoder: same }).initFrom(sparse)).toThrow(
+      "which differs from that of fm",
+    );
   });
 
   it("of hashed names and of scaled numbers comes along", async () => {
@@ -201,13 +259,18 @@ describe("the vocabulary", () => {
   });
 
   it("is none where the machine has none: rows are sparse, their width the machine's", async () => {
-    const x = CSRMatrix.fromRows([{ indices: [0, 3] }, { indices: [1, 2] }, { indices: [0, 2], values: [2, 0.5] }], 6);
+    const x = CSRMatrix.fromRows(
+      [{ indices: [0, 3] }, { indices: [1, 2] }, { indices: [0, 2], values: [2, 0.5] }],
+      6,
+    );
     const fm = new NFM(FM);
     await fm.fit(x, [1, -1, 2], { epochs: 3 });
     const model = new NFM(DEEP).initFrom(fm);
     expect([model.encoder, model.numFeatures]).toEqual([null, 6]);
     await model.fit(x, [1, -1, 2], { epochs: 1 });
-    await expect(model.fit([{ indices: [6] }], [1])).rejects.toThrow("fit: x[0].indices[0] must be below numFeatures (6), got 6");
+    await expect(model.fit([{ indices: [6] }], [1])).rejects.toThrow(
+      "fit: x[0].indices[0] must be below numFeatures (6), got 6",
+    );
     await expect(model.fit([{ user: "u1" }], [1])).rejects.toThrow("keys must be feature indices");
   });
 });
@@ -223,7 +286,10 @@ describe("the two models afterwards", () => {
     expect(bytes(fm)).toEqual(before);
     expect(bytes(await machine())).toEqual(before);
     const other = new NFM(DEEP).initFrom(fm);
-    fm.partialFit(MAPS, Y.map((y) => y + 5));
+    fm.partialFit(
+      MAPS,
+      Y.map((y) => y + 5),
+    );
     expect(bytes(fm)).not.toEqual(before);
     expect(bytes(other)).toEqual(start);
     await fm.fit([{ colour: "red" }, { colour: "blue" }], [1, 2], { epochs: 1 }); // another vocabulary altogether
@@ -265,24 +331,43 @@ describe("what cannot be", () => {
   };
 
   it("another embeddingDim, another number of features", async () => {
-    await refuses((fm) => [new NFM({ ...DEEP, embeddingDim: 6 }), fm], new RangeError("initFrom: fm must have this model's embeddingDim (6), got 5"));
-    await refuses((fm) => [new NFM({ ...DEEP, numFeatures: 18 }), fm], new RangeError("initFrom: fm must have this model's numFeatures (18), got 17"));
+    await refuses(
+      (fm) => [new NFM({ ...DEEP, embeddingDim: 6 }), fm],
+      new RangeError("initFrom: fm must have this model's embeddingDim (6), got 5"),
+    );
+    await refuses(
+      (fm) => [new NFM({ ...DEEP, numFeatures: 18 }), fm],
+      new RangeError("initFrom: fm must have this model's numFeatures (18), got 17"),
+    );
     const fm = await machine();
     expectPretrained(new NFM({ ...DEEP, numFeatures: 17 }).initFrom(fm), fm);
   });
 
   it("a machine without parameters", async () => {
-    await refuses(() => [new NFM(DEEP), new NFM(FM)], new Error("initFrom: fm: the model has no parameters yet; fit it, load one, or construct it with numFeatures"));
+    await refuses(
+      () => [new NFM(DEEP), new NFM(FM)],
+      new Error(
+        "initFrom: fm: the model has no parameters yet; fit it, load one, or construct it with numFeatures",
+      ),
+    );
   });
 
   it("something that is no NFM", async () => {
-    for (const [source, what] of [[{}, "object with keys (none)"], [undefined, "undefined"], [null, "null"], ["fm", '"fm"'], [(await machine()).save(), "Uint8Array of "]] as const) {
+    for (const [source, what] of [
+      [{}, "object with keys (none)"],
+      [undefined, "undefined"],
+      [null, "null"],
+      ["fm", '"fm"'],
+      [(await machine()).save(), "Uint8Array of "],
+    ] as const) {
       await refuses(() => [new NFM(DEEP), source], new TypeError(`initFrom: fm must be an NFM, got ${what}`));
     }
   });
 
   it("a model that has been trained, by whatever means, or loaded", async () => {
-    const trained = new Error("initFrom: this model has been trained already, and that would be lost; make a new one");
+    const trained = new Error(
+      "initFrom: this model has been trained already, and that would be lost; make a new one",
+    );
     const fitted = await machine({ ...DEEP, seed: 2 });
     await refuses((fm) => [fitted, fm], trained);
     const stepped = new NFM({ ...DEEP, encoder: new FeatureEncoder().fit(MAPS) });
@@ -296,7 +381,13 @@ describe("what cannot be", () => {
     await once.fit(MAPS, Y, { epochs: 1 });
     await refuses((fm) => [once, fm], trained);
     const stopped = new NFM(DEEP);
-    await stopped.fit(MAPS, Y, { onEpoch: ({ epoch }) => { if (epoch === 2) throw new Error("oops"); } }).catch(() => undefined);
+    await stopped
+      .fit(MAPS, Y, {
+        onEpoch: ({ epoch }) => {
+          if (epoch === 2) throw new Error("oops");
+        },
+      })
+      .catch(() => undefined);
     await refuses((fm) => [stopped, fm], trained); // it is as after its second epoch
   });
 
@@ -304,7 +395,12 @@ describe("what cannot be", () => {
     const fm = await machine();
     const model = new NFM(DEEP);
     const alone = await machine(DEEP);
-    const fit = model.fit(MAPS, Y, { epochs: 4, batchSize: 16, onEpoch: () => expect(() => model.initFrom(fm)).toThrow("initFrom: this model is being fitted; await that first") });
+    const fit = model.fit(MAPS, Y, {
+      epochs: 4,
+      batchSize: 16,
+      onEpoch: () =>
+        expect(() => model.initFrom(fm)).toThrow("initFrom: this model is being fitted; await that first"),
+    });
     expect(() => model.initFrom(fm)).toThrow("initFrom: this model is being fitted; await that first");
     await fit;
     expect(bytes(model)).toEqual(bytes(alone));
@@ -328,7 +424,9 @@ describe("what cannot be", () => {
     const known = new NFM({ ...DEEP, numFeatures: 17 });
     const start = bytes(known);
     expect(() => known.initFrom(known)).toThrow("initFrom: fm has not been trained; its values are random");
-    expect(() => new NFM(DEEP).initFrom(known)).toThrow("initFrom: fm has not been trained; its values are random");
+    expect(() => new NFM(DEEP).initFrom(known)).toThrow(
+      "initFrom: fm has not been trained; its values are random",
+    );
     expect(bytes(known)).toEqual(start);
   });
 });

@@ -13,11 +13,25 @@ import { all, BLANK, dataset, digest, fit, N, SMALL, spyLoss, values } from "../
 
 /** Runs a model through everything random; self-contained, because another process runs its source text. */
 async function recipe({ NFM, CSRMatrix }: Pick<typeof library, "NFM" | "CSRMatrix">): Promise<Uint8Array> {
-  const row = (i: number): [number, number][] => [[i % 11, 1], [11 + (i * 5) % 13, 0.1 * ((i % 7) + 1)], [24 + (i % 3), 1]];
+  const row = (i: number): [number, number][] => [
+    [i % 11, 1],
+    [11 + ((i * 5) % 13), 0.1 * ((i % 7) + 1)],
+    [24 + (i % 3), 1],
+  ];
   const lists = Array.from({ length: 70 }, (_, i) => row(i));
   const x = CSRMatrix.fromRows(lists, 27);
-  const model = new NFM({ embeddingDim: 9, hiddenUnits: [8, 5], activation: "tanh", loss: "log", seed: 12345678901 });
-  await model.fit(x, lists.map((_, i) => (i * i) % 2), { epochs: 4, batchSize: 16, validation: 0.2 });
+  const model = new NFM({
+    embeddingDim: 9,
+    hiddenUnits: [8, 5],
+    activation: "tanh",
+    loss: "log",
+    seed: 12345678901,
+  });
+  await model.fit(
+    x,
+    lists.map((_, i) => (i * i) % 2),
+    { epochs: 4, batchSize: 16, validation: 0.2 },
+  );
   return model.save({ optimizer: true });
 }
 
@@ -45,8 +59,13 @@ describe("the same seed gives the same bits", () => {
     let done = false;
     let predictions = 0;
     const run = { epochs: 3, batchSize: 16 };
-    const fits = Promise.all([one.fit(x, y, { ...run, onBatch: () => void one.predict(x.row(0)) }), other.fit(x, y, run)]);
-    void fits.finally(() => { done = true; });
+    const fits = Promise.all([
+      one.fit(x, y, { ...run, onBatch: () => void one.predict(x.row(0)) }),
+      other.fit(x, y, run),
+    ]);
+    void fits.finally(() => {
+      done = true;
+    });
     while (!done) {
       await new Promise((resolve) => setImmediate(resolve));
       if (other.numFeatures === 0) continue; // not yet laid out
@@ -62,8 +81,18 @@ describe("the same seed gives the same bits", () => {
   it("on either backend", async () => {
     for (const activation of ["relu", "tanh", "sigmoid"] as const) {
       for (const optimizer of [new Adagrad(), new SGD({ learningRate: 0.05, momentum: 0.9 })]) {
-        const options = { embeddingDim: 7, hiddenUnits: [9, 5], activation, optimizer, l2: { embedding: 1e-3, hidden: 1e-3 }, seed: 4 };
-        const [plain, simd] = [await fit({ ...options, backend: "js" }), await fit({ ...options, backend: "wasm" })];
+        const options = {
+          embeddingDim: 7,
+          hiddenUnits: [9, 5],
+          activation,
+          optimizer,
+          l2: { embedding: 1e-3, hidden: 1e-3 },
+          seed: 4,
+        };
+        const [plain, simd] = [
+          await fit({ ...options, backend: "js" }),
+          await fit({ ...options, backend: "wasm" }),
+        ];
         expect([plain.backend, simd.backend]).toEqual(["js", "wasm"]);
         expect(simd.save({ optimizer: true })).toEqual(plain.save({ optimizer: true }));
       }
@@ -75,13 +104,23 @@ describe("the same seed gives the same bits", () => {
     try {
       const script = join(folder, "recipe.mjs");
       const entry = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
-      buildSync({ entryPoints: [entry], bundle: true, format: "esm", platform: "node", target: "es2022", outfile: join(folder, "index.mjs") });
-      writeFileSync(script, `
+      buildSync({
+        entryPoints: [entry],
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        target: "es2022",
+        outfile: join(folder, "index.mjs"),
+      });
+      writeFileSync(
+        script,
+        `
         import { createHash } from "node:crypto";
         import * as library from "./index.mjs";
         ${recipe.toString()}
         process.stdout.write(createHash("sha256").update(await recipe(library)).digest("hex"));
-      `);
+      `,
+      );
       const theirs = execFileSync(process.execPath, [script], { encoding: "utf8" });
       expect(theirs).toBe(digest(await recipe(library)));
     } finally {
@@ -90,18 +129,23 @@ describe("the same seed gives the same bits", () => {
   });
 
   it("another seed differs: in initial values, order and masks", async () => {
-    const initial = (seed: number): number[] => values(new NFM({ ...SMALL, numFeatures: N, seed }), "embedding.weight");
+    const initial = (seed: number): number[] =>
+      values(new NFM({ ...SMALL, numFeatures: N, seed }), "embedding.weight");
     expect(initial(1)).not.toEqual(initial(2));
     expect(initial(1)).not.toEqual(initial(1 + 2 ** 32));
-    const orders = await Promise.all([1, 2].map(async (seed) => {
-      const seen: number[] = [];
-      await fit({ ...BLANK, numFeatures: N, seed, loss: spyLoss(seen) }, { epochs: 1 });
-      return seen;
-    }));
+    const orders = await Promise.all(
+      [1, 2].map(async (seed) => {
+        const seen: number[] = [];
+        await fit({ ...BLANK, numFeatures: N, seed, loss: spyLoss(seen) }, { epochs: 1 });
+        return seen;
+      }),
+    );
     expect(orders[0]).not.toEqual(orders[1]);
     const { x, y } = dataset(20);
     const masked = [1, 2].map((seed) => {
-      const model = NFM.load(new NFM({ ...SMALL, hiddenUnits: [], numFeatures: N, initStd: 1, batchNorm: false, seed: 1 }).save());
+      const model = NFM.load(
+        new NFM({ ...SMALL, hiddenUnits: [], numFeatures: N, initStd: 1, batchNorm: false, seed: 1 }).save(),
+      );
       const reseeded = NFM.load(withSeed(model.save(), seed));
       reseeded.partialFit(x, y);
       return values(reseeded, "embedding.weight");
@@ -111,18 +155,24 @@ describe("the same seed gives the same bits", () => {
 
   /** The same file with another one-digit seed in its config. */
   function withSeed(bytes: Uint8Array, seed: number): Uint8Array {
-    const text = Buffer.from(bytes).toString("latin1").replace(/(\\"seed\\":)\d/, `$1${seed}`);
+    const text = Buffer.from(bytes)
+      .toString("latin1")
+      .replace(/(\\"seed\\":)\d/, `$1${seed}`);
     return new Uint8Array(Buffer.from(text, "latin1"));
   }
 });
 
 describe("resuming", () => {
   const optimizers = {
-    Adagrad: new Adagrad(), "SGD with momentum": new SGD({ learningRate: 0.02, momentum: 0.9 }), "plain SGD": new SGD({ learningRate: 0.02 }),
+    Adagrad: new Adagrad(),
+    "SGD with momentum": new SGD({ learningRate: 0.02, momentum: 0.9 }),
+    "plain SGD": new SGD({ learningRate: 0.02 }),
   };
   const { x, y } = dataset(50);
 
-  it.each(Object.entries(optimizers))("3 epochs, a file and 2 epochs are 5 epochs, bit for bit: %s", async (_, optimizer) => {
+  it.each(
+    Object.entries(optimizers),
+  )("3 epochs, a file and 2 epochs are 5 epochs, bit for bit: %s", async (_, optimizer) => {
     const whole = await fit({ ...SMALL, optimizer }, { epochs: 5 });
     const first = await fit({ ...SMALL, optimizer });
     const second = NFM.load(first.save({ optimizer: true }));

@@ -16,7 +16,7 @@ import { SGD } from "../../src/optimizers.ts";
 import { LabeledRows } from "../../src/training/datasets/labeled-rows.ts";
 import { Pairs } from "../../src/training/datasets/pairs.ts";
 import { datasetOf, drawTensors, gradientsOf, makeTrainer, watch } from "../helpers/trainers.ts";
-import { batchLoss, differences, numbers, scores, type Row, type Step } from "../reference.ts";
+import { batchLoss, differences, numbers, type Row, type Step, scores } from "../reference.ts";
 
 const N = 9;
 
@@ -40,7 +40,10 @@ function randomRows(count: number, seed: number, binary: boolean): Row[] {
     const length = count === 1 ? 3 : [3, 2, 4, 1, 0, 3, 4][i % 7];
     const start = Math.floor(next(0, N - 1));
     const indices = Array.from({ length }, (_, p) => (start + p * 3) % (N - 1));
-    return { indices, values: indices.map(() => (binary ? 1 : Math.fround(next(0.4, 1.6) * (next() < 0.3 ? -1 : 1)))) };
+    return {
+      indices,
+      values: indices.map(() => (binary ? 1 : Math.fround(next(0.4, 1.6) * (next() < 0.3 ? -1 : 1)))),
+    };
   });
 }
 
@@ -59,8 +62,12 @@ function referenceSteps(layers: readonly Layer[], k: number, rows: number, step:
     const { rate } = layer as Dropout;
     const key = randomKey(SEED, Stream.dropout, step, position);
     const columns = Array.from({ length: width }, (_, j) => j);
-    const dropped = (i: number, j: number): boolean => randomBits(key, i * columns.length + j) >>> 1 < Math.round(rate * (2 ** 31 - 1));
-    return { kind: "dropout", mask: Array.from({ length: rows }, (_, i) => columns.map((j) => (dropped(i, j) ? 0 : 1 / (1 - rate)))) };
+    const dropped = (i: number, j: number): boolean =>
+      randomBits(key, i * columns.length + j) >>> 1 < Math.round(rate * (2 ** 31 - 1));
+    return {
+      kind: "dropout",
+      mask: Array.from({ length: rows }, (_, i) => columns.map((j) => (dropped(i, j) ? 0 : 1 / (1 - rate)))),
+    };
   });
 }
 
@@ -69,15 +76,31 @@ function setUp({ layers, loss, k = 5, rows: count = 7, binary = false, weights, 
   const { trainer, parameters } = makeTrainer({ ...options, optimizer: new SGD({ learningRate: 0 }) });
   const next = numbers(layers.length * 31 + k);
   const tensors = drawTensors(parameters, next, (name) => {
-    return /running|(norms|layers).*weight/.test(name) ? [0.5, 1.5] : name === "embedding.weight" ? [-1, 1] : [-0.7, 0.7];
+    return /running|(norms|layers).*weight/.test(name)
+      ? [0.5, 1.5]
+      : name === "embedding.weight"
+        ? [-1, 1]
+        : [-0.7, 0.7];
   });
   const pairwise = isPairwise(loss);
   const rows = randomRows(pairwise ? 2 * count : count, 3, binary);
   const matrix = (part: readonly Row[]): CSRMatrix => CSRMatrix.fromRows(part, N);
-  const y = rows.map((_, i) => (loss === "squared" ? Math.fround(next(-1, 1)) : i % 3 === 0 ? 1 : loss === "hinge" ? -1 : 0));
-  const given = { x: matrix(rows), targets: Float32Array.from(y), weights: weights ? Float32Array.from(weights) : null, groups: null };
+  const y = rows.map((_, i) =>
+    loss === "squared" ? Math.fround(next(-1, 1)) : i % 3 === 0 ? 1 : loss === "hinge" ? -1 : 0,
+  );
+  const given = {
+    x: matrix(rows),
+    targets: Float32Array.from(y),
+    weights: weights ? Float32Array.from(weights) : null,
+    groups: null,
+  };
   const source = pairwise
-    ? new Pairs("test: ", lossByName(loss) as PairwiseLoss, matrix(rows.slice(0, count)), matrix(rows.slice(count)))
+    ? new Pairs(
+        "test: ",
+        lossByName(loss) as PairwiseLoss,
+        matrix(rows.slice(0, count)),
+        matrix(rows.slice(count)),
+      )
     : new LabeledRows("test: ", lossByName(loss) as PointwiseLoss, given);
   trainer.record.steps = step;
   const steps = referenceSteps(layers, k, rows.length, step);
@@ -90,7 +113,9 @@ function expectGradients(given: Case): Map<string, Float64Array> {
   const loss = trainer.step(watched.dataset, null, 0, count);
   expect(Math.abs(loss - reference())).toBeLessThan(1e-5 * Math.max(1, loss));
   const { touched, touchedCount } = watched.batch();
-  expect(Array.from(touched.subarray(0, touchedCount)).sort()).toEqual([...new Set(rows.flatMap((row) => row.indices))].sort());
+  expect(Array.from(touched.subarray(0, touchedCount)).sort()).toEqual(
+    [...new Set(rows.flatMap((row) => row.indices))].sort(),
+  );
   const gradients = gradientsOf(trainer, watched.batch());
   for (const [name, got] of gradients) {
     const expected = differences(tensors.get(name)!, reference);
@@ -115,24 +140,40 @@ describe("each layer alone, and the factorization machine", () => {
   const stacks: Record<string, readonly Layer[]> = {
     "no layer": [],
     "batch norm": [new BatchNorm()],
-    "dropout": [new Dropout(0.4)],
-    "dense": [new Dense(3)],
+    dropout: [new Dropout(0.4)],
+    dense: [new Dense(3)],
     "a wider dense": [new Dense(17)],
-    "relu": [relu()],
-    "tanh": [new Activation("tanh")],
-    "sigmoid": [new Activation("sigmoid")],
+    relu: [relu()],
+    tanh: [new Activation("tanh")],
+    sigmoid: [new Activation("sigmoid")],
   };
   it.each(Object.entries(stacks))("%s", (_, layers) => {
-    for (const k of [1, 4, 5]) for (const binary of [true, false]) expectGradients({ layers, loss: "squared", k, binary });
+    for (const k of [1, 4, 5])
+      for (const binary of [true, false]) expectGradients({ layers, loss: "squared", k, binary });
   });
 });
 
 describe("whole networks", () => {
-  const stack = (activation: "relu" | "tanh" | "sigmoid" | null, norm: boolean, dropout: boolean): Layer[] => {
+  const stack = (
+    activation: "relu" | "tanh" | "sigmoid" | null,
+    norm: boolean,
+    dropout: boolean,
+  ): Layer[] => {
     const norms = norm ? [new BatchNorm()] : [];
     const act = activation === null ? [] : [new Activation(activation)];
     const drop = (rate: number): Layer[] => (dropout ? [new Dropout(rate)] : []);
-    return [...norms, ...drop(0.3), new Dense(6), ...norms, ...act, ...drop(0.2), new Dense(4), ...norms, ...act, ...drop(0.2)];
+    return [
+      ...norms,
+      ...drop(0.3),
+      new Dense(6),
+      ...norms,
+      ...act,
+      ...drop(0.2),
+      new Dense(4),
+      ...norms,
+      ...act,
+      ...drop(0.2),
+    ];
   };
   for (const activation of ["relu", "tanh", "sigmoid", null] as const) {
     for (const norm of [true, false]) {
@@ -152,7 +193,11 @@ describe("whole networks", () => {
 
   it("pairwise losses take batch-norm statistics over positives and negatives together, and their w0 cancels", () => {
     for (const loss of ["bpr", "max-margin"] as const) {
-      const gradients = expectGradients({ layers: [new BatchNorm(), dense(), new BatchNorm(), relu()], loss, rows: 5 });
+      const gradients = expectGradients({
+        layers: [new BatchNorm(), dense(), new BatchNorm(), relu()],
+        loss,
+        rows: 5,
+      });
       expect(Math.abs(gradients.get("bias")![0])).toBeLessThan(1e-7);
     }
   });
@@ -164,9 +209,23 @@ describe("whole networks", () => {
   });
 
   it("one row with batch norm: the norm's shift takes the gradient, nothing below it moves", () => {
-    const gradients = expectGradients({ layers: [new BatchNorm(), dense(), new BatchNorm(), new Activation("tanh")], loss: "squared", rows: 1 });
-    for (const name of ["embedding.weight", "hidden.0.weight", "hidden.0.bias", "norms.0.weight", "norms.0.bias", "norms.1.weight"]) {
-      expect(gradients.get(name)!.every((value) => value === 0), name).toBe(true);
+    const gradients = expectGradients({
+      layers: [new BatchNorm(), dense(), new BatchNorm(), new Activation("tanh")],
+      loss: "squared",
+      rows: 1,
+    });
+    for (const name of [
+      "embedding.weight",
+      "hidden.0.weight",
+      "hidden.0.bias",
+      "norms.0.weight",
+      "norms.0.bias",
+      "norms.1.weight",
+    ]) {
+      expect(
+        gradients.get(name)!.every((value) => value === 0),
+        name,
+      ).toBe(true);
     }
     expect(gradients.get("norms.1.bias")!.every((value) => value !== 0)).toBe(true);
   });
@@ -178,6 +237,9 @@ describe("whole networks", () => {
   it("an odd order of layers, with names by position where a name is taken", () => {
     const { parameters } = setUp({ layers: [new BatchNorm(), relu(), new BatchNorm()], loss: "squared" });
     expect(parameters.all.map(({ name }) => name)).toContain("layers.2.weight");
-    expectGradients({ layers: [relu(), new Dropout(0.1), dense(), new Dropout(0.5), new BatchNorm(), new Dense(2)], loss: "log" });
+    expectGradients({
+      layers: [relu(), new Dropout(0.1), dense(), new Dropout(0.5), new BatchNorm(), new Dense(2)],
+      loss: "log",
+    });
   });
 });

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { main } from "../../../src/cli/main.ts";
 import { compare } from "../../../src/cli/demo/demo.ts";
 import { optimum, World } from "../../../src/cli/demo/world.ts";
+import { main } from "../../../src/cli/main.ts";
 import { NFM } from "../../../src/index.ts";
 
 describe("the world of the demo", () => {
@@ -54,7 +54,12 @@ describe("the world of the demo", () => {
 
 describe("the demo", () => {
   it("brings a factorization machine nearer to the optimum than a linear model, and a neural one nearer still", async () => {
-    const { outcomes, optimum } = await compare({ seed: 2, rows: 16000, size: { users: 40, items: 30, cities: 6 }, progress: false });
+    const { outcomes, optimum } = await compare({
+      seed: 2,
+      rows: 16000,
+      size: { users: 40, items: 30, cities: 6 },
+      progress: false,
+    });
     const [linear, fm, nfm] = outcomes.map(({ logLoss }) => logLoss - optimum);
     expect(linear).toBeGreaterThan(1.5 * fm);
     expect(fm).toBeGreaterThan(1.5 * nfm);
@@ -67,13 +72,23 @@ describe("the demo", () => {
     const log = vi.spyOn(console, "log").mockImplementation(() => {}); // progress
     try {
       let out = "";
-      const stream = { write: (text: string) => ((out += text), true) } as unknown as NodeJS.WriteStream;
+      const write = (text: string): boolean => {
+        out += text;
+        return true;
+      };
+      const stream = { write } as unknown as NodeJS.WriteStream;
       const path = join(folder, "demo.safetensors");
-      expect(await main(["demo", "--rows", "1000", "--seed", "2", "--out", path], { stdout: stream, stderr: stream })).toBe(0);
+      expect(
+        await main(["demo", "--rows", "1000", "--seed", "2", "--out", path], {
+          stdout: stream,
+          stderr: stream,
+        }),
+      ).toBe(0);
       for (const name of ["linear model", "factorization machine", "neural FM", "true probabilities"]) {
         expect(out).toMatch(new RegExp(`^${name} +0\\.\\d{4}`, "m"));
       }
-      const [, map, prediction] = /predict\((\{.*\})\)\n {2}= (0\.\d{4}); the true probability is 0\.\d{4}/.exec(out)!;
+      const [, map, prediction] =
+        /predict\((\{.*\})\)\n {2}= (0\.\d{4}); the true probability is 0\.\d{4}/.exec(out)!;
       expect(NFM.load(readFileSync(path)).predict(JSON.parse(map)).toFixed(4)).toBe(prediction);
     } finally {
       log.mockRestore();

@@ -1,12 +1,17 @@
 // Labeled rows with sample weights.
 
 import { describe, expect, it } from "vitest";
-import { NFM, SGD, type NFMOptions } from "../../../src/index.ts";
+import { NFM, type NFMOptions, SGD } from "../../../src/index.ts";
 import { constant, dataset, N, SMALL, tensorNames, values } from "../../helpers/training.ts";
 
 describe("sample weights", () => {
   const PLAIN: NFMOptions = {
-    embeddingDim: 4, hiddenUnits: [3], batchNorm: false, dropout: { biInteraction: 0, hidden: 0 }, initStd: 0.5, seed: 2,
+    embeddingDim: 4,
+    hiddenUnits: [3],
+    batchNorm: false,
+    dropout: { biInteraction: 0, hidden: 0 },
+    initStd: 0.5,
+    seed: 2,
     optimizer: new SGD({ learningRate: 0.1 }),
   };
   const { x, y } = dataset(4, 6);
@@ -34,13 +39,24 @@ describe("sample weights", () => {
 
   it("the loss of an epoch weighs rows alike in every batch, and a batch of weight 0 moves nothing", async () => {
     const model = new NFM({ ...PLAIN, loss: constant(0) });
-    const { epochs } = await model.fit(x, [1, 2, 4, 8], { epochs: 2, batchSize: 2, sampleWeight: [0, 0, 3, 1], shuffle: false });
+    const { epochs } = await model.fit(x, [1, 2, 4, 8], {
+      epochs: 2,
+      batchSize: 2,
+      sampleWeight: [0, 0, 3, 1],
+      shuffle: false,
+    });
     expect(epochs.map(({ loss }) => loss)).toEqual([5, 5]);
     const resting = new NFM({ ...PLAIN, numFeatures: N });
     const before = tensorNames(resting).map((name) => values(resting, name));
-    await resting.fit(x, y, { epochs: 1, batchSize: 1, shuffle: false, sampleWeight: [0, 0, 0, 1e-30], onBatch: ({ batch }) => {
-      if (batch < 4) expect(tensorNames(resting).map((name) => values(resting, name))).toEqual(before);
-    } });
+    await resting.fit(x, y, {
+      epochs: 1,
+      batchSize: 1,
+      shuffle: false,
+      sampleWeight: [0, 0, 0, 1e-30],
+      onBatch: ({ batch }) => {
+        if (batch < 4) expect(tensorNames(resting).map((name) => values(resting, name))).toEqual(before);
+      },
+    });
     expect(tensorNames(resting).map((name) => values(resting, name))).not.toEqual(before);
   });
 });

@@ -5,7 +5,11 @@ import { NegativeSampler } from "../../../src/training/datasets/negative-sampler
 const forced = vi.hoisted(() => ({ bits: [] as number[] }));
 vi.mock("../../../src/core/random.ts", async (original) => {
   const real = await original<typeof import("../../../src/core/random.ts")>();
-  return { ...real, randomBits: (...args: Parameters<typeof real.randomBits>) => forced.bits.shift() ?? real.randomBits(...args) };
+  return {
+    ...real,
+    randomBits: (...args: Parameters<typeof real.randomBits>) =>
+      forced.bits.shift() ?? real.randomBits(...args),
+  };
 });
 
 interface World {
@@ -14,10 +18,17 @@ interface World {
   readonly users: Uint32Array | null;
 }
 
-const world = (numItems: number, items: readonly number[], users: readonly number[] | null = null): World => ({
-  numItems, items: Uint32Array.from(items), users: users && Uint32Array.from(users),
+const world = (
+  numItems: number,
+  items: readonly number[],
+  users: readonly number[] | null = null,
+): World => ({
+  numItems,
+  items: Uint32Array.from(items),
+  users: users && Uint32Array.from(users),
 });
-const samplerOf = ({ numItems, items, users }: World, alpha: number, seed = 42): NegativeSampler => new NegativeSampler(numItems, items, users, alpha, seed);
+const samplerOf = ({ numItems, items, users }: World, alpha: number, seed = 42): NegativeSampler =>
+  new NegativeSampler(numItems, items, users, alpha, seed);
 
 /** Numbers below 1 from a linear congruential generator: worlds for the tests, with nothing of src in them. */
 function numbers(seed: number): () => number {
@@ -29,7 +40,9 @@ function numbers(seed: number): () => number {
 function randomWorld(seed: number, numItems: number, numUsers: number, events: number): World {
   const random = numbers(seed);
   const items = Array.from({ length: events }, () => Math.floor(random() ** 3 * numItems * 0.75));
-  const users = Array.from({ length: events }, (_, e) => (e < numUsers ? e : Math.floor(random() ** 2 * numUsers)));
+  const users = Array.from({ length: events }, (_, e) =>
+    e < numUsers ? e : Math.floor(random() ** 2 * numUsers),
+  );
   return world(numItems, items, users);
 }
 
@@ -46,9 +59,18 @@ function probabilities({ numItems, items, users }: World, alpha: number, event: 
 }
 
 /** Pearson's statistic, and its degrees of freedom. */
-function chiSquare(counts: readonly number[], expected: readonly number[]): [statistic: number, freedom: number] {
+function chiSquare(
+  counts: readonly number[],
+  expected: readonly number[],
+): [statistic: number, freedom: number] {
   const drawn = expected.filter((count) => count > 0).length;
-  return [counts.reduce((sum, count, i) => sum + (expected[i] > 0 ? (count - expected[i]) ** 2 / expected[i] : 0), 0), drawn - 1];
+  return [
+    counts.reduce(
+      (sum, count, i) => sum + (expected[i] > 0 ? (count - expected[i]) ** 2 / expected[i] : 0),
+      0,
+    ),
+    drawn - 1,
+  ];
 }
 
 const UNIT = 2 ** 53;
@@ -85,7 +107,14 @@ const worlds: [string, World][] = [
   ["many items", randomWorld(4, 60, 5, 150)],
   ["no users", { ...randomWorld(5, 16, 2, 60), users: null }],
   ["two items, no users", world(2, [0, 1, 1])],
-  ["counts of 1 and of 100,000", world(5, [...new Array<number>(100_000).fill(1), 0, 2, 3], [...new Array<number>(100_000).fill(0), 0, 1, 2])],
+  [
+    "counts of 1 and of 100,000",
+    world(
+      5,
+      [...new Array<number>(100_000).fill(1), 0, 2, 3],
+      [...new Array<number>(100_000).fill(0), 0, 1, 2],
+    ),
+  ],
 ];
 
 describe("NegativeSampler", () => {
@@ -106,7 +135,10 @@ describe("NegativeSampler", () => {
     }
   });
 
-  it.each([["uniformly", 0], ["by popularity", 0.75]])("draws %s as often as it should, for each user", (_, alpha) => {
+  it.each([
+    ["uniformly", 0],
+    ["by popularity", 0.75],
+  ])("draws %s as often as it should, for each user", (_, alpha) => {
     const w = randomWorld(6, 60, 8, 80);
     const sampler = samplerOf(w, alpha);
     for (let event = 0; event < 4; event++) {
@@ -122,7 +154,10 @@ describe("NegativeSampler", () => {
 
   it("never draws an item that any event of the user has, over thousands of draws in a larger world", () => {
     const w = randomWorld(7, 500, 20, 2000);
-    const known = Array.from({ length: 20 }, (_, user) => new Set(w.items.filter((_, e) => w.users![e] === user)));
+    const known = Array.from(
+      { length: 20 },
+      (_, user) => new Set(w.items.filter((_, e) => w.users![e] === user)),
+    );
     const popular = new Set(w.items);
     for (const alpha of [0, 0.75, 2]) {
       const sampler = samplerOf(w, alpha);
@@ -138,7 +173,11 @@ describe("NegativeSampler", () => {
 
   it("is a function of event, epoch and draw: the order of calls and the instance play no part", () => {
     const w = randomWorld(8, 1000, 10, 100);
-    const calls = Array.from({ length: 900 }, (_, i): [number, number, number] => [i % 100, 1 + (i % 3), (i * 7919) % 4000]);
+    const calls = Array.from({ length: 900 }, (_, i): [number, number, number] => [
+      i % 100,
+      1 + (i % 3),
+      (i * 7919) % 4000,
+    ]);
     const sampler = samplerOf(w, 0);
     const once = calls.map((call) => sampler.sample(...call));
     const fresh = samplerOf(w, 0);
@@ -149,8 +188,13 @@ describe("NegativeSampler", () => {
   it("differs by epoch, draw and seed, up to the last draw number", () => {
     const w = world(2 ** 20, [0]);
     const sampler = samplerOf(w, 0);
-    const draws = [1, 2, 3].flatMap((epoch) => [0, 1, 2 ** 31, 2 ** 32 - 1].map((draw) => sampler.sample(0, epoch, draw)));
-    expect(new Set([...draws, samplerOf(w, 0, 43).sample(0, 1, 0), samplerOf(w, 0, 42 + 2 ** 32).sample(0, 1, 0)]).size).toBe(14);
+    const draws = [1, 2, 3].flatMap((epoch) =>
+      [0, 1, 2 ** 31, 2 ** 32 - 1].map((draw) => sampler.sample(0, epoch, draw)),
+    );
+    expect(
+      new Set([...draws, samplerOf(w, 0, 43).sample(0, 1, 0), samplerOf(w, 0, 42 + 2 ** 32).sample(0, 1, 0)])
+        .size,
+    ).toBe(14);
   });
 
   it("keeps its values from release to release", () => {
@@ -174,7 +218,11 @@ describe("NegativeSampler", () => {
   it("draws the one item left to a user who knows all others, and has none for one who knows all", () => {
     for (let left = 0; left < 6; left++) {
       const known = [5, 3, 1, 0, 2, 4].filter((item) => item !== left);
-      const w = world(6, [...known, ...known, 0, 1, 2, 3, 4, 5], [...known.map(() => 0), ...known.map(() => 0), 1, 1, 1, 1, 1, 1]);
+      const w = world(
+        6,
+        [...known, ...known, 0, 1, 2, 3, 4, 5],
+        [...known.map(() => 0), ...known.map(() => 0), 1, 1, 1, 1, 1, 1],
+      );
       for (const alpha of [0, 0.75]) {
         const sampler = samplerOf(w, alpha);
         expect([sampler.has(0), sampler.has(10)]).toEqual([true, false]);
@@ -204,7 +252,11 @@ describe("NegativeSampler", () => {
 
   it("without users excludes the event's own item alone", () => {
     const sampler = samplerOf(world(4, [2, 0, 2]), 0);
-    expect([0, 1, 2].map((event) => measured(sampler, event).map(([item]) => item))).toEqual([[0, 1, 3], [1, 2, 3], [0, 1, 3]]);
+    expect([0, 1, 2].map((event) => measured(sampler, event).map(([item]) => item))).toEqual([
+      [0, 1, 3],
+      [1, 2, 3],
+      [0, 1, 3],
+    ]);
   });
 
   it("keeps an item with events drawable at an alpha that makes its weight vanish beside the greatest", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PairSampler } from "../../../src/training/datasets/pair-sampler.ts";
 import { rowsByGroup } from "../../../src/data/ids.ts";
+import { PairSampler } from "../../../src/training/datasets/pair-sampler.ts";
 
 interface Rows {
   readonly targets: Float32Array;
@@ -8,21 +8,30 @@ interface Rows {
 }
 
 const rowsOf = (targets: readonly number[], groups: readonly number[] = targets.map(() => 0)): Rows => ({
-  targets: Float32Array.from(targets), groups: Uint32Array.from(groups),
+  targets: Float32Array.from(targets),
+  groups: Uint32Array.from(groups),
 });
-const pairsOf = ({ targets, groups }: Rows, perRow: number, seed = 42): PairSampler => new PairSampler(targets, groups, perRow, seed);
+const pairsOf = ({ targets, groups }: Rows, perRow: number, seed = 42): PairSampler =>
+  new PairSampler(targets, groups, perRow, seed);
 
 /** Rows of interleaved groups of very different sizes, with few target levels (negative ones and -0 among them), so many ties. */
 function randomRows(seed: number, rows: number, numGroups: number, levels: number): Rows {
   let state = seed;
   const random = (): number => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
-  const groups = Array.from({ length: rows }, (_, i) => (i < numGroups ? i : Math.floor(random() ** 2 * numGroups)));
-  return rowsOf(groups.map((_, i) => (i % 5 === 0 ? -0 : (Math.floor(random() * levels) - 1) / 4)), groups);
+  const groups = Array.from({ length: rows }, (_, i) =>
+    i < numGroups ? i : Math.floor(random() ** 2 * numGroups),
+  );
+  return rowsOf(
+    groups.map((_, i) => (i % 5 === 0 ? -0 : (Math.floor(random() * levels) - 1) / 4)),
+    groups,
+  );
 }
 
 /** The oracle: the lower rows of the group of a row, straight from the definition. */
 function lowerRows({ targets, groups }: Rows, row: number): number[] {
-  return Array.from(targets.keys()).filter((other) => groups[other] === groups[row] && targets[other] < targets[row]);
+  return Array.from(targets.keys()).filter(
+    (other) => groups[other] === groups[row] && targets[other] < targets[row],
+  );
 }
 
 /** The worse rows that each row meets in an epoch, in the order of its pairs. */
@@ -49,7 +58,9 @@ const samples: [string, Rows][] = [
 ];
 
 describe("PairSampler", () => {
-  it.each(samples)("gives each row as many different lower rows of its group as there are, up to perRow: %s", (_, sample) => {
+  it.each(
+    samples,
+  )("gives each row as many different lower rows of its group as there are, up to perRow: %s", (_, sample) => {
     const rows = sample.targets.length;
     for (const perRow of [1, 2, 3, 7, 50, 1000]) {
       const pairs = pairsOf(sample, perRow);
@@ -69,7 +80,9 @@ describe("PairSampler", () => {
     }
   });
 
-  it.each(samples)("gives all pairs, each once and the same in every epoch, when perRow reaches them: %s", (_, sample) => {
+  it.each(
+    samples,
+  )("gives all pairs, each once and the same in every epoch, when perRow reaches them: %s", (_, sample) => {
     const rows = sample.targets.length;
     for (const perRow of [rows - 1, Infinity]) {
       const pairs = pairsOf(sample, perRow);
@@ -89,7 +102,14 @@ describe("PairSampler", () => {
   // Per epoch every lower row should be met with probability perRow / m, also when m barely exceeds perRow or is no multiple
   // of it; and each pair of the row alone should be uniform. The counts of one epoch are negatively dependent, so that the
   // statistic of the whole row only lies lower than chi-square's: its bound is one-sided. 10 or fewer degrees of freedom: p < 1e-5.
-  it.each([[2, 1], [3, 2], [9, 8], [7, 3], [10, 5], [11, 4]])("meets %i lower rows equally often over the epochs, %i at a time", (m, perRow) => {
+  it.each([
+    [2, 1],
+    [3, 2],
+    [9, 8],
+    [7, 3],
+    [10, 5],
+    [11, 4],
+  ])("meets %i lower rows equally often over the epochs, %i at a time", (m, perRow) => {
     const pairs = pairsOf(rowsOf([100, ...Array.from({ length: m }, (_, i) => (i * 5) % m)]), perRow);
     const pairsOfTop = Array.from({ length: perRow }, (_, pair) => pair);
     expect(pairsOfTop.map((pair) => pairs.better(pair))).toEqual(pairsOfTop.map(() => 0));
@@ -121,7 +141,10 @@ describe("PairSampler", () => {
   it("is a function of pair and epoch: the order of calls and the instance play no part", () => {
     const sample = randomRows(6, 300, 3, 50);
     const pairs = pairsOf(sample, 4);
-    const calls = Array.from({ length: 600 }, (_, i): [number, number] => [(i * 7919) % pairs.count, 1 + (i % 3)]);
+    const calls = Array.from({ length: 600 }, (_, i): [number, number] => [
+      (i * 7919) % pairs.count,
+      1 + (i % 3),
+    ]);
     const once = calls.map((call) => pairs.worse(...call));
     const fresh = pairsOf(sample, 4);
     for (let i = 599; i >= 0; i--) expect(fresh.worse(...calls[i])).toBe(once[i]);
@@ -129,7 +152,8 @@ describe("PairSampler", () => {
 
   it("draws others in another epoch and under another seed", () => {
     const sample = randomRows(7, 300, 3, 50);
-    const drawn = (seed: number, epoch: number): string => epochOf(pairsOf(sample, 4, seed), 300, epoch).join();
+    const drawn = (seed: number, epoch: number): string =>
+      epochOf(pairsOf(sample, 4, seed), 300, epoch).join();
     expect(new Set([drawn(1, 1), drawn(1, 2), drawn(1, 3), drawn(2, 1), drawn(1 + 2 ** 32, 1)]).size).toBe(5);
     expect(drawn(1, 1)).toBe(drawn(1, 1));
   });
@@ -163,6 +187,9 @@ describe("PairSampler", () => {
 describe("rowsByGroup", () => {
   it("lists the rows of each group in their order", () => {
     const [starts, order] = rowsByGroup(Uint32Array.of(2, 0, 2, 3, 0));
-    expect([[...starts], [...order]]).toEqual([[0, 2, 2, 4, 5], [1, 4, 0, 2, 3]]);
+    expect([[...starts], [...order]]).toEqual([
+      [0, 2, 2, 4, 5],
+      [1, 4, 0, 2, 3],
+    ]);
   });
 });
