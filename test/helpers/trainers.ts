@@ -40,6 +40,7 @@ export function makePredictor(options: NFMOptions & { readonly numFeatures: numb
     new Memory(backend),
   );
   const predictor = new Predictor(parameters, null, linkOf(loss));
+  predictor.allocate();
   runAtOnce(initializeParameters(parameters, seed, initStd));
   return predictor;
 }
