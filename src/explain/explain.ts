@@ -1,8 +1,8 @@
-// Explains one score as a sum of parts: a bias, a part of each feature and a part of each pair of features,
-//     score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d,    f(p) = h . layers(p),
-// G = mean of grad f along the ray from 0 to BI(Vx): integrated gradients (Sundararajan et al. 2017) on the
-// Bi-Interaction vector. In a factorization machine G is ones, and the parts are the terms of its own
-// formula.
+// Explains one score as a sum of parts: a bias, one part per feature and one part per pair of features.
+// score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d f(p) = h . layers(p). G is
+// the mean gradient of f on the straight line from 0 to BI(Vx): these are integrated gradients (Sundararajan
+// et al. 2017) of the Bi-Interaction vector. Without layers G is h, which is all ones in a factorization
+// machine. Then the parts are the terms of the formula of Rendle 2010.
 
 import { sigmoid, tanh } from "../core/math.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -15,45 +15,52 @@ import { isExactly, type LayerPass } from "../layers/layer.ts";
 import { affineOfNorm } from "../model/folded-layers.ts";
 import type { Network, Stage } from "../model/network.ts";
 
-/** What one feature adds to a score. */
+/** The contribution of one feature to a score. */
 export interface FeaturePart {
-  /** Its name, such as "user=ana"; "#17" for feature 17 of a model without an encoder. */
+  /** Name of the feature, such as "user=ana"; "#17" for feature 17 of a model without an encoder. */
   readonly feature: string;
+  /** The number that the feature adds to the raw score. */
   readonly contribution: number;
 }
 
-/** What two features add together. */
+/** The contribution of a pair of features to a score. */
 export interface PairPart {
+  /** Names of the two features, in the order of the row. */
   readonly features: readonly [string, string];
+  /** The number that the pair adds to the raw score. */
   readonly contribution: number;
 }
 
-/** The parts of a raw score, which they sum to; lists are sorted by magnitude, the largest first. */
+/**
+ * The parts of a raw score. Their sum is the score. Both lists are sorted by magnitude, the largest first.
+ */
 export interface Explanation {
-  /** The score of a row without features: w0, and what the layers make of nothing. */
+  /** The score of a row without features: w0, and the output of the layers for a zero vector. */
   readonly bias: number;
+  /** The linear term of each feature. */
   readonly linear: readonly FeaturePart[];
+  /** The contribution of each pair of features. */
   readonly pairs: readonly PairPart[];
 }
 
-/** The parts of one score of a row of n entries; together they are the score. */
+/** The parts of the score of a row with n entries, without names. Their sum is the score. */
 export interface Attribution {
   /** w0 + f(0), the score of an empty row. */
   readonly bias: number;
   /** w_i x_i of each entry, (n). */
   readonly linear: Float64Array;
-  /** The part of each pair a < b of entries, in the order (0, 1), (0, 2), .., (1, 2), .., (n(n-1)/2). */
+  /** The part of each pair a < b of entries, in the order (0, 1), (0, 2), .., (1, 2), ..; (n (n - 1) / 2). */
   readonly pairs: Float64Array;
 }
 
-/** A layer of prediction in float64. */
+/** A layer of the network of prediction, computed in float64. */
 interface Step {
-  /** False of an affine map. */
+  /** True for an activation, false for an affine map. */
   readonly curved: boolean;
   forward(x: Float64Array): Float64Array;
   /**
-   * The gradient by the input from that by the output; activations take secants from xa to xb (outputs ya,
-   * yb) for their slopes.
+   * Computes the gradient by the input from the gradient by the output. In place of the slope of an
+   * activation it takes the slope of the secant between the inputs xa and xb, whose outputs are ya and yb.
    */
   backward(
     dY: Float64Array,
@@ -64,17 +71,19 @@ interface Step {
   ): Float64Array;
 }
 
-/** One point of the ray: the input of every step, and last the vector that h is multiplied with. */
+/** The values at one point of the line: the input of every step, and at last the vector that h multiplies. */
 type Trace = readonly Float64Array[];
 
-/** Stretches of the ray for a stack of two or more activations. */
+/** Number of panels into which the line is divided if there are two or more activations. */
 const PANELS = 128;
 
 /**
- * Explains the score of one row. Computes in float64 from the tensors of prediction.
+ * Explains the score of one row. It computes in float64 from the tensors of prediction.
  *
- * @param indices Features of the row, (n), each below N.
- * @param values Their values, (n); null: all ones.
+ * @param network The network of prediction.
+ * @param indices Features of the row, each below N, (n).
+ * @param values Values of these features, (n); null: all ones.
+ * @returns The parts of the score.
  * @throws Error if one of the layers is the user's own.
  */
 export function attribute(
@@ -90,7 +99,7 @@ export function attribute(
   const h = Float64Array.from(output.data.subarray(0, output.cols));
 
   const linear = new Float64Array(n);
-  const rows: Float64Array[] = []; // x_i v_i
+  const rows: Float64Array[] = []; // x_i v_i of each entry, each (k)
   const [sums, squares] = [new Float64Array(k), new Float64Array(k)];
   for (let i = 0; i < n; i++) {
     const x = values === null ? 1 : values[i];
@@ -113,7 +122,14 @@ export function attribute(
   return { bias: parameters.bias.value.data[0] + dot(h, nothing[nothing.length - 1]), linear, pairs };
 }
 
-/** Names and sorts the parts; equals stay in the order of the row. */
+/**
+ * Names the parts of a score and sorts them by magnitude. Equal parts keep the order of the row.
+ *
+ * @param attribution The parts.
+ * @param indices Features of the row, (n).
+ * @param nameOf Returns the name of a feature.
+ * @returns The named parts.
+ */
 export function nameParts(
   { bias, linear, pairs }: Attribution,
   indices: ArrayLike<number>,
@@ -135,11 +151,11 @@ export function nameParts(
 }
 
 /**
- * The mean of grad f on the ray from 0 to `pooled`, (K). Secants stand in place of the slopes of activations.
- * Where all activations but the last are linear that is exact, since z moves evenly there and the mean of
- * sigma'(z) is the secant of sigma: one hidden layer takes one panel. The panels of a deeper stack are short
- * enough that little happens twice in one. Completeness holds for secants of any length, so the sum of the
- * parts says nothing about the error of G.
+ * Computes the mean gradient of f on the line from 0 to `pooled`, (K). Slopes of activations are replaced by
+ * slopes of secants. With a single activation sigma this is exact: its input z moves at constant speed along
+ * the line, so the mean of sigma'(z) is the slope of the secant, and one panel is enough. With more
+ * activations the line is divided into panels so short that the slopes hardly change within one. The parts
+ * sum to the score for panels of any length. So this sum says nothing about the accuracy of G.
  */
 function meanGradient(steps: readonly Step[], h: Float64Array, pooled: Float64Array): Float64Array {
   const panels = steps.filter(({ curved }) => curved).length > 1 ? PANELS : 1;
@@ -158,23 +174,25 @@ function meanGradient(steps: readonly Step[], h: Float64Array, pooled: Float64Ar
   return total;
 }
 
-/** The point of the ray whose pooled vector is `p`. */
+/** Runs all steps from the pooled vector `p`. */
 function traceFrom(steps: readonly Step[], p: Float64Array): Trace {
   const trace = [p];
   for (const step of steps) trace.push(step.forward(trace[trace.length - 1]));
   return trace;
 }
 
+/** Returns the float64 version of a layer. Throws for a layer of the user's own. */
 function stepOf({ layer, pass: { parameters } }: Stage): Step {
   if (isExactly(layer, Dense)) return dense(parameters.weight, parameters.bias);
   if (isExactly(layer, BatchNorm)) return norm(parameters);
   if (isExactly(layer, Activation)) return activation(layer.activation);
   throw new Error(
-    `explain: layer "${layer.type}" is one of your own; only Dense, BatchNorm, Activation and Dropout can be explained`,
+    `explain: layer "${layer.type}" is one of your own; ` +
+      `only Dense, BatchNorm, Activation and Dropout can be explained`,
   );
 }
 
-/** y = x W + b; W (in, out). */
+/** A dense layer: y = x W + b, with W (in, out). */
 function dense(weight: Tensor, bias: Tensor): Step {
   const { data, rows, cols, stride } = weight;
   return {
@@ -198,7 +216,7 @@ function dense(weight: Tensor, bias: Tensor): Step {
   };
 }
 
-/** Batch norm by running statistics. */
+/** Batch norm with running statistics: y = x * factor + offset. */
 function norm(parameters: LayerPass["parameters"]): Step {
   const { factor, offset } = affineOfNorm(parameters);
   return {
@@ -208,6 +226,7 @@ function norm(parameters: LayerPass["parameters"]): Step {
   };
 }
 
+/** An activation, applied to every element. */
 function activation(name: ActivationName): Step {
   const { value, secant } = ACTIVATIONS[name];
   return {
@@ -217,9 +236,13 @@ function activation(name: ActivationName): Step {
   };
 }
 
+/** An activation and the slopes of its secants. */
 interface Curve {
   value(x: number): number;
-  /** (yb - ya) / (xb - xa), or the slope where the two meet, written so that nothing cancels. */
+  /**
+   * (yb - ya) / (xb - xa), or the slope at xa if xa = xb. The formula avoids differences of nearly equal
+   * numbers.
+   */
   secant(xa: number, xb: number, ya: number, yb: number): number;
 }
 
@@ -231,15 +254,17 @@ const ACTIVATIONS: Readonly<Record<ActivationName, Curve>> = {
   },
   tanh: {
     value: tanh,
-    secant: (xa, xb, ya, yb) => tanhRatio(xb - xa) * (1 - ya * yb), // tanh b - tanh a = tanh(b - a) (1 - tanh a tanh b)
+    // tanh b - tanh a = tanh(b - a) (1 - tanh a tanh b)
+    secant: (xa, xb, ya, yb) => tanhRatio(xb - xa) * (1 - ya * yb),
   },
   sigmoid: {
     value: sigmoid,
-    secant: (xa, xb, ya, yb) => 0.5 * tanhRatio((xb - xa) / 2) * (ya * (1 - yb) + yb * (1 - ya)), // by sigmoid x = (1 + tanh(x/2)) / 2
+    // From the secant of tanh, because sigmoid x = (1 + tanh(x / 2)) / 2.
+    secant: (xa, xb, ya, yb) => 0.5 * tanhRatio((xb - xa) / 2) * (ya * (1 - yb) + yb * (1 - ya)),
   },
 };
 
-/** tanh(x) / x. */
+/** tanh(x) / x, and 1 at x = 0. */
 function tanhRatio(x: number): number {
   return x === 0 ? 1 : tanh(x) / x;
 }

@@ -1,5 +1,5 @@
-// What a model's scores are worth on labelled rows. Sums are float64. Predictions are scores after the loss's
-// link (probabilities for the log loss), targets are labels as the loss maps them.
+// Measures the scores of labeled rows. A prediction is a score after the link of the loss (a probability for
+// the log loss). A target is a label as the loss maps it. Sums are float64.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import { log as ln, softplus } from "../core/math.ts";
@@ -15,22 +15,33 @@ import {
 } from "./ranking-metrics.ts";
 
 /**
- * "rmse", "mae": of predictions. "rmse-clamped": rmse with predictions clamped to the range of the training
- * labels, as in the paper. "logloss": mean negative log likelihood. "auc": probability that a positive scores
- * above a negative, ties counting half. "accuracy": share of labels on the right side of the decision
- * boundary.
+ * Metrics of rows that need no groups.
+ *
+ * - "rmse": the root of the mean squared error of the predictions.
+ * - "rmse-clamped": rmse with predictions clamped to the range of the training labels, as in the
+ *   experiments of He & Chua 2017, section 4.1.
+ * - "mae": the mean absolute error of the predictions.
+ * - "logloss": the mean negative log likelihood.
+ * - "auc": the probability that a positive row scores above a negative row; a tie counts half.
+ * - "accuracy": the share of rows whose score is on the right side of the decision boundary.
  */
 export type RowMetric = "rmse" | "rmse-clamped" | "mae" | "logloss" | "auc" | "accuracy";
 
-/**
- * What can be measured: of the rows one by one, or, where they come in groups, of how each group is ranked.
- */
+/** A metric of single rows, or a metric of how the rows of each group are ranked. */
 export type Metric = RowMetric | RankingMetric;
 
 /** The metrics that need no groups. */
 export const METRICS: readonly RowMetric[] = ["rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy"];
 
-/** Returns `value` if it names a metric, or is one of `others`; throws otherwise. */
+/**
+ * Checks the name of a metric.
+ *
+ * @param place What errors call the value, such as "fit: metrics[0]".
+ * @param value The value to check.
+ * @param others Names that are allowed besides metrics, such as "loss". Default: none.
+ * @returns `value`.
+ * @throws TypeError if `value` is not a string; RangeError if it is another string.
+ */
 export function checkMetric<T extends string = never>(
   place: string,
   value: unknown,
@@ -44,12 +55,23 @@ export function checkMetric<T extends string = never>(
   throw typeof value === "string" ? wrongValue(place, expected, value) : wrongType(place, expected, value);
 }
 
-/** Whether a larger value is better. */
+/**
+ * Says whether a larger value of a metric is better.
+ *
+ * @param metric A metric, or "loss".
+ * @returns False for errors and losses, true for all other metrics.
+ */
 export function isHigherBetter(metric: Metric | "loss"): boolean {
   return metric === "auc" || metric === "accuracy" || isRankingMetric(metric);
 }
 
-/** What is measured when nobody says. */
+/**
+ * Lists the metrics that are measured when the user names none.
+ *
+ * @param loss The loss of the model.
+ * @param hasGroups Whether the rows are in groups.
+ * @returns The metrics, of which some may need labels that the data do not have.
+ */
 export function defaultMetrics(loss: Loss, hasGroups: boolean): readonly Metric[] {
   const ranking: readonly Metric[] = hasGroups ? ["ndcg@10", "group-auc"] : [];
   if (loss.kind === "pairwise") return hasGroups ? ranking : ["auc"];
@@ -58,25 +80,28 @@ export function defaultMetrics(loss: Loss, hasGroups: boolean): readonly Metric[
   return ["rmse", "mae", ...ranking];
 }
 
-/** Scored rows with their targets, which do not change once they are measured. */
+/** Scored rows with their targets. `measureAll` reads the arrays and does not change them. */
 export interface MetricInput {
-  /** Raw scores, one per row. */
+  /** Raw scores, (rows). */
   readonly scores: Float32Array;
-  /** Targets, one per row; for pairs 1 for each positive, then 0 for each negative. */
+  /** Targets, (rows). For pairs: 1 for each positive, then 0 for each negative. */
   readonly targets: Float32Array;
+  /** The loss of the model. Its link turns scores into predictions. */
   readonly loss: Loss;
-  /** Smallest and largest training target. */
+  /** Smallest and largest training target; null if they are not known. */
   readonly labelRange: readonly [number, number] | null;
   /**
-   * Number of each row's group, 0 to G - 1, (rows); the rows of a group may stand anywhere. Without: no
-   * ranking metrics.
+   * Group number of each row, from 0 to G - 1, (rows). The rows of a group may stand anywhere. Null or
+   * absent: ranking metrics cannot be measured.
    */
   readonly groups?: Uint32Array | null;
 }
 
 /**
- * Why these targets or this loss cannot give a metric; null if they can. `place` is what errors start with,
- * such as "fit: " or "fit: validation.".
+ * Finds the reason why these targets or this loss cannot give a metric.
+ *
+ * @param place What errors start with, such as "fit: " or "fit: validation.".
+ * @returns An error that states the reason; null if the metric can be measured.
  */
 function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: string): Error | null {
   if (isRankingMetric(metric)) return rankingObstacle(metric, scored, place);
@@ -84,7 +109,8 @@ function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: st
   const [caller, prefix] = place.split(": ");
   if (metric === "rmse-clamped" && labelRange === null) {
     return new Error(
-      `${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; use "rmse", or train it here`,
+      `${caller}: "rmse-clamped" needs the range of the training labels, which this model does not know; ` +
+        `use "rmse", or train it here`,
     );
   }
   if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
@@ -94,7 +120,7 @@ function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: st
   }
   if (metric !== "auc" && metric !== "accuracy" && metric !== "logloss") return null;
   let positives = 0;
-  let lower: number | null = null; // -1 or 0
+  let lower: number | null = null; // the label of negatives in these targets, -1 or 0
   for (let i = 0; i < targets.length; i++) {
     if (targets[i] === 1) positives++;
     else if ((targets[i] === 0 || targets[i] === -1) && (lower ?? targets[i]) === targets[i])
@@ -104,16 +130,22 @@ function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: st
   }
   if (metric === "auc" && (positives === 0 || positives === targets.length)) {
     return new RangeError(
-      `${caller}: "auc" needs both classes in ${prefix}y, got ${positives} positives among ${targets.length} rows`,
+      `${caller}: "auc" needs both classes in ${prefix}y, ` +
+        `got ${positives} positives among ${targets.length} rows`,
     );
   }
   return null;
 }
 
 /**
- * The metrics asked for, or those of the loss that these targets can give.
+ * Decides which metrics are measured: those that the user names, or those default metrics of the loss that
+ * these targets can give.
  *
- * @throws Error or RangeError that says what a metric that was asked for needs.
+ * @param asked The metrics that the user names; undefined: none are named.
+ * @param scored The rows without their scores.
+ * @param place What errors start with, such as "fit: " or "fit: validation.".
+ * @returns The metrics.
+ * @throws TypeError, RangeError or Error that says what a named metric needs.
  */
 export function chooseMetrics(
   asked: readonly Metric[] | undefined,
@@ -135,8 +167,9 @@ export function chooseMetrics(
 /**
  * Measures scored rows.
  *
- * @param metrics What `chooseMetrics` has let pass.
- * @returns The value of each metric by its name; NaN without rows, or if a score is NaN.
+ * @param metrics The result of `chooseMetrics`.
+ * @param input The scored rows.
+ * @returns The value of each metric by its name. All are NaN if there are no rows or if a score is NaN.
  */
 export function measureAll<M extends Metric>(metrics: readonly M[], input: MetricInput): Record<M, number> {
   if (input.scores.some(Number.isNaN)) return valuesBy(metrics, () => NaN);
@@ -175,7 +208,8 @@ function measureRows(metric: RowMetric, input: MetricInput): number {
     case "auc":
       return auc(scores, targets);
     case "accuracy": {
-      // With a link (log loss) the score decides at 0; without one, half way between the training labels.
+      // The decision boundary is 0 for a loss with a link (log loss), which maps 0 to probability 0.5.
+      // Without a link the boundary lies half way between the two labels.
       const [low] = labelRange ?? [targets.includes(-1) ? -1 : 0];
       const boundary = loss.kind === "pointwise" && !loss.link && low === 0 ? 0.5 : 0;
       return mean(input, (score, target) => (score > boundary === target > 0 ? 1 : 0));
@@ -190,8 +224,9 @@ function mean({ scores, targets }: MetricInput, term: (score: number, target: nu
 }
 
 /**
- * Counts, for each positive, the negatives below it and half of those level with it, by merging two sorted
- * lists.
+ * The area under the ROC curve by ranks, as in the Mann-Whitney U statistic (Hanley & McNeil 1982). Two
+ * sorted lists are merged. Each positive counts the negatives below it, and half of the negatives of equal
+ * score.
  */
 function auc(scores: Float32Array, targets: Float32Array): number {
   const positives = scores.filter((_, i) => targets[i] > 0).sort();

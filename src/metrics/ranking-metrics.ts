@@ -1,28 +1,30 @@
-// How well scores rank the rows of each group, such as the candidates shown to one user. Sums are float64,
-// logarithms and sorting are our own: these values choose the best epoch, which must be the same on every
-// engine.
+// Measures how well scores rank the rows of each group, such as the candidates shown to one user. NDCG
+// follows Jaervelin & Kekaelaeinen 2002. Early stopping uses these values to choose the best epoch, which
+// must be the same in every engine. So sums are float64, and logarithms are those of core/math.ts.
 
 import { wrongValue } from "../core/errors.ts";
 import { exp, log } from "../core/math.ts";
 import { countGroups, rowsByGroup } from "../data/ids.ts";
 
 /**
- * Metrics of rows in groups, each the plain mean over groups. Within a group rows are ranked by score,
- * highest first; ties count against the model: of equal scores the lower labels come first. A row is relevant
- * if its label is above 0; a group without a relevant row is left out (for "group-auc" one without two
- * different labels). k, an integer of at least 1, is how many of the first rows count; "ndcg", "mrr" and
- * "map" without it take the whole list.
+ * Metrics of rows in groups. Each is the plain mean over groups. Within a group, rows are ranked by score,
+ * highest first. Ties count against the model: of rows with equal scores, those with lower labels come first.
+ * A row is relevant if its label is above 0. A group without a relevant row is left out; "group-auc" leaves
+ * out a group whose labels are all equal. k is an integer of at least 1: only the first k rows of a list
+ * count. "ndcg", "mrr" and "map" without k take the whole list.
  *
- * - "precision@k": relevant rows among the first k, divided by k (also where the group is shorter).
- * - "recall@k": relevant rows among the first k, divided by those of the group.
- * - "hr@k": hit rate, 1 if any of the first k is relevant, else 0.
- * - "ndcg@k": the sum over the first k of gain / log2(rank + 1), divided by the largest sum any order can
- *   give; the gain is 2^label - 1 for labels above 0, else 0.
- * - "mrr@k": 1 / rank of the first relevant row, 0 if that is beyond k.
- * - "map@k": the sum of precision@r over the ranks r <= k that hold a relevant row, divided by the smaller of
- *   k and the number of relevant rows in the group.
- * - "group-auc": of the pairs of rows with different labels, the share in which the higher label has the
- *   higher score.
+ * - "precision@k": the number of relevant rows among the first k, divided by k even if the group has fewer
+ *   rows.
+ * - "recall@k": the number of relevant rows among the first k, divided by that of the whole group.
+ * - "hr@k": the hit rate, 1 if any of the first k rows is relevant, else 0.
+ * - "ndcg@k": normalized discounted cumulative gain (Jaervelin & Kekaelaeinen 2002), the sum over the first k
+ *   rows of gain / log2(rank + 1), divided by the largest sum that any order can give. The gain is
+ *   2^label - 1 for labels above 0 (Burges et al. 2005), else 0.
+ * - "mrr@k": mean reciprocal rank, 1 / rank of the first relevant row, or 0 if that rank is beyond k.
+ * - "map@k": mean average precision, the sum of precision@r over the ranks r <= k that hold a relevant row,
+ *   divided by the smaller of k and the number of relevant rows in the group.
+ * - "group-auc": among the pairs of rows with different labels, the share in which the row of the higher
+ *   label has the higher score.
  */
 export type RankingMetric =
   | "ndcg"
@@ -31,32 +33,43 @@ export type RankingMetric =
   | "group-auc"
   | `${"precision" | "recall" | "hr" | "ndcg" | "mrr" | "map"}@${number}`;
 
-/** What users may write, for messages. */
+/** The names of ranking metrics that users may write, for error messages. */
 export const RANKING_FORMS: string =
-  '"group-auc", "ndcg", "mrr", "map", or "precision@k", "recall@k", "hr@k", "ndcg@k", "mrr@k", "map@k" with k an integer of at least 1';
+  '"group-auc", "ndcg", "mrr", "map", or "precision@k", "recall@k", "hr@k", ' +
+  '"ndcg@k", "mrr@k", "map@k" with k an integer of at least 1';
 
 const PATTERN = /^(group-auc|ndcg|mrr|map|(precision|recall|hr|ndcg|mrr|map)@[1-9][0-9]*)$/;
 
-/** Whether this names a ranking metric. */
+/**
+ * Says whether a name is that of a ranking metric.
+ *
+ * @param name Any string.
+ * @returns True for the forms of `RANKING_FORMS`.
+ */
 export function isRankingMetric(name: string): name is RankingMetric {
   return PATTERN.test(name);
 }
 
-/** Rows with the groups they are ranked in. */
+/** Scored rows, and the groups in which they are ranked. */
 export interface GroupedRows {
-  /** Raw scores (rows). */
+  /** Raw scores, (rows). */
   readonly scores: Float32Array;
-  /** Targets (rows). */
+  /** Targets, (rows). */
   readonly targets: Float32Array;
-  /** Number of each row's group, 0 to G - 1, (rows); the rows of a group may stand anywhere. */
+  /** Group number of each row, from 0 to G - 1, (rows). The rows of a group may stand anywhere. */
   readonly groups?: Uint32Array | null;
 }
 
+/** Largest label of NDCG. Its gain 2^64 - 1 leaves float64 sums over long lists far below overflow. */
 const MAX_GRADE = 64;
 
 /**
- * Why these rows cannot give a metric; null if they can. `place` is what errors start with, such as "fit:
- * validation.".
+ * Finds the reason why these rows cannot give a metric.
+ *
+ * @param metric The metric.
+ * @param rows The rows without their scores.
+ * @param place What errors start with, such as "fit: validation.".
+ * @returns An error that states the reason; null if the metric can be measured.
  */
 export function rankingObstacle(
   metric: RankingMetric,
@@ -66,7 +79,8 @@ export function rankingObstacle(
   const [caller, prefix] = place.split(": ");
   if (!groups)
     return new TypeError(
-      `${caller}: "${metric}" needs to know which rows are ranked together; pass ${prefix}groups as well`,
+      `${caller}: "${metric}" needs to know which rows are ranked together; ` +
+        `pass ${prefix}groups as well`,
     );
   if (metric.startsWith("ndcg")) {
     const i = targets.findIndex((target) => target > MAX_GRADE);
@@ -83,10 +97,12 @@ export function rankingObstacle(
   return possible
     ? null
     : new RangeError(
-        `${caller}: "${metric}" needs a group with ${needed} in ${prefix}y, got none in ${countGroups(groups)} groups`,
+        `${caller}: "${metric}" needs a group with ${needed} in ${prefix}y, ` +
+          `got none in ${countGroups(groups)} groups`,
       );
 }
 
+/** Says whether a group holds two different targets. */
 function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
   const first = new Float32Array(countGroups(groups)).fill(NaN);
   return targets.some((target, i) => {
@@ -97,9 +113,11 @@ function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
 }
 
 /**
- * The value of a metric that `rankingObstacle` has let pass; NaN without rows.
+ * Computes one ranking metric.
  *
- * @param lists What `rankRows` made of the rows.
+ * @param metric A metric for which `rankingObstacle` returns null.
+ * @param lists The result of `rankRows`.
+ * @returns The mean over the groups that count; NaN without rows.
  */
 export function measureRanking(metric: RankingMetric, { starts, ranked, ideal }: RankedLists): number {
   const { kind, k } = parse(metric);
@@ -116,11 +134,13 @@ export function measureRanking(metric: RankingMetric, { starts, ranked, ideal }:
 }
 
 /**
- * The value of a metric on one list with exactly one relevant row, of label 1: what `measureRanking` gives
- * for it, without the list. "group-auc" of a list of one is 1.
+ * Computes a ranking metric of one list with exactly one relevant row, whose label is 1. The result is that
+ * of `measureRanking` for such a list, and the list need not be built. "group-auc" of a list of one row is 1.
  *
- * @param rank Of the relevant row, from 1 to `candidates`.
+ * @param metric The metric.
+ * @param rank Rank of the relevant row, from 1 to `candidates`.
  * @param candidates Length of the list, at least 1.
+ * @returns The value of the metric.
  */
 export function measureRank(metric: RankingMetric, rank: number, candidates: number): number {
   const { kind, k } = parse(metric);
@@ -138,9 +158,9 @@ function parse(metric: RankingMetric): { kind: Kind; k: number } {
   return { kind: kind as Kind, k: Number(k) };
 }
 
-/** What remains of scored rows once they are ranked: lists of targets, group after group. */
+/** The targets of scored rows after ranking: one list per group, one behind the other. */
 export interface RankedLists {
-  /** Where each group begins, and the end; (G + 1). */
+  /** First position of each group, and at last the number of rows; (G + 1). */
   readonly starts: Uint32Array;
   /** Targets, each group in the order of its scores; (rows). */
   readonly ranked: Float32Array;
@@ -148,10 +168,16 @@ export interface RankedLists {
   readonly ideal: Float32Array;
 }
 
-/** Ranks the rows of each group, once for all metrics. No score may be NaN. */
+/**
+ * Ranks the rows of each group. All ranking metrics share the result.
+ *
+ * @param rows Rows with groups. No score may be NaN.
+ * @returns The targets of each group, ranked by score and in the ideal order.
+ */
 export function rankRows({ scores, targets, groups }: GroupedRows): RankedLists {
   const [starts, order] = rowsByGroup(groups!);
-  // A difference of equal infinities is NaN, which falls through to the targets like 0.
+  // The difference of two equal infinities is NaN. `||` then compares targets, as it does for a difference of
+  // 0.
   const compare = (a: number, b: number): number => scores[b] - scores[a] || targets[a] - targets[b];
   for (let group = 0; group + 1 < starts.length; group++)
     order.subarray(starts[group], starts[group + 1]).sort(compare);
@@ -166,7 +192,8 @@ export function rankRows({ scores, targets, groups }: GroupedRows): RankedLists 
 }
 
 /**
- * The value of one group from its targets as ranked and in descending order; the first of these is above 0.
+ * Computes each metric for one group. `ranked` are the targets in the order of the scores. `ideal` are the
+ * same targets in descending order, the first of which is above 0.
  */
 const VALUES: Readonly<Record<Kind, (ranked: Float32Array, ideal: Float32Array, k: number) => number>> = {
   precision: (ranked, _, k) => countRelevant(ranked, k) / k,
@@ -209,19 +236,20 @@ function discount(rank: number): number {
   return LN2 / log(rank + 1);
 }
 
-/** 2^target - 1 for a target above 0: exact for integers, and above 0 for the smallest fraction. */
+/** 2^target - 1 for a target above 0. It is exact for integers, and above 0 for the smallest fraction. */
 function gain(target: number): number {
   let power = 1;
   for (let n = Math.floor(target); n > 0; n--) power *= 2;
   const x = (target - Math.floor(target)) * LN2;
   const e = exp(x);
-  const fraction = e === 1 ? x : (e - 1) * (x / log(e)); // e^x - 1, with Kahan's correction of the rounding in e
+  // Kahan's correction: e^x - 1 stays accurate although the subtraction e - 1 amplifies the rounding of e.
+  const fraction = e === 1 ? x : (e - 1) * (x / log(e));
   return power * fraction + (power - 1);
 }
 
 /**
- * Pairs in which the earlier is the larger, by merge sort: the pairs that a ranked list has right. Rows of
- * equal score never make one, since they stand in ascending order.
+ * Counts by merge sort the pairs of a ranked list in which the earlier target is the larger. These are the
+ * pairs that the ranking has right. Two rows of equal score are never counted, because their targets ascend.
  */
 function countDescents(list: Float32Array): number {
   const n = list.length;
@@ -245,9 +273,9 @@ function countDescents(list: Float32Array): number {
   return count;
 }
 
-/** Pairs of different targets in a sorted list. */
+/** Counts the pairs of different targets in a sorted list. */
 function countUnequalPairs(list: Float32Array): number {
-  let [count, before] = [0, 0]; // `before`: how many stand before the current run of equals
+  let [count, before] = [0, 0]; // `before` is the number of targets before the current run of equal ones
   for (let i = 1; i < list.length; i++) {
     if (list[i] !== list[i - 1]) before = i;
     count += before;

@@ -1,8 +1,8 @@
-// Candidates that are ranked again and again. They are encoded once, and scored in a context whose own sums
-// are computed once: the sums of a candidate's row go on where the context's sums end, so that its score is,
-// bit for bit, that of the two rows in one. In a factorization machine (Rendle 2010) a candidate costs one
-// dot product. With S, Q the context's sums of t = x v and of t t, and s, q the candidate's, BI = 1/2 (S S -
-// Q) + S s + 1/2 (s s - q); the last term belongs to the candidate alone.
+// Candidates that are ranked many times. They are encoded once. The sums of the context are computed once per
+// ranking, and the sums of each candidate start from them, so the score has the same bits as for one joined
+// row. In a factorization machine (Rendle 2010) a candidate costs one dot product. Let S, Q be the context's
+// sums of t = x v and of t t, and s, q those of the candidate. Then BI = 1/2 (S S - Q) + S s + 1/2 (s s - q),
+// and the last term depends on the candidate alone.
 
 import { runAtOnce } from "../core/event-loop.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -14,13 +14,16 @@ import { type Affine, affineOf } from "../model/folded-layers.ts";
 import type { Network } from "../model/network.ts";
 import { scoreJoined, scoreRows } from "../model/scoring.ts";
 
-/** Most bytes of sums. Above it, a factorization machine ranks like any other model. */
+/**
+ * Largest size of the candidates' sums in bytes. Above it, a factorization machine ranks like any other
+ * model.
+ */
 const MAX_SUMS = 2 ** 30;
 
 /**
- * Candidates that have been encoded for `rank`, made by `prepare`. A catalog follows its model: after more
- * training, or a fresh fit, what it holds is brought up to date on the next use. For a factorization machine
- * it keeps 4 k bytes per candidate.
+ * Candidates that `prepare` has encoded for `rank`. After more training or a new fit of the model, the next
+ * use of the catalog updates it. For a factorization machine it keeps 4 k bytes per candidate, with k the
+ * embedding dimension.
  */
 export class Catalog {
   /** @internal */
@@ -31,12 +34,18 @@ export class Catalog {
   readonly size: number;
   #encoder: FeatureSpace["encoder"] = null;
   #encoded: SparseRows | null = null;
-  /** Flags of the features that candidates have, made when first needed. */
+  /** For each feature, 1 if a candidate has it. Computed when first needed. */
   #features: Uint8Array | null = null;
   readonly #scores: Float32Array;
   #dots: DotProducts | null = null;
 
-  /** @internal `place` is what errors call the candidates. */
+  /**
+   * @internal
+   *
+   * @param rows The candidates, at least one.
+   * @param place What errors call the candidates.
+   * @throws RangeError if there is no candidate.
+   */
   constructor(rows: CheckedRows, place: string) {
     this.size = countRows(rows);
     if (this.size === 0) throw new RangeError(`${place} must hold at least one row, got none`);
@@ -45,7 +54,13 @@ export class Catalog {
     this.#scores = new Float32Array(this.size);
   }
 
-  /** @internal The candidates as sparse rows, encoded once; yields now and then. */
+  /**
+   * @internal Encodes the candidates, unless they are encoded for this space already. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The candidates as sparse rows, (size).
+   * @throws TypeError or RangeError that names row and field.
+   */
   *encode(space: FeatureSpace): Generator<void, SparseRows> {
     const { encoder, numFeatures } = space;
     const known = this.#encoded;
@@ -61,14 +76,14 @@ export class Catalog {
   }
 
   /**
-   * @internal The raw score of every candidate in a context.
+   * @internal Computes the raw score of every candidate in a context.
    *
    * @param network The network of prediction.
-   * @param space Which features the model knows.
-   * @param context The context; row 0 of it.
-   * @param once The catalog is used only this time, so that the sums of a factorization machine are not worth
-   *   making.
-   * @returns (size); overwritten by the next call.
+   * @param space The features of the model.
+   * @param context Sparse rows, whose row 0 is the context.
+   * @param once Whether the catalog is used only this time. Then the sums of a factorization machine are not
+   *   computed, because they would be used only once. Default: false.
+   * @returns The scores, (size). The next call overwrites them.
    */
   score(network: Network, space: FeatureSpace, context: SparseRows, once: boolean = false): Float32Array {
     const encoded = runAtOnce(this.encode(space));
@@ -85,7 +100,7 @@ export class Catalog {
     return scores;
   }
 
-  /** Null where there is no memory for the sums. */
+  /** Returns the sums of a factorization machine; null if there is not enough memory for them. */
   #dotsFor(encoded: SparseRows, { parameters }: Network): DotProducts | null {
     const { embeddingDim } = parameters;
     if (this.#dots?.embeddingDim === embeddingDim) return this.#dots;
@@ -98,7 +113,7 @@ export class Catalog {
     return this.#dots;
   }
 
-  /** Whether some candidate has a feature of the context. */
+  /** Says whether some candidate has a feature of the context. */
   #mayShare(encoded: SparseRows, { indptr, indices }: SparseRows): boolean {
     this.#features ??= featuresOf(encoded);
     for (let p = indptr[0]; p < indptr[1]; p++) if (this.#features[indices[p]] === 1) return true;
@@ -106,7 +121,12 @@ export class Catalog {
   }
 }
 
-/** Flags the features that rows have entries of, up to the largest; (largest + 1). */
+/**
+ * Marks the features of rows.
+ *
+ * @param rows Sparse rows.
+ * @returns 1 for each feature that has an entry, else 0; (largest feature + 1).
+ */
 export function featuresOf({ rows, indptr, indices }: SparseRows): Uint8Array {
   let size = 0;
   for (let p = 0; p < indptr[rows]; p++) if (indices[p] >= size) size = indices[p] + 1;
@@ -115,7 +135,7 @@ export function featuresOf({ rows, indptr, indices }: SparseRows): Uint8Array {
   return flags;
 }
 
-/** The rows that have a feature of the context. */
+/** Lists the rows that have a feature of the context. */
 function rowsWith({ rows, indptr, indices }: SparseRows, context: SparseRows): Uint32Array {
   const features = new Set(context.indices.subarray(context.indptr[0], context.indptr[1]));
   const found: number[] = [];
@@ -129,20 +149,22 @@ function rowsWith({ rows, indptr, indices }: SparseRows, context: SparseRows): U
   return Uint32Array.from(found);
 }
 
-/** Scores of a factorization machine, one dot product for each candidate. */
+/** Scores the candidates of a factorization machine by one dot product each. n candidates, K columns. */
 class DotProducts {
   readonly embeddingDim: number;
   readonly #rows: SparseRows;
   readonly #memory: Memory;
-  /** s of each candidate, (n, K). */
+  /** The sum s of each candidate, (n, K). */
   readonly #sums: Tensor;
-  /** The part of its score that is the candidate's own, (n, 1). */
+  /** The part of each score that depends on the candidate alone, (n, 1). */
   readonly #own: Tensor;
+  /** The scores of the last ranking, (n, 1). */
   readonly #scores: Tensor;
-  /** The part of the scores that is the context's own, (1, 1). */
+  /** The part of all scores that depends on the context alone, (1, 1). */
   readonly #bias: Tensor;
-  /** What multiplies s, (1, K). */
+  /** The vector that s is multiplied with, (1, K): S times the factor of batch norm and h. */
   readonly #factor: Tensor;
+  /** The version of the parameters from which the sums were computed. */
   #madeFor: { readonly parameters: Network["parameters"]; readonly version: number } | null = null;
 
   constructor(rows: SparseRows, embeddingDim: number, memory: Memory) {
@@ -177,7 +199,7 @@ class DotProducts {
     scores.set(this.#scores.data);
   }
 
-  /** Sums over each candidate's features, in float64. */
+  /** Computes the sums of all candidates, in float64. */
   #sum({ linear, embedding }: Network["parameters"], factor: Float64Array): void {
     const { rows, indptr, indices, values } = this.#rows;
     const { cols } = embedding.value;

@@ -1,13 +1,15 @@
-// The best of many scores, without sorting them all.
+// Selects the highest of many scores without sorting them all, by a heap of bounded size (Williams 1964).
 
 /**
- * The positions of the `top` highest scores, best first; equal scores in the order of their positions. A
- * bounded heap holds the best so far, its root the one that goes next: n scores cost n comparisons, and
- * log(top) for each that enters.
+ * Finds the positions of the highest scores, best first. Equal scores stay in the order of their positions.
+ * NaN comes last. A heap holds the best positions so far, the worst of them at its root. So n scores cost n
+ * comparisons, and each score that enters the heap costs log(top) more.
  *
- * @param scores (n).
- * @param top How many at most, at least 1.
- * @param excluded Positions to leave out; looked up only when they would enter.
+ * @param scores Scores, (n).
+ * @param top Largest number of positions to return, at least 1.
+ * @param excluded Positions to leave out; null: none. They are looked up only when they would enter the heap.
+ *   Default: null.
+ * @returns The positions, at most (top).
  */
 export function selectTop(
   scores: Float32Array,
@@ -16,12 +18,15 @@ export function selectTop(
 ): Uint32Array {
   const heap = new Uint32Array(Math.min(top, scores.length));
   let size = 0;
-  /** Whether position a goes before b: the lower score, or the later one of two equals. NaN goes first. */
+  /**
+   * Whether position a leaves the heap before b: the lower score, or the later of two equal ones. NaN first.
+   */
   const goesFirst = (a: number, b: number): boolean => {
     const x = scores[a];
     const y = scores[b];
     return x < y || (!(x > y) && (Number.isNaN(x) === Number.isNaN(y) ? a > b : Number.isNaN(x)));
   };
+  /** Moves the position at `at` down until no child leaves before it. */
   const sink = (at: number, length: number): void => {
     const moved = heap[at];
     for (let child = 2 * at + 1; child < length; child = 2 * at + 1) {

@@ -1,8 +1,8 @@
-// Copies of a model in training: the state after the last good epoch, and the state after the best one.
+// Copies of a model in training: its state after the last good epoch, and its state after the best epoch.
 
 import type { Trainer } from "./trainer.ts";
 
-/** One copy of parameters, optimizer state and counters. */
+/** One copy of the parameters, the optimizer's state and the counters. */
 class Checkpoint {
   #tensors: Float32Array[] = [];
   #counters = { steps: 0, epochs: 0 };
@@ -27,13 +27,22 @@ function tensorsOf({ predictor, trained }: Trainer): Float32Array[] {
   return [...predictor.network.parameters.all.map(({ value }) => value.data), ...states];
 }
 
-/** The last good and the best epoch, in two copies at most: while they are the same epoch, in one. */
+/**
+ * Keeps the last good epoch and the best epoch. Both share one copy while they are the same epoch, so there
+ * are never more than two copies.
+ */
 export class Checkpoints {
   #last: Checkpoint | null = null;
   #best: Checkpoint | null = null;
+  /** A copy that is no longer needed. The next capture overwrites it. */
   #spare: Checkpoint | null = null;
 
-  /** Captures the epoch that just ended as the last good one, and as the best if it is. */
+  /**
+   * Copies the state of the epoch that just ended.
+   *
+   * @param trainer The model in training.
+   * @param isBest Whether this epoch is also kept as the best one.
+   */
   capture(trainer: Trainer, isBest: boolean): void {
     const target =
       this.#last !== null && this.#last !== this.#best ? this.#last : (this.#spare ?? new Checkpoint());
@@ -44,12 +53,20 @@ export class Checkpoints {
     this.#best = target;
   }
 
-  /** Goes back to the last good epoch, if there was one. */
+  /**
+   * Puts the model back to the last good epoch. Without a copy nothing happens.
+   *
+   * @param trainer The model in training.
+   */
   restoreLast(trainer: Trainer): void {
     this.#last?.restore(trainer);
   }
 
-  /** Goes back to the best epoch, if one was captured as such. */
+  /**
+   * Puts the model back to the best epoch. Without a copy nothing happens.
+   *
+   * @param trainer The model in training.
+   */
   restoreBest(trainer: Trainer): void {
     this.#best?.restore(trainer);
   }

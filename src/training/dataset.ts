@@ -1,6 +1,7 @@
-// The one interface of training data. The trainer asks a dataset to fill a batch and to turn the scores of
-// the batch into a loss; it knows none of the kinds. A new kind is one file with a source (what the user
-// passed, checked) and a dataset (the same, encoded). Letters: B rows of a batch.
+// The interface of training data. The trainer asks a dataset to fill a batch, and later to compute the loss
+// from the scores of that batch. It does not know which kind of dataset it has. A new kind of training data
+// is one file with two classes: a source (the checked data of the user) and a dataset (the encoded data).
+// Letter: B rows of a batch.
 
 import type { CheckedRows, FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
@@ -10,52 +11,80 @@ import type { Batch } from "../model/batch.ts";
 export interface BatchRange {
   /** Number of the epoch, from 1. */
   readonly epoch: number;
-  /** Example numbers; null: the examples as they stand. */
+  /** Example numbers of the epoch, (examples); null: the examples in their own order. */
   readonly order: Uint32Array | null;
+  /** First position in the order. */
   readonly start: number;
+  /** The position behind the last one. */
   readonly end: number;
 }
 
-/** Examples to train on. What is drawn anew in every epoch is a function of the epoch and the example. */
+/**
+ * Encoded examples to train on. Some kinds draw examples at random in every epoch. Such a draw depends only
+ * on the seed, the epoch and the example, so that training can stop and resume.
+ */
 export interface Dataset {
-  /** Number of examples in an epoch: rows, pairs, or events with their negatives. */
+  /** Number of examples in an epoch. An example is a row, a pair, or an event with one of its negatives. */
   readonly size: number;
-  /** Every feature index is below it. */
+  /** Every feature index is below this number. */
   readonly numFeatures: number;
   /** Rows of a batch per example: 1, or 2 for pairs. */
   readonly rowsPerExample: number;
   /**
-   * Whether the loss depends on w0. In the difference of two scores w0 cancels, and rounding must not make it
-   * drift.
+   * Whether the loss depends on w0. It does not for pairs: w0 cancels in the difference of two scores. Then
+   * w0 is not trained, because rounding errors would make it drift.
    */
   readonly movesBias: boolean;
-  /** What gave nothing to learn from: groups without a pair, or events without a negative. */
+  /** Number of groups without a pair, or of events without a negative. They have no examples. */
   readonly skipped: number;
 
-  /** Most entries that `count` different examples usually have. A batch may have more; `choose` tells. */
+  /**
+   * Estimates the memory for a batch.
+   *
+   * @param count Number of examples.
+   * @returns The largest number of entries that `count` different examples have. A batch that repeats rows
+   *   may have more; `choose` returns its number.
+   */
   usualEntries(count: number): number;
-  /** Decides on the rows of a batch. Returns how many entries they have together at most. */
+  /**
+   * Chooses the rows of a batch.
+   *
+   * @param range The examples.
+   * @returns The number of entries of all rows together, or a larger number.
+   */
   choose(range: BatchRange): number;
-  /** Appends the rows that were chosen last. */
+  /**
+   * Appends the rows of the last `choose` to a batch.
+   *
+   * @param batch The batch, with enough capacity.
+   * @param range The examples of that `choose`.
+   */
   fill(batch: Batch, range: BatchRange): void;
   /**
-   * The loss of a batch.
+   * Computes the loss of a batch and its gradient.
    *
-   * @param scores Score of each row, (B), or longer.
-   * @param dScores Receives the gradient of the mean loss by each score, (B), or longer.
-   * @returns The mean loss, in float64. NaN or infinite if it or a gradient is not finite.
+   * @param scores Raw score of each row, (B) or longer.
+   * @param dScores Receives the gradient of the mean loss by each score, (B) or longer.
+   * @param range The examples of the batch.
+   * @returns The mean loss, in float64. It is NaN or infinite if the loss or a gradient is not finite.
    */
   loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number;
-  /** Sum of the weights of the examples; their number if they have none. */
+  /**
+   * Sums the weights of examples.
+   *
+   * @param range The examples.
+   * @returns The sum of their weights, or their number if the data have no weights.
+   */
   weight(range: BatchRange): number;
 }
 
 /** Rows from which an encoder learns its vocabulary. */
 export interface VocabularyRows {
+  /** The rows, checked. */
   readonly rows: CheckedRows;
-  /** What errors call them. */
+  /** What errors call the rows, such as "fit: x". */
   readonly place: string;
-  /** As how many rows `minCount` counts each of them. Default: 1. */
+  /** How often `minCount` counts each of the rows. Default: 1. */
   readonly times?: number;
 }
 
@@ -65,33 +94,66 @@ export interface DatasetSource {
   readonly size: number;
   /** Smallest and largest label; null without labels. */
   readonly labelRange: LabelRange;
-  /** What an encoder may learn from. */
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
-  /** Encodes the rows; yields now and then. */
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names row and field.
+   */
   read(space: FeatureSpace): Generator<void, Dataset>;
 }
 
 /** Smallest and largest training label; null if there are none. */
 export type LabelRange = readonly [min: number, max: number] | null;
 
-/** A source of which a part can be held out and measured after every epoch. */
+/** A source of which a part can be held out as validation data. */
 export interface MeasurableSource extends DatasetSource {
-  /** Label of each row to be scored; (rows). */
+  /** Target of each row to be scored, (rows). */
   readonly targets: Float32Array;
-  /** Group number of each of these rows; (rows). Null: they are not ranked. */
+  /** Group number of each of these rows, (rows); null: the rows are not ranked. */
   readonly groups: Uint32Array | null;
-  /** Divides the examples. `place` is what errors start with. */
+  /**
+   * Divides the examples at random.
+   *
+   * @param place What errors start with, such as "fit: ".
+   * @param share Share of the examples (or of the groups) to hold out, above 0 and below 1.
+   * @param seed Seed of the division, an integer from 0 to 2^53 - 1.
+   * @returns The two parts.
+   * @throws RangeError if nothing would be left to train on.
+   */
   split(place: string, share: number, seed: number): [kept: MeasurableSource, heldOut: MeasurableSource];
-  /** Checks other data of the same kind, from the option `validation`. */
+  /**
+   * Checks data of the same kind that the user passes as the option `validation`.
+   *
+   * @param place What errors start with, such as "fit: validation.".
+   * @param validation The value of the option.
+   * @returns The data as a source.
+   * @throws TypeError or RangeError that names the place.
+   */
   heldOut(place: string, validation: object): MeasurableSource;
-  /** Encodes the rows to be scored; yields now and then. */
+  /**
+   * Encodes the rows to be scored. Yields now and then.
+   *
+   * @param place What errors start with.
+   * @param space The features of the model.
+   * @returns The encoded rows.
+   * @throws TypeError or RangeError that names row and field.
+   */
   readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
 }
 
-/** Encoded rows to be scored after every epoch. */
+/** Encoded validation rows, which are scored after every epoch. */
 export interface HeldOutRows {
-  /** One part behind the other they stand in the order of `targets`. */
+  /** The rows in the order of `targets`, in one part or several parts one behind the other. */
   readonly parts: readonly SparseRows[];
-  /** The mean loss, in float64, from the raw score of each row. */
+  /**
+   * Computes the mean loss.
+   *
+   * @param scores Raw score of each row, (rows).
+   * @returns The mean loss, in float64.
+   */
   loss(scores: Float32Array): number;
 }

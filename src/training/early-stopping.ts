@@ -1,4 +1,5 @@
-// Which epoch was best, and when to stop waiting for a better one. Each metric knows its direction.
+// Early stopping: finds the best epoch by one validation metric, and says when training should stop because
+// no better epoch came for some time. Errors and losses are minimized, all other metrics are maximized.
 
 import { isHigherBetter, type Metric } from "../metrics/metrics.ts";
 
@@ -11,8 +12,11 @@ export class EarlyStopping {
   #waited = 0;
 
   /**
+   * Starts before the first epoch.
+   *
    * @param monitor The metric to watch.
-   * @param patience Epochs without improvement to bear; Infinity never stops.
+   * @param patience Number of epochs without improvement after which training stops, at least 1. Infinity:
+   *   training never stops early.
    */
   constructor(monitor: Metric | "loss", patience: number) {
     this.#sign = isHigherBetter(monitor) ? -1 : 1;
@@ -20,8 +24,11 @@ export class EarlyStopping {
   }
 
   /**
-   * Takes the epoch's value; returns whether it is the best so far. The first of equals stays best; NaN never
-   * is.
+   * Records the value of an epoch.
+   *
+   * @param epoch Number of the epoch.
+   * @param value Value of the metric in this epoch. NaN is never the best.
+   * @returns Whether this epoch is the best so far. Of equal epochs the first stays the best.
    */
   observe(epoch: number, value: number): boolean {
     const better = this.#sign * value < this.#best;
@@ -30,12 +37,12 @@ export class EarlyStopping {
     return better;
   }
 
-  /** The best epoch so far; null before the first. */
+  /** Number of the best epoch so far; null if there is none. */
   get bestEpoch(): number | null {
     return this.#bestEpoch;
   }
 
-  /** Whether patience has run out. */
+  /** Whether `patience` epochs in a row brought no improvement. */
   get shouldStop(): boolean {
     return this.#waited >= this.#patience;
   }

@@ -1,5 +1,6 @@
-// The loop over epochs: batches in a fresh order, validation, early stopping, callbacks, progress - and back
-// to the last good epoch when anything goes wrong.
+// The loop over epochs. An epoch visits the examples in a new order, one batch at a time. Then it measures
+// validation data, decides on early stopping, and reports to callbacks and to the progress display. When
+// anything throws, the model goes back to the end of the last good epoch.
 
 import type { Pacer } from "../core/event-loop.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
@@ -12,40 +13,43 @@ import { type EpochRecord, Progress } from "./progress.ts";
 import type { Trainer } from "./trainer.ts";
 import type { Measure } from "./validation.ts";
 
-/** The course of one `fit`. */
+/** The history of one `fit`. */
 export interface History {
   /** One record per epoch. */
   readonly epochs: readonly EpochRecord[];
   /** Number of the best epoch by the monitored metric; null without validation. */
   readonly bestEpoch: number | null;
-  /** Why training ended: all epochs done, patience run out, or a callback returned false. */
+  /** Why training ended: all epochs are done, patience ran out, or a callback returned false. */
   readonly stopped: "epochs" | "patience" | "callback";
-  /**
-   * What gave nothing to compare: groups without two different labels, or events that leave no negative to
-   * draw.
-   */
+  /** Number of groups without two different labels, or of events for which no negative item exists. */
   readonly skipped: number;
 }
 
 /** How to measure the model after every epoch, and which value decides which epoch is best. */
 export interface ValidationPlan {
+  /** The metric that decides which epoch is best. */
   readonly monitor: Metric | "loss";
+  /** Measures the model on the validation data. */
   readonly measure: Measure;
 }
 
 const REMEDY =
-  "a lower learningRate, smaller feature values or batchNorm usually helps. The model is as after the last good epoch";
+  "a lower learningRate, smaller feature values or batchNorm usually helps. " +
+  "The model is as after the last good epoch";
 
 /**
  * Trains for the given number of epochs.
  *
- * @param caller The method, in errors.
- * @param trainer With room for the batches.
- * @param validation How to measure the model; null: not at all.
- * @param seed Decides the order of the examples.
- * @returns The course of the training.
- * @throws Error when the loss is no longer finite, or what a callback or the signal throws. The trainer is
- *   then as after its last complete epoch.
+ * @param caller Name of the method that errors start with, such as "fit".
+ * @param trainer The model, with memory reserved for the batches.
+ * @param dataset The examples to train on.
+ * @param validation How to measure the model after every epoch; null: not at all.
+ * @param seed Seed of the order of the examples, an integer from 0 to 2^53 - 1.
+ * @param settings The checked options of `fit`.
+ * @param pacer Says when to give way to the event loop.
+ * @returns The history of the training.
+ * @throws Error when the loss or a parameter is no longer finite. Whatever a callback or the abort signal
+ *   throws is passed on. In every case the trainer is as after its last complete epoch.
  */
 export async function runEpochs(
   caller: string,
@@ -93,7 +97,7 @@ export async function runEpochs(
   return { epochs: records, bestEpoch: stopping.bestEpoch, stopped, skipped: dataset.skipped };
 }
 
-/** One pass over the data, every example once. Returns the mean loss. */
+/** Trains on every example once. Returns the mean loss, each batch measured before its step. */
 async function runEpoch(
   caller: string,
   trainer: Trainer,

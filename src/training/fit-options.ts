@@ -1,4 +1,5 @@
-// The options of all ways to fit, and what they default to.
+// The options of `fit` and `fitPairs`, their defaults and their checks. `Recommender.fit` shares most of
+// them.
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import type { IdsOption } from "../data/ids.ts";
@@ -6,86 +7,99 @@ import { isRows, type Rows } from "../data/rows.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
 import type { EpochRecord } from "./progress.ts";
 
-/** After an epoch. */
+/** What `onEpoch` receives after an epoch. */
 export interface EpochEvent extends EpochRecord {
-  /** Epochs planned. */
+  /** Number of epochs planned for this `fit`. */
   readonly epochs: number;
-  /** Whether it is the best so far by the monitored metric. */
+  /** Whether the epoch is the best so far by the monitored metric. */
   readonly best: boolean;
 }
 
-/** After a batch. */
+/** What `onBatch` receives after a batch. */
 export interface BatchEvent {
+  /** Number of the epoch, from 1. */
   readonly epoch: number;
-  /** From 1. */
+  /** Number of the batch in its epoch, from 1. */
   readonly batch: number;
+  /** Number of batches per epoch. */
   readonly batches: number;
   /** Mean loss of the batch before its step. */
   readonly loss: number;
 }
 
-/** Held-out labeled rows. */
+/** Labeled rows for validation. */
 export interface HeldOutLabels {
+  /** The rows, (rows). */
   readonly x: Rows | readonly object[];
+  /** The labels, such as the loss accepts, (rows). */
   readonly y: ArrayLike<number>;
-  /** A field name, or an id per row. Default: no groups. */
+  /** Group of each row: a field name, or one id per row, (rows). Default: no groups. */
   readonly groups?: IdsOption | undefined;
 }
 
-/** Held-out pairs: row i of `positives` should score above row i of `negatives`. */
+/** Pairs of rows for validation: row i of `positives` should score above row i of `negatives`. */
 export interface HeldOutPairs {
+  /** The better row of each pair, (pairs). */
   readonly positives: Rows | readonly object[];
+  /** The worse row of each pair, (pairs). */
   readonly negatives: Rows | readonly object[];
 }
 
 /** Options of `fit`. */
 export interface FitOptions {
-  /** Passes over the data, at least 1. Default: 20. */
+  /** Number of passes over the data, at least 1. Default: 20. */
   epochs?: number | undefined;
-  /** Rows (or pairs) per step, at least 1. Default: 128. */
+  /** Rows (or pairs) per step, from 1 to 2^24. Default: 128. */
   batchSize?: number | undefined;
-  /** Visit the rows of each epoch in a new random order. Default: true. */
+  /** Whether each epoch visits the rows in a new random order. Default: true. */
   shuffle?: boolean | undefined;
   /**
-   * Held-out data, measured after every epoch. A number above 0 and below 1 holds out that share of the rows
-   * at random, or of the groups if there are any. Default: none.
+   * Validation data, measured after every epoch. A number above 0 and below 1 holds out that share of the
+   * rows at random; if there are groups, it holds out that share of the groups. Default: none.
    */
   validation?: number | HeldOutLabels | HeldOutPairs | undefined;
-  /** What to measure on it, beside the loss. Default: by the loss. */
+  /** Metrics to measure on the validation data, besides the loss. Default: by the loss. */
   metrics?: readonly Metric[] | undefined;
-  /** What decides which epoch is best. Default: the first of `metrics` if they are given, else "loss". */
+  /**
+   * The metric that decides which epoch is best. Default: the first of `metrics` if they are given, else
+   * "loss".
+   */
   monitor?: Metric | "loss" | undefined;
-  /** Stop after this many epochs without improvement, at least 1. Default: never. */
+  /** Training stops after this many epochs without improvement, at least 1. Default: never. */
   patience?: number | undefined;
-  /** End with the parameters of the best epoch. Default: true with validation. */
+  /** Whether `fit` ends with the parameters of the best epoch. Default: true with validation. */
   restoreBest?: boolean | undefined;
   /**
-   * Weight of each row, finite, at least 0; (rows). The loss of a batch is the weighted mean over its rows.
+   * Weight of each row, (rows), finite, at least 0. The loss of a batch is the weighted mean over its rows.
    * Default: all rows alike.
    */
   sampleWeight?: ArrayLike<number> | undefined;
   /**
    * Group of each row, such as its query, user or session: the name of a field that holds an id, or one id
-   * per row. A pairwise loss needs groups: it compares rows of different labels within a group, in pairs that
-   * are drawn anew for each epoch. Ranking metrics rank within groups. Default: none.
+   * per row, (rows). A pairwise loss needs groups: it compares two rows of a group whose labels differ. Each
+   * epoch draws new pairs. Ranking metrics rank the rows within each group. Default: none.
    */
   groups?: IdsOption | undefined;
-  /** With a pairwise loss: most pairs per epoch in which a row is the better one, at least 1. Default: 4. */
+  /**
+   * With a pairwise loss: the largest number of pairs per epoch in which a row is the better one, from 1 to
+   * 65536. Default: 4.
+   */
   pairsPerRow?: number | undefined;
   /**
-   * Go on from where the model stands instead of starting afresh; epochs are counted on. The vocabulary stays
-   * as it is. A model loaded from a file without the optimizer's state starts that afresh. Default: false.
+   * Whether training continues from the present parameters instead of starting with new ones. The numbers of
+   * epochs continue as well, and the vocabulary stays as it is. The optimizer's state starts anew if the
+   * model was loaded from a file without it. Default: false.
    */
   resume?: boolean | undefined;
-  /** Called after every epoch; false (or a promise of it) stops training. Default: none. */
+  /** Called after every epoch. Training stops if it returns false or a promise of false. Default: none. */
   onEpoch?: ((event: EpochEvent) => void | false | Promise<void | false>) | undefined;
   /** Called after every batch. Default: none. */
   onBatch?: ((event: BatchEvent) => void) | undefined;
-  /** Report progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
+  /** Whether to show progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */
   progress?: boolean | undefined;
   /**
-   * Aborts training: `fit` rejects with the signal's reason, the model is as after the last complete epoch.
-   * Default: none.
+   * Aborts training. `fit` then rejects with the signal's reason, and the model is as after the last complete
+   * epoch. Default: none.
    */
   signal?: AbortSignal | undefined;
 }
@@ -93,19 +107,27 @@ export interface FitOptions {
 /** Options of `fitPairs`. */
 export type FitPairsOptions = Omit<FitOptions, "sampleWeight" | "groups" | "pairsPerRow">;
 
-/** Checked options with defaults filled in. */
+/** Checked options of `fit`, with defaults filled in. The fields are described in `FitOptions`. */
 export interface FitSettings extends FitOptions {
+  /** Number of passes over the data. */
   readonly epochs: number;
+  /** Rows (or pairs) per step. */
   readonly batchSize: number;
+  /** Whether each epoch has a new order. */
   readonly shuffle: boolean;
+  /** Epochs without improvement before training stops; Infinity: never. */
   readonly patience: number;
+  /** Whether `fit` ends with the parameters of the best epoch. */
   readonly restoreBest: boolean;
+  /** Whether training continues from the present parameters. */
   readonly resume: boolean;
+  /** Whether progress is shown. */
   readonly progress: boolean;
+  /** Largest number of pairs per epoch in which a row is the better one. */
   readonly pairsPerRow: number;
 }
 
-/** The options of every way to fit. */
+/** The options that `fit`, `fitPairs` and `Recommender.fit` share. */
 const KEYS = [
   "epochs",
   "batchSize",
@@ -122,7 +144,14 @@ const KEYS = [
   "signal",
 ];
 
-/** Checks the options of `fit` or `fitPairs` (`caller`), all of them before anything is done. */
+/**
+ * Checks all options of `fit` or `fitPairs`.
+ *
+ * @param caller Name of the method that errors start with.
+ * @param options The options as the user passed them.
+ * @returns The options with defaults filled in.
+ * @throws TypeError or RangeError that names the option.
+ */
 export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
   const settings = readTrainingOptions(
     caller,
@@ -133,7 +162,15 @@ export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions):
   return settings;
 }
 
-/** Checks the options that every way to fit has; `own` are the keys of those that only this one has. */
+/**
+ * Checks the options that all methods for training share.
+ *
+ * @param caller Name of the method that errors start with.
+ * @param options The options as the user passed them.
+ * @param own Names of further options that this method allows. The method checks them itself.
+ * @returns The options with defaults filled in.
+ * @throws TypeError or RangeError that names the option.
+ */
 export function readTrainingOptions(
   caller: string,
   options: Omit<FitOptions, "validation"> & { validation?: unknown },
@@ -171,7 +208,14 @@ export function readTrainingOptions(
   };
 }
 
-/** Checks a list of metrics. */
+/**
+ * Checks a list of metrics.
+ *
+ * @param caller Name of the method that errors start with.
+ * @param metrics The list as the user passed it.
+ * @returns A copy of the list.
+ * @throws TypeError or RangeError that names the entry.
+ */
 export function checkMetricNames(caller: string, metrics: readonly Metric[]): readonly Metric[] {
   if (!Array.isArray(metrics)) throw wrongType(`${caller}: metrics`, "an array of metric names", metrics);
   return Array.from(metrics as readonly Metric[], (metric, i) =>

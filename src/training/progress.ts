@@ -1,25 +1,29 @@
-// How far training is: a bar on a terminal (examples per second, time left, loss, validation), a line per
-// epoch elsewhere; on stderr where there is one, so that it never mixes with what a program prints.
+// Shows the progress of training. A terminal shows a bar with examples per second, time left, loss and
+// validation; elsewhere each epoch writes one line. The output goes to stderr, so that it never mixes with
+// what a program prints, or to the console where there is no stderr.
 
-/** What an epoch ended with. */
+/** The result of one epoch. */
 export interface EpochRecord {
-  /** 1 for the first epoch of the model's life. */
+  /** Number of the epoch. It is 1 for the first epoch of a model and counts on when training resumes. */
   readonly epoch: number;
-  /** Mean training loss over the epoch, as it was before each step. */
+  /** Mean training loss over the epoch. The loss of each batch is measured before its step. */
   readonly loss: number;
   /** Validation loss and metrics by name; null without validation. */
   readonly validation: Readonly<Record<string, number>> | null;
-  /** Wall-clock time, validation included. */
+  /** Wall-clock time of the epoch in seconds, validation included. */
   readonly seconds: number;
 }
 
+/** The part of Node's `process.stderr` that is used here. */
 interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
+/** Width of the bar in characters. */
 const BAR_WIDTH = 20;
+/** Least time between two drawings of the bar, in milliseconds. */
 const REDRAW_MS = 100;
 
 /** Reports the progress of one fit. */
@@ -32,7 +36,12 @@ export class Progress {
   #drawn = 0;
   #last: EpochRecord | null = null;
 
-  /** @param epochs Epochs planned. @param examples Examples per epoch. */
+  /**
+   * Starts the clock.
+   *
+   * @param epochs Number of epochs planned.
+   * @param examples Number of examples per epoch.
+   */
   constructor(epochs: number, examples: number) {
     this.#epochs = epochs;
     this.#examples = examples;
@@ -40,7 +49,12 @@ export class Progress {
     this.#stderr = process?.stderr ?? null;
   }
 
-  /** After a batch: `seen` examples of the running epoch are done, at this mean loss so far. */
+  /**
+   * Draws the bar after a batch, if the output is a terminal.
+   *
+   * @param seen Examples of the running epoch that are done.
+   * @param loss Mean loss of the running epoch so far.
+   */
   batch(seen: number, loss: number): void {
     const terminal = this.#stderr;
     if (!terminal?.isTTY || performance.now() - this.#drawn < REDRAW_MS) return;
@@ -51,19 +65,28 @@ export class Progress {
     const left = (this.#epochs * this.#examples - finished) / rate;
     const filled = Math.round((seen / this.#examples) * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    const line = `epoch ${this.#done + 1}/${this.#epochs} ${bar} ${formatCount(rate)} rows/s, ${formatTime(left)} left, loss ${format(loss)}${this.#validation()}`;
+    const line =
+      `epoch ${this.#done + 1}/${this.#epochs} ${bar} ${formatCount(rate)} rows/s, ` +
+      `${formatTime(left)} left, loss ${format(loss)}${this.#validation()}`;
     terminal.write(`\r${line.slice(0, (terminal.columns ?? 120) - 1)}\x1b[K`);
   }
 
-  /** After an epoch. */
+  /**
+   * Writes the line of a finished epoch.
+   *
+   * @param record The result of the epoch.
+   */
   epoch(record: EpochRecord): void {
     this.#done++;
     this.#last = record;
-    const line = `epoch ${this.#done}/${this.#epochs}  loss ${format(record.loss)}${this.#validation()}  ${record.seconds.toFixed(2)} s`;
+    const line =
+      `epoch ${this.#done}/${this.#epochs}  loss ${format(record.loss)}${this.#validation()}  ` +
+      `${record.seconds.toFixed(2)} s`;
     if (this.#stderr === null) console.log(line);
     else this.#stderr.write(this.#stderr.isTTY ? `\r${line}\x1b[K\n` : `${line}\n`);
   }
 
+  /** The validation values of the last epoch, as the end of a line. */
   #validation(): string {
     const entries = Object.entries(this.#last?.validation ?? {});
     return entries

@@ -1,4 +1,5 @@
-// Writes a model file, and reads what training left in one.
+// Writes model files, and reads those parts of a file that only training needs: the optimizer's state and the
+// record of the training. The format is safetensors (model/safetensors.ts).
 
 import { describe } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
@@ -11,8 +12,12 @@ import type { TrainedParameter, TrainingRecord } from "./trainer.ts";
 /**
  * Writes a model.
  *
- * @param record How far training has come.
- * @param trained With the optimizer's state, to go on training as if nothing had happened; null: without.
+ * @param settings The checked options of the model.
+ * @param predictor The model.
+ * @param record The counters of its training.
+ * @param trained The trainable parameters, whose optimizer state is written as well, so that training can
+ *   continue exactly; null: the file has no optimizer state.
+ * @returns The bytes of a safetensors file.
  */
 export function writeModelFile(
   settings: Settings,
@@ -39,14 +44,17 @@ export function writeModelFile(
   return writeSafetensors({ metadata, tensors });
 }
 
-/** Name of the optimizer whose state a file holds. */
+/** Returns the name of the optimizer whose state a file holds. */
 function savedOptimizer({ config }: ModelFile): unknown {
   return ((config.optimizer ?? { name: "adagrad" }) as { name?: unknown }).name;
 }
 
 /**
- * Throws unless the state that a file holds can be that of its optimizer: Adagrad divides by the root of its
- * state.
+ * Checks the optimizer's state in a file. The state of Adagrad must be above 0, because Adagrad divides by
+ * its square root.
+ *
+ * @param file The file.
+ * @throws Error that names the tensor and the position.
  */
 export function checkOptimizerState(file: ModelFile): void {
   if (savedOptimizer(file) !== "adagrad") return;
@@ -57,14 +65,25 @@ export function checkOptimizerState(file: ModelFile): void {
   }
 }
 
-/** Whether a file holds a state that this optimizer can go on with. */
+/**
+ * Says whether training can continue with the optimizer's state of a file.
+ *
+ * @param file The file.
+ * @param settings The settings of the model, with the optimizer that will train it.
+ * @returns True if the file holds a state and it belongs to the same kind of optimizer.
+ */
 export function canResume(file: ModelFile, { optimizer }: Settings): boolean {
   return (
     hasOptimizerState(file) && optimizer.initialState !== null && optimizer.name === savedOptimizer(file)
   );
 }
 
-/** Copies the optimizer's state from a checked file. */
+/**
+ * Copies the optimizer's state from a checked file.
+ *
+ * @param trained The trainable parameters, whose state is overwritten.
+ * @param file A file for which `canResume` returned true.
+ */
 export function loadOptimizerState(trained: readonly TrainedParameter[], { tensors }: ModelFile): void {
   for (const { parameter, state } of trained) {
     if (state !== null)
@@ -73,8 +92,10 @@ export function loadOptimizerState(trained: readonly TrainedParameter[], { tenso
 }
 
 /**
- * Checks the record of training in a file.
+ * Reads the record of training from a file.
  *
+ * @param json The entry of the file; undefined if it has none.
+ * @returns The record. Counters that are absent are 0.
  * @throws Error that names the entry.
  */
 export function readTrainingRecord(json: unknown): TrainingRecord {
@@ -92,6 +113,7 @@ export function readTrainingRecord(json: unknown): TrainingRecord {
   return { labelRange, steps: steps ?? 0, epochs: epochs ?? 0 } as TrainingRecord;
 }
 
+/** Says whether a value is a pair of finite numbers in ascending order. */
 function isRange(value: unknown): value is [number, number] {
   const isPair = Array.isArray(value) && value.length === 2 && value.every((v) => Number.isFinite(v));
   return isPair && value[0] <= value[1];

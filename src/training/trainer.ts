@@ -1,6 +1,7 @@
-// Training, one mini-batch at a time: a dataset fills the batch, the network scores it, the dataset says how
-// each score should move, the gradients go back through the network, and the optimizer moves every parameter
-// once. Letters: B rows of a batch, N features, K embedding dimension, T features that a batch touches.
+// Trains a model by one mini-batch at a time (He & Chua 2017, section 3.2). The dataset fills the batch, and
+// the network scores it. The dataset computes the loss and its gradient by each score. The backward pass
+// computes the gradients of the parameters, and the optimizer changes every parameter once. Letters: B rows
+// of a batch, N features, K embedding dimension, H width of the last layer, T distinct features of a batch.
 
 import { randomKey, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
@@ -17,38 +18,40 @@ import type { Predictor } from "../predictor.ts";
 import type { BatchRange, Dataset, LabelRange } from "./dataset.ts";
 import type { Settings } from "./options.ts";
 
-/** A parameter with what training adds to it. */
+/** A trainable parameter, its gradient and the optimizer's state for it. */
 export interface TrainedParameter {
+  /** The parameter itself. */
   readonly parameter: Parameter;
-  /** Gradient of the loss: (T, cols) for a table, else of the value's shape. */
+  /** Gradient of the loss: (T, cols) for a table, else of the parameter's shape. */
   readonly gradient: Tensor;
-  /** The optimizer's state, of the value's shape; null if it keeps none. */
+  /** The optimizer's state, of the parameter's shape; null if the optimizer keeps none. */
   readonly state: Tensor | null;
 }
 
-/** How far the training of a model has come. */
+/** The counters of a model's training, which go on when training resumes. */
 export interface TrainingRecord {
-  /** Steps taken so far; names the dropout masks. */
+  /** Number of steps so far. The dropout masks of a step depend on it. */
   steps: number;
-  /** Epochs completed so far; names the order of the examples. */
+  /** Number of complete epochs so far. The order of the examples of an epoch depends on it. */
   epochs: number;
-  /** Range of the training labels, for "rmse-clamped". */
+  /** Smallest and largest training label, for "rmse-clamped"; null if there are none. */
   labelRange: LabelRange;
 }
 
-/** A way back to the parameters before a step. */
+/** Puts the parameters back to their values before a step. */
 interface Undo {
   undo(): void;
   /** Whether everything that the step could change is finite. */
   isSound(): boolean;
 }
 
-/** A predictor with what it takes to train it. */
+/** Trains the parameters of a predictor. */
 export class Trainer {
+  /** The model that is trained. Its parameters change in place. */
   readonly predictor: Predictor;
   /** The trainable parameters, in the order of the model file. */
   readonly trained: readonly TrainedParameter[];
-  /** How far training has come. */
+  /** The counters of the training. */
   readonly record: TrainingRecord;
   readonly #parameters: Parameters;
   readonly #settings: Settings;
@@ -59,11 +62,18 @@ export class Trainer {
   readonly #dPooled: Tensor;
   /** Gradient of the loss by the vector that h is multiplied with, (B, H). */
   readonly #dLast: Tensor;
-  /** The buffers behind the gradients of all layers: two for each width. */
+  /** The buffers that the gradients of all layers share: two for each width. */
   readonly #dBuffers: readonly Tensor[];
+  /** Whether the optimizer's state has no values yet. */
   #isNew = true;
 
-  /** Asks for memory; `reserve` gets it. */
+  /**
+   * Registers the tensors of training with the model's memory. `reserve` then allocates them.
+   *
+   * @param predictor The model to train.
+   * @param record The counters of earlier training.
+   * @param settings The checked options of the model.
+   */
   constructor(predictor: Predictor, record: TrainingRecord, settings: Settings) {
     this.predictor = predictor;
     this.record = record;
@@ -85,8 +95,8 @@ export class Trainer {
     this.#network = network;
     this.#dScores = memory.allocate(0, 1, { stride: 1 });
 
-    // On the way back only two gradients are alive at a time, so two buffers per width serve all layers in
-    // turn.
+    // In the backward pass only two gradients between layers are in use at a time. So two buffers per width
+    // serve all layers in turn.
     const buffers: Tensor[] = [];
     const bufferLike = (x: Tensor, taken: Tensor | null): Tensor => {
       const free =
@@ -111,11 +121,11 @@ export class Trainer {
   }
 
   /**
-   * Makes room for batches.
+   * Allocates memory for batches. Memory that is large enough stays as it is.
    *
-   * @param rows Rows of a batch.
-   * @param entries Entries of a batch.
-   * @throws RangeError if there is no memory for them. Nothing has changed then.
+   * @param rows Number of rows of a batch.
+   * @param entries Number of entries of a batch, in all its rows together.
+   * @throws RangeError if there is not enough memory. Nothing has changed then.
    */
   reserve(rows: number, entries: number): void {
     const { memory, numFeatures } = this.#parameters;
@@ -133,11 +143,11 @@ export class Trainer {
   }
 
   /**
-   * Gives the tables and the optimizer's state more rows, in place. Rows that exist keep their values; new
-   * ones start as they would have started with the first.
+   * Adds rows to the tables and to the optimizer's state, in place. Existing rows keep their values. New rows
+   * get the initial values that they would have had in a model with N features from the start.
    *
    * @param numFeatures The new N, at least the present one.
-   * @throws RangeError if there is no memory for them. Nothing has changed then.
+   * @throws RangeError if there is not enough memory. Nothing has changed then.
    */
   grow(numFeatures: number): void {
     const { memory, numFeatures: before } = this.#parameters;
@@ -165,10 +175,14 @@ export class Trainer {
   }
 
   /**
-   * One step on the examples of a range.
+   * Takes one step on the examples of a range.
    *
-   * @returns The mean loss before the step. If it is not finite, no trainable parameter has moved. Examples
-   *   without any weight move nothing, and their loss is 0.
+   * @param dataset The examples.
+   * @param order Example numbers of the epoch, (examples); null: the examples in their own order.
+   * @param start First position in the order.
+   * @param end The position behind the last one.
+   * @returns The mean loss before the step. If it is not finite, no trainable parameter has changed. If all
+   *   weights of the examples are 0, nothing changes, and the result is 0.
    */
   step(dataset: Dataset, order: Uint32Array | null, start: number, end: number): number {
     const range = { epoch: this.record.epochs + 1, order, start, end };
@@ -178,10 +192,12 @@ export class Trainer {
   }
 
   /**
-   * One step on all examples that happens wholly or not at all: when anything throws or is not finite,
-   * nothing has changed.
+   * Takes one step on all examples, or leaves the model unchanged: if anything throws or is not finite, the
+   * step is undone.
    *
-   * @returns The mean loss before the step; NaN or infinite if that, or what the step led to, was not finite.
+   * @param dataset The examples.
+   * @returns The mean loss before the step. It is NaN or infinite if the loss or a changed parameter is not
+   *   finite.
    */
   safeStep(dataset: Dataset): number {
     const range = { epoch: this.record.epochs + 1, order: null, start: 0, end: dataset.size };
@@ -202,12 +218,17 @@ export class Trainer {
     }
   }
 
-  /** Whether all parameters, and the optimizer's state, are finite. */
+  /**
+   * Checks all numbers of the model.
+   *
+   * @returns Whether all parameters and the optimizer's state are finite.
+   */
   isFinite(): boolean {
     const areParametersFinite = this.#parameters.all.every(({ value }) => allFinite(value.data));
     return areParametersFinite && this.trained.every(({ state }) => state === null || allFinite(state.data));
   }
 
+  /** Fills the batch with the examples of a range. */
   #gather(dataset: Dataset, range: BatchRange): void {
     const entries = dataset.choose(range);
     this.reserve((range.end - range.start) * dataset.rowsPerExample, entries);
@@ -217,9 +238,10 @@ export class Trainer {
     batch.indexFeatures();
   }
 
+  /** Takes a step on the rows in the batch. Returns the mean loss before it. */
   #run(dataset: Dataset, range: BatchRange): number {
     const { scores, stages } = this.#network;
-    this.#parameters.markChanged(); // running statistics move in the forward pass
+    this.#parameters.markChanged(); // batch norm changes its running statistics in the forward pass
     stages.forEach(({ pass }, i) => {
       pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
     });
@@ -234,8 +256,7 @@ export class Trainer {
   }
 
   /**
-   * Computes the gradients of all trainable parameters from `dScores`. Follows a forward pass on the same
-   * batch.
+   * Computes the gradients of all trainable parameters from `dScores`, after a forward pass on this batch.
    */
   #backward(): void {
     const { batch, last, output, sums, stages } = this.#network;
@@ -253,7 +274,7 @@ export class Trainer {
     return this.trained.find((trained) => trained.parameter === parameter)!.gradient;
   }
 
-  /** Moves every trainable parameter once. */
+  /** Lets the optimizer change every trainable parameter once. */
   #update(optimizer: Optimizer, movesBias: boolean): void {
     const { batch } = this.#network;
     const { memory, bias } = this.#parameters;
@@ -268,7 +289,7 @@ export class Trainer {
     }
   }
 
-  /** Copies what a step on the batch can change: the touched rows of tables, everything else whole. */
+  /** Copies what a step on the batch can change: the touched rows of the tables, and all other tensors. */
   #beforeStep(): Undo {
     const { touched, touchedCount } = this.#network.batch;
     const touchedRows = touched.slice(0, touchedCount);
@@ -289,8 +310,8 @@ export class Trainer {
 }
 
 /**
- * Copies some rows of a tensor, one behind the other without padding; `rows` null: everything, as it lies in
- * memory.
+ * Copies some rows of a tensor, one behind the other without padding. With `rows` null it copies everything,
+ * padding included.
  */
 function copyOf({ data, cols, stride }: Tensor, rows: Uint32Array | null): Float32Array {
   if (rows === null) return data.slice();
@@ -302,14 +323,15 @@ function copyOf({ data, cols, stride }: Tensor, rows: Uint32Array | null): Float
   return copy;
 }
 
-/** The inverse of `copyOf`. */
+/** Writes a copy made by `copyOf` back to its place. */
 function putBack({ data, cols, stride }: Tensor, rows: Uint32Array | null, copy: Float32Array): void {
   if (rows === null) data.set(copy);
   else rows.forEach((row, t) => data.set(copy.subarray(t * cols, (t + 1) * cols), row * stride));
 }
 
+/** Says whether all numbers are finite. */
 function allFinite(data: Float32Array): boolean {
   let check = 0;
-  for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN once one is not finite
+  for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN as soon as one number is not finite
   return check === 0;
 }

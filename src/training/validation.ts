@@ -1,4 +1,5 @@
-// Held-out data: a share of the training data or data given by the user, measured after every epoch.
+// Validation data: a share that is held out from the training data, or data that the user passes. They are
+// measured after every epoch.
 
 import { type Pacer, runPaced } from "../core/event-loop.ts";
 import type { FeatureSpace } from "../data/rows.ts";
@@ -8,22 +9,28 @@ import type { Predictor } from "../predictor.ts";
 import type { LabelRange, MeasurableSource } from "./dataset.ts";
 import type { FitSettings } from "./fit-options.ts";
 
-/** Measures a model: values by name, "loss" among them if there is one. */
+/** Measures a model. The result has the values by name: "loss" and the metrics. */
 export type Measure = (predictor: Predictor, pacer: Pacer) => Promise<Record<string, number>>;
 
-/** Held-out data, checked. They are read once it is known which features the model has. */
+/** Checked validation data. They are encoded when the features of the model are known. */
 export interface Validation {
-  /** What decides which epoch is best. */
+  /** The metric that decides which epoch is best. */
   readonly monitor: Metric | "loss";
+  /** Encodes the rows, yielding now and then. Returns the function that measures a model. */
   read(space: FeatureSpace): Generator<void, Measure>;
 }
 
 /**
- * Divides training data into what is trained on and what is held out.
+ * Divides data into training data and validation data, as the option `validation` says.
  *
  * @param place What errors start with, such as "fit: ".
- * @param knownRange The labels' range in earlier training.
- * @throws TypeError, RangeError or Error if the held-out data cannot be measured as asked for.
+ * @param source The data of `fit`.
+ * @param settings The checked options of `fit`.
+ * @param loss The loss of the model.
+ * @param seed Seed of the random division, an integer from 0 to 2^53 - 1.
+ * @param knownRange Smallest and largest label of earlier training; null if there are none.
+ * @returns The data to train on, and the validation data or null.
+ * @throws TypeError, RangeError or Error if the validation data cannot give a metric that the user names.
  */
 export function holdOut(
   place: string,
@@ -38,7 +45,8 @@ export function holdOut(
   const inside = `${place}validation.`;
   let [kept, heldOut] = [source, source];
   if (typeof validation === "number") {
-    // Refuses metrics while positions are still those of the user's rows.
+    // Metrics are checked before the division, because errors name positions in the rows that the user
+    // passed.
     planMetrics(place, source, settings, loss, unionOf(knownRange, source.labelRange));
     [kept, heldOut] = source.split(place, validation, seed);
   } else {
@@ -69,14 +77,21 @@ export function holdOut(
   };
 }
 
-/** The smallest range that holds both. */
+/**
+ * Joins two ranges.
+ *
+ * @param a A range; null: empty.
+ * @param b A range; null: empty.
+ * @returns The smallest range that contains both; null if both are empty.
+ */
 export function unionOf(a: LabelRange, b: LabelRange): LabelRange {
   if (a === null || b === null) return a ?? b;
   return [Math.min(a[0], b[0]), Math.max(a[1], b[1])];
 }
 
 /**
- * Decides what to measure on held-out data, which must be able to give it. `place` is what errors start with.
+ * Decides what to measure on validation data. Throws if the data cannot give a metric that the user names.
+ * `place` is what errors start with.
  */
 function planMetrics(
   place: string,

@@ -1,4 +1,4 @@
-// Decides which features a model has, from the training rows alone.
+// Decides which features a model has. Only training rows count, never validation rows.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
@@ -6,22 +6,23 @@ import type { FeatureMap } from "../data/feature-map.ts";
 import { isSparseRow, isSparseRows, needsEncoder, ROWS_PER_PAUSE } from "../data/rows.ts";
 import type { VocabularyRows } from "./dataset.ts";
 
-/** Which features a model has, and the encoder that it keeps. */
+/** The features of a model, and the encoder that it keeps. */
 export interface LearnedSpace {
-  /** Null: the keys of feature maps are feature indices. */
+  /** The fitted encoder; null: the keys of feature maps are feature indices. */
   readonly encoder: FeatureEncoder | null;
-  /** Null: as many as the data have. */
+  /** Number of features; null: as many as the data have. */
   readonly numFeatures: number | null;
 }
 
 /**
- * Decides how rows are read; yields now and then. A fitted encoder is used as it is; from an unfitted one its
- * options are taken. Without either, feature maps get a fresh encoder, unless `numFeatures` is given: then
- * their keys are indices.
+ * Decides how rows are encoded. Yields now and then. A fitted encoder is used as it is. Of an encoder that is
+ * not fitted, only the options are used, for a new one. Without an encoder, feature maps get a new encoder,
+ * unless `numFeatures` is given: then the keys of feature maps are feature indices.
  *
- * @param vocabulary The rows to learn from.
- * @param given The encoder from the options.
- * @param numFeatures The number of features from the options.
+ * @param vocabulary The rows to learn the vocabulary from.
+ * @param given The encoder from the model's options; null: none.
+ * @param numFeatures The number of features from the model's options; null: not given.
+ * @returns The features of the model.
  * @throws TypeError or RangeError that names row and field.
  */
 export function* learnFeatures(
@@ -41,7 +42,7 @@ export function* learnFeatures(
   return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
 }
 
-/** Lets a fresh encoder learn from all feature maps. */
+/** Fits a new encoder to all feature maps. */
 function* learnVocabulary(
   encoder: FeatureEncoder,
   vocabulary: readonly VocabularyRows[],

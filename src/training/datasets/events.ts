@@ -1,39 +1,45 @@
-// Implicit feedback: an event says that in some context an item was taken, and nothing says what was not. The
-// model learns from other items of the catalog, drawn anew in every epoch: as the worse rows of pairs, or as
-// rows of label 0.
+// Implicit feedback: an event says that an item was taken in some context. The data do not say which items
+// were refused. So the model compares the taken item with other items of the catalog, which each epoch draws
+// anew. A pairwise loss takes them as the worse rows of pairs (Rendle et al. 2009), a pointwise loss as rows
+// of label 0.
 
 import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
-import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
-import { pairwiseLoss, pointwiseLoss } from "./mean-loss.ts";
+import type { Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
+import { ChosenRows, JoinedRows } from "./example-rows.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
-import { ChosenRows, maxEntries } from "./row-choice.ts";
+import { PairDataset } from "./pair-dataset.ts";
+import { RowDataset } from "./row-dataset.ts";
 
-/** What decides which negatives an event has. */
+/** Options of drawing negative items. */
 export interface NegativeOptions {
-  /** Drawn per event and epoch, at least 1. */
+  /** Negative items per event and epoch, at least 1. */
   readonly negatives: number;
-  /** An item is drawn in proportion to (number of its events)^popularity; 0: uniformly. */
+  /**
+   * An item is drawn with a probability in proportion to (number of its events)^popularity, at least 0. With
+   * 0 all items are equally likely.
+   */
   readonly popularity: number;
+  /** Seed of the draws, an integer from 0 to 2^53 - 1. */
   readonly seed: number;
 }
 
-/** Events, checked: in context i, item `itemOf[i]` was taken. */
+/** Checked events: in context i, item `itemOf[i]` was taken. */
 export interface CheckedEvents {
+  /** Context of each event, (events). */
   readonly contexts: CheckedRows;
-  /** Number of each event's item; (events). */
+  /** Item number of each event, (events). */
   readonly itemOf: Uint32Array;
   /**
-   * Number of each event's user, (events). None of a user's items is a negative. Null: only the event's own
-   * item is none.
+   * User number of each event, (events). No item that the user has an event with is drawn as a negative.
+   * Null: only the event's own item is never drawn.
    */
   readonly users: Uint32Array | null;
 }
 
-/** Events as the user passed them, checked. */
+/** Events as the user passed them, checked and not yet encoded. */
 export class Events implements DatasetSource {
   readonly size: number;
   readonly labelRange = null;
@@ -46,8 +52,14 @@ export class Events implements DatasetSource {
   readonly #checkContext: (context: unknown, place: string) => void;
 
   /**
+   * Keeps the parts of the data.
+   *
    * @param place What errors start with, such as "Recommender.fit: ".
-   * @param checkContext Refuses a context that says something about the item.
+   * @param loss The loss of the model, pairwise or pointwise.
+   * @param events The events.
+   * @param catalog The items.
+   * @param options How negative items are drawn.
+   * @param checkContext Throws for a context that holds a field of the items.
    */
   constructor(
     place: string,
@@ -66,7 +78,7 @@ export class Events implements DatasetSource {
     this.size = events.itemOf.length;
     this.vocabulary = [
       { rows: events.contexts, place: `${place}contexts` },
-      // Features of the catalog are known, however few events they have.
+      // Infinity: features of the catalog are in the vocabulary even if `minCount` would leave them out.
       { rows: catalog.rows, place: catalog.place, times: Infinity },
     ];
   }
@@ -98,8 +110,8 @@ export class Events implements DatasetSource {
       );
     }
     const parts = { contexts, items, itemOf, events, sampler, negatives };
-    if (this.#loss.kind === "pairwise") return new PairwiseEvents(this.#loss, parts);
-    return new PointwiseEvents(this.#loss, parts, place);
+    if (this.#loss.kind === "pairwise") return pairsOfEvents(this.#loss, parts);
+    return rowsOfEvents(this.#loss, parts, place);
   }
 
   *#readContexts(space: FeatureSpace): Generator<void, SparseRows> {
@@ -115,135 +127,54 @@ export class Events implements DatasetSource {
   }
 }
 
-/** What both kinds of event data are made of. */
+/** Encoded events, and the sampler of negative items. */
 interface EventParts {
+  /** Context of each event, (events). */
   readonly contexts: SparseRows;
+  /** The catalog, (items). */
   readonly items: SparseRows;
+  /** Item number of each event, (events). */
   readonly itemOf: Uint32Array;
-  /** The events that have a negative. */
+  /** Numbers of the events for which a negative item exists. */
   readonly events: Uint32Array;
   readonly sampler: NegativeSampler;
   readonly negatives: number;
 }
 
-/** Whether a feature stands in both. */
+/** Says whether some feature has entries in contexts and in items. */
 function shareFeatures(contexts: SparseRows, items: SparseRows): boolean {
   const flags = featuresOf(items);
   return contexts.indices.some((index) => flags[index] === 1);
 }
 
-/** Each event is a pair with each of its negatives. */
-class PairwiseEvents implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 2;
-  readonly movesBias = false;
-  readonly skipped: number;
-  readonly #loss: PairwiseLoss;
-  readonly #contexts: ChosenRows;
-  readonly #taken: ChosenRows;
-  readonly #drawn: ChosenRows;
-  readonly #mayShare: boolean;
-
-  constructor(loss: PairwiseLoss, { contexts, items, itemOf, events, sampler, negatives }: EventParts) {
-    const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
-    this.size = events.length * negatives;
-    this.numFeatures = Math.max(contexts.cols, items.cols);
-    this.skipped = itemOf.length - events.length;
-    this.#loss = loss;
-    this.#contexts = new ChosenRows(contexts, eventOf);
-    this.#taken = new ChosenRows(items, (pair) => itemOf[eventOf(pair)]);
-    this.#drawn = new ChosenRows(items, (pair, epoch) => sampler.sample(eventOf(pair), epoch, pair));
-    this.#mayShare = shareFeatures(contexts, items);
-  }
-
-  usualEntries(count: number): number {
-    return 2 * (maxEntries(this.#contexts.from, count) + maxEntries(this.#taken.from, count));
-  }
-
-  choose(range: BatchRange): number {
-    return 2 * this.#contexts.choose(range) + this.#taken.choose(range) + this.#drawn.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    const { from, numbers } = this.#contexts;
-    for (const items of [this.#taken, this.#drawn]) {
-      batch.appendJoined(from, numbers, items.from, items.numbers, end - start, this.#mayShare);
-    }
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    return pairwiseLoss(this.#loss, scores, dScores, end - start);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
-  }
+/** Makes each event a pair with each of its negatives, both in the context of the event. */
+function pairsOfEvents(loss: PairwiseLoss, parts: EventParts): Dataset {
+  const { contexts, items, itemOf, events, sampler, negatives } = parts;
+  const eventOf = (pair: number): number => events[Math.floor(pair / negatives)];
+  const mayShare = shareFeatures(contexts, items);
+  const join = (itemOfPair: (pair: number, epoch: number) => number): JoinedRows => {
+    return new JoinedRows(new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfPair), mayShare);
+  };
+  const taken = join((pair) => itemOf[eventOf(pair)]);
+  const drawn = join((pair, epoch) => sampler.sample(eventOf(pair), epoch, pair));
+  return new PairDataset(loss, events.length * negatives, taken, drawn, itemOf.length - events.length);
 }
 
-/** Each event is a row of label 1, and each of its negatives one of label 0. */
-class PointwiseEvents implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 1;
-  readonly movesBias = true;
-  readonly skipped: number;
-  readonly #loss: PointwiseLoss;
-  readonly #contexts: ChosenRows;
-  readonly #items: ChosenRows;
-  readonly #targets: Float32Array;
-  readonly #mayShare: boolean;
-
-  constructor(
-    loss: PointwiseLoss,
-    { contexts, items, itemOf, events, sampler, negatives }: EventParts,
-    place: string,
-  ) {
-    const perEvent = negatives + 1;
-    const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
-    const itemOfRow = (row: number, epoch: number): number => {
-      return row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row);
-    };
-    const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
-    if (Number.isNaN(one + zero)) {
-      throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
-    }
-    this.size = events.length * perEvent;
-    this.numFeatures = Math.max(contexts.cols, items.cols);
-    this.skipped = itemOf.length - events.length;
-    this.#loss = loss;
-    this.#contexts = new ChosenRows(contexts, eventOf);
-    this.#items = new ChosenRows(items, itemOfRow);
-    this.#targets = new Float32Array(this.size).fill(zero);
-    for (let row = 0; row < this.size; row += perEvent) this.#targets[row] = one;
-    this.#mayShare = shareFeatures(contexts, items);
+/** Makes each event a row of label 1, and each of its negatives a row of label 0. `place` stands in errors. */
+function rowsOfEvents(loss: PointwiseLoss, parts: EventParts, place: string): Dataset {
+  const { contexts, items, itemOf, events, sampler, negatives } = parts;
+  const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
+  if (Number.isNaN(one + zero)) {
+    throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
   }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#contexts.from, count) + maxEntries(this.#items.from, count);
-  }
-
-  choose(range: BatchRange): number {
-    return this.#contexts.choose(range) + this.#items.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    const [contexts, items] = [this.#contexts, this.#items];
-    batch.appendJoined(
-      contexts.from,
-      contexts.numbers,
-      items.from,
-      items.numbers,
-      end - start,
-      this.#mayShare,
-    );
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
-    return pointwiseLoss(this.#loss, this.#targets, null, scores, dScores, range);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
-  }
+  const perEvent = negatives + 1;
+  const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
+  const itemOfRow = (row: number, epoch: number): number => {
+    return row % perEvent === 0 ? itemOf[eventOf(row)] : sampler.sample(eventOf(row), epoch, row);
+  };
+  const targets = new Float32Array(events.length * perEvent).fill(zero);
+  for (let row = 0; row < targets.length; row += perEvent) targets[row] = one;
+  const [chosen, taken] = [new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfRow)];
+  const rows = new JoinedRows(chosen, taken, shareFeatures(contexts, items));
+  return new RowDataset(loss, rows, targets, null, itemOf.length - events.length);
 }

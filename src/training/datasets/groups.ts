@@ -1,60 +1,49 @@
-// Labeled rows in groups under a pairwise loss, such as the items that one user rated: within a group the row
-// of the higher label should score above the other. Pairs are drawn anew for each epoch.
+// Labeled rows in groups for a pairwise loss, such as the items that one user rated. Of two rows of a group,
+// the row with the higher label should get the higher score. Each epoch draws new pairs.
 
 import { type FeatureSpace, readRows } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import type { PairwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
-import type {
-  BatchRange,
-  Dataset,
-  HeldOutRows,
-  LabelRange,
-  MeasurableSource,
-  VocabularyRows,
-} from "../dataset.ts";
-import { type CheckedLabels, checkLabeledRows, rangeOf, takeLabels } from "./labeled-rows.ts";
-import { pairwiseLoss } from "./mean-loss.ts";
+import type { Dataset, HeldOutRows } from "../dataset.ts";
+import { ChosenRows } from "./example-rows.ts";
+import { type CheckedLabels, LabelSource } from "./labeled-rows.ts";
+import { PairDataset } from "./pair-dataset.ts";
 import { PairSampler } from "./pair-sampler.ts";
-import { ChosenRows, maxEntries, splitRows } from "./row-choice.ts";
 
-/** What decides which pairs are drawn. */
+/** Options of drawing pairs. */
 export interface PairOptions {
+  /** The loss of a pair. */
   readonly loss: PairwiseLoss;
-  /** Most pairs per epoch in which a row is the better one. */
+  /** Largest number of pairs per epoch in which a row is the better one, at least 1. */
   readonly pairsPerRow: number;
+  /** Seed of the draws, an integer from 0 to 2^53 - 1. */
   readonly seed: number;
 }
 
-/** Labeled rows in groups as the user passed them, checked. */
-export class GroupedRows implements MeasurableSource {
-  readonly size: number;
-  readonly targets: Float32Array;
-  readonly groups: Uint32Array | null;
-  readonly labelRange: LabelRange;
-  readonly vocabulary: readonly VocabularyRows[];
-  readonly #place: string;
+/** Labeled rows in groups, under a pairwise loss. */
+export class GroupedRows extends LabelSource<PairwiseLoss> {
   readonly #options: PairOptions;
-  readonly #rows: CheckedLabels;
 
-  /** @param place What errors start with, such as "fit: ". */
+  /**
+   * Keeps the parts of the data.
+   *
+   * @param place What errors start with, such as "fit: ".
+   * @param options What decides which pairs are drawn.
+   * @param rows The rows.
+   */
   constructor(place: string, options: PairOptions, rows: CheckedLabels) {
-    this.#place = place;
+    super(place, options.loss, rows);
     this.#options = options;
-    this.#rows = rows;
-    this.size = rows.targets.length;
-    this.targets = rows.targets;
-    this.groups = rows.groups;
-    this.labelRange = rangeOf(rows.targets);
-    this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
   *read(space: FeatureSpace): Generator<void, Dataset> {
-    const x = yield* readRows(this.#rows.x, space, `${this.#place}x`);
-    return new GroupedDataset(this.#options.loss, x, this.#pairs(this.#place));
+    const x = yield* readRows(this.rows.x, space, `${this.place}x`);
+    const pairs = this.#pairs(this.place);
+    const better = new ChosenRows(x, (pair) => pairs.better(pair));
+    const worse = new ChosenRows(x, (pair, epoch) => pairs.worse(pair, epoch));
+    return new PairDataset(this.lossFunction, pairs.count, better, worse, pairs.skippedGroups);
   }
 
-  /** The pairs, of which there must be one. */
+  /** Returns the sampler of pairs. Throws if there are no groups, or if no group has a pair. */
   #pairs(place: string): PairSampler {
     const { loss, pairsPerRow, seed } = this.#options;
     if (this.groups === null) {
@@ -67,30 +56,14 @@ export class GroupedRows implements MeasurableSource {
     throw new RangeError(`${place}${needed}, got none in ${pairs.skippedGroups} groups`);
   }
 
-  split(place: string, share: number, seed: number): [GroupedRows, GroupedRows] {
-    const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
-    const take = (rows: Uint32Array): GroupedRows => {
-      return new GroupedRows(this.#place, this.#options, takeLabels(this.#rows, rows));
-    };
-    return [take(kept), take(heldOut)];
-  }
-
-  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): GroupedRows {
-    return new GroupedRows(
-      place,
-      this.#options,
-      checkLabeledRows(place, this.#options.loss, x, y, { groups }),
-    );
-  }
-
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { loss } = this.#options;
     const pairs = this.#pairs(place);
-    const x = yield* readRows(this.#rows.x, space, `${place}x`);
+    const x = yield* readRows(this.rows.x, space, `${place}x`);
     return {
       parts: [x],
       loss(scores) {
-        // The pairs of the first epoch, so that they are the same after every epoch.
+        // Always the pairs of epoch 1, so that the validation losses of different epochs can be compared.
         let sum = 0;
         for (let pair = 0; pair < pairs.count; pair++) {
           sum += loss.value(scores[pairs.better(pair)] - scores[pairs.worse(pair, 1)]);
@@ -99,48 +72,8 @@ export class GroupedRows implements MeasurableSource {
       },
     };
   }
-}
 
-/** Pairs within groups, drawn from encoded rows. */
-class GroupedDataset implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 2;
-  readonly movesBias = false;
-  readonly skipped: number;
-  readonly #loss: PairwiseLoss;
-  readonly #x: SparseRows;
-  readonly #better: ChosenRows;
-  readonly #worse: ChosenRows;
-
-  constructor(loss: PairwiseLoss, x: SparseRows, pairs: PairSampler) {
-    this.size = pairs.count;
-    this.numFeatures = x.cols;
-    this.skipped = pairs.skippedGroups;
-    this.#loss = loss;
-    this.#x = x;
-    this.#better = new ChosenRows(x, (pair) => pairs.better(pair));
-    this.#worse = new ChosenRows(x, (pair, epoch) => pairs.worse(pair, epoch));
-  }
-
-  usualEntries(count: number): number {
-    return 2 * maxEntries(this.#x, count);
-  }
-
-  choose(range: BatchRange): number {
-    return this.#better.choose(range) + this.#worse.choose(range);
-  }
-
-  fill(batch: Batch, { start, end }: BatchRange): void {
-    batch.append(this.#x, this.#better.numbers, 0, end - start);
-    batch.append(this.#x, this.#worse.numbers, 0, end - start);
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    return pairwiseLoss(this.#loss, scores, dScores, end - start);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
+  protected withRows(place: string, rows: CheckedLabels): GroupedRows {
+    return new GroupedRows(place, this.#options, rows);
   }
 }

@@ -1,4 +1,4 @@
-// Labeled rows under a pointwise loss: every row is one example, with a target and perhaps a weight.
+// Labeled rows for a pointwise loss. Every row is one example, with a target and optionally a weight.
 
 import { numbered, readIds } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
@@ -10,28 +10,24 @@ import {
   readRows,
   snapshot,
 } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PointwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
-import type {
-  BatchRange,
-  Dataset,
-  HeldOutRows,
-  LabelRange,
-  MeasurableSource,
-  VocabularyRows,
-} from "../dataset.ts";
-import { pointwiseLoss, weightOf } from "./mean-loss.ts";
-import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
+import type { Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
+import { FixedRows } from "./example-rows.ts";
+import { RowDataset } from "./row-dataset.ts";
+import { splitRows, takeRows } from "./split.ts";
 
-/** Rows with targets, checked. Rows in groups are measured by ranking metrics as well. */
+/** Checked rows with targets. */
 export interface CheckedLabels {
+  /** The rows, (rows). */
   readonly x: CheckedRows;
-  /** Labels as the loss maps them; (rows). */
+  /** Labels as the loss maps them, (rows). */
   readonly targets: Float32Array;
-  /** Weight of each row; (rows). Null: all ones. */
+  /** Weight of each row, (rows); null: all ones. */
   readonly weights: Float32Array | null;
-  /** Group number of each row, from 0 in the order of first appearance; (rows). Null: no groups. */
+  /**
+   * Group number of each row, numbered from 0 in the order of first appearance, (rows); null: no groups.
+   * Groups are for ranking metrics and for drawing pairs.
+   */
   readonly groups: Uint32Array | null;
 }
 
@@ -39,6 +35,12 @@ export interface CheckedLabels {
  * Checks labeled rows.
  *
  * @param place What errors start with, such as "fit: ".
+ * @param loss The loss, which says what labels it accepts.
+ * @param x Rows, (rows).
+ * @param y Labels, (rows).
+ * @param options.sampleWeight Weight of each row, (rows), finite, at least 0. Default: all ones.
+ * @param options.groups A field name, or one id per row, (rows). Default: no groups.
+ * @returns Copies of everything that the user could change during training.
  * @throws TypeError or RangeError that names row and option.
  */
 export function checkLabeledRows(
@@ -59,13 +61,28 @@ export function checkLabeledRows(
   };
 }
 
-/** Checks labels and maps them as the loss wants; (rows). `place` is what errors call them. */
+/**
+ * Checks labels and maps them to targets.
+ *
+ * @param place What errors call the labels, such as "fit: y".
+ * @param loss The loss, which says what labels it accepts and how it maps them.
+ * @param y Labels, (rows).
+ * @param rows Number of rows.
+ * @returns The targets, (rows).
+ * @throws TypeError or RangeError that names the position.
+ */
 export function readTargets(place: string, loss: Loss, y: unknown, rows: number): Float32Array {
   if (loss.kind === "pairwise" || !loss.target) return readLabels(y, rows, place, (label) => label);
   return readLabels(y, rows, place, loss.target.bind(loss), loss.labels);
 }
 
-/** Takes some of the rows; groups are numbered anew. */
+/**
+ * Takes some of the rows. Their groups are numbered from 0 again.
+ *
+ * @param labeled Labeled rows.
+ * @param rows Numbers of the rows to take, (n).
+ * @returns The rows in the order of `rows`, (n).
+ */
 export function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows: Uint32Array): CheckedLabels {
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
   return {
@@ -76,7 +93,12 @@ export function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows:
   };
 }
 
-/** Smallest and largest target. */
+/**
+ * Finds the smallest and the largest target.
+ *
+ * @param targets Targets, (rows), at least one.
+ * @returns The range.
+ */
 export function rangeOf(targets: Float32Array): LabelRange {
   let [low, high] = [Infinity, -Infinity];
   for (const target of targets) {
@@ -86,99 +108,75 @@ export function rangeOf(targets: Float32Array): LabelRange {
   return [low, high];
 }
 
-/** Labeled rows as the user passed them, checked. */
-export class LabeledRows implements MeasurableSource {
+/** Labeled rows as the user passed them, checked and not yet encoded: what every kind of loss makes of them alike. */
+export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   readonly size: number;
   readonly targets: Float32Array;
   readonly groups: Uint32Array | null;
   readonly labelRange: LabelRange;
   readonly vocabulary: readonly VocabularyRows[];
-  readonly #place: string;
-  readonly #loss: PointwiseLoss;
-  readonly #rows: CheckedLabels;
+  protected readonly place: string;
+  protected readonly lossFunction: L;
+  protected readonly rows: CheckedLabels;
 
-  /** @param place What errors start with, such as "fit: ". */
-  constructor(place: string, loss: PointwiseLoss, rows: CheckedLabels) {
-    this.#place = place;
-    this.#loss = loss;
-    this.#rows = rows;
-    this.size = countRows(rows.x);
+  /**
+   * Keeps the parts of the data.
+   *
+   * @param place What errors start with, such as "fit: ".
+   * @param loss The loss of the model.
+   * @param rows The rows.
+   */
+  constructor(place: string, loss: L, rows: CheckedLabels) {
+    this.place = place;
+    this.lossFunction = loss;
+    this.rows = rows;
+    this.size = rows.targets.length;
     this.targets = rows.targets;
     this.groups = rows.groups;
     this.labelRange = rangeOf(rows.targets);
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
-  *read(space: FeatureSpace): Generator<void, Dataset> {
-    const { x, targets, weights } = this.#rows;
-    return new LabeledDataset(this.#loss, yield* readRows(x, space, `${this.#place}x`), targets, weights);
-  }
+  abstract read(space: FeatureSpace): Generator<void, Dataset>;
+  abstract readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
+  /** Makes a source of the same kind from other rows. */
+  protected abstract withRows(place: string, rows: CheckedLabels): MeasurableSource;
 
-  split(place: string, share: number, seed: number): [LabeledRows, LabeledRows] {
+  split(place: string, share: number, seed: number): [MeasurableSource, MeasurableSource] {
     const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
-    const take = (rows: Uint32Array): LabeledRows => {
-      return new LabeledRows(this.#place, this.#loss, takeLabels(this.#rows, rows));
+    const take = (rows: Uint32Array): MeasurableSource => {
+      return this.withRows(this.place, takeLabels(this.rows, rows));
     };
     return [take(kept), take(heldOut)];
   }
 
-  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): LabeledRows {
-    return new LabeledRows(place, this.#loss, checkLabeledRows(place, this.#loss, x, y, { groups }));
+  heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): MeasurableSource {
+    return this.withRows(place, checkLabeledRows(place, this.lossFunction, x, y, { groups }));
+  }
+}
+
+/** Labeled rows under a pointwise loss. */
+export class LabeledRows extends LabelSource<PointwiseLoss> {
+  *read(space: FeatureSpace): Generator<void, Dataset> {
+    const { x, targets, weights } = this.rows;
+    const rows = new FixedRows(yield* readRows(x, space, `${this.place}x`));
+    return new RowDataset(this.lossFunction, rows, targets, weights);
   }
 
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
-    const loss = this.#loss;
-    const { targets } = this.#rows;
-    const x = yield* readRows(this.#rows.x, space, `${place}x`);
+    const { targets, lossFunction } = this;
+    const x = yield* readRows(this.rows.x, space, `${place}x`);
     return {
       parts: [x],
       loss(scores) {
         let sum = 0;
-        for (let i = 0; i < scores.length; i++) sum += loss.value(scores[i], targets[i]);
+        for (let i = 0; i < scores.length; i++) sum += lossFunction.value(scores[i], targets[i]);
         return sum / scores.length;
       },
     };
   }
-}
 
-/** Labeled rows, encoded. */
-class LabeledDataset implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 1;
-  readonly movesBias = true;
-  readonly skipped = 0;
-  readonly #loss: PointwiseLoss;
-  readonly #x: SparseRows;
-  readonly #targets: Float32Array;
-  readonly #weights: Float32Array | null;
-
-  constructor(loss: PointwiseLoss, x: SparseRows, targets: Float32Array, weights: Float32Array | null) {
-    this.size = x.rows;
-    this.numFeatures = x.cols;
-    this.#loss = loss;
-    this.#x = x;
-    this.#targets = targets;
-    this.#weights = weights;
-  }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#x, count);
-  }
-
-  choose(range: BatchRange): number {
-    return entriesOf(this.#x, range);
-  }
-
-  fill(batch: Batch, { order, start, end }: BatchRange): void {
-    batch.append(this.#x, order, start, end);
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
-    return pointwiseLoss(this.#loss, this.#targets, this.#weights, scores, dScores, range);
-  }
-
-  weight(range: BatchRange): number {
-    return weightOf(this.#weights, range);
+  protected withRows(place: string, rows: CheckedLabels): LabeledRows {
+    return new LabeledRows(place, this.lossFunction, rows);
   }
 }

@@ -1,14 +1,14 @@
-// Negative items for implicit feedback: items that a user has no event with, drawn uniformly or by
-// popularity. Nothing is rejected: a draw is an index into the weights that remain once the known items are
-// cut out, found by two binary searches. Weights are integers whose sum stays below 2^53, so every sum and
-// difference here is exact, and no rounding can turn a draw into a known item or into one of weight 0.
+// Draws negative items for implicit feedback (Rendle et al. 2009): items that the user has no event with,
+// uniformly or by popularity. A draw is a position in the summed weights of these items alone, so no draw is
+// ever repeated. Two binary searches find the item at this position. Weights are integers whose sum stays
+// below 2^53. So all sums and differences are exact, and no draw can hit a known item or an item of weight 0.
 
 import { exp, log } from "../../core/math.ts";
 import { type RandomKey, randomBits, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
 /**
- * Draws negative items. Every draw is a pure function of the seed, its epoch, its number and its event.
+ * Draws negative items. Every draw depends only on the seed, the epoch, the number of the draw and the event.
  *
  * @example
  * const sampler = new NegativeSampler(1000, items, users, 0.75, 42);
@@ -16,33 +16,35 @@ import { rowsByGroup } from "../../data/ids.ts";
  */
 export class NegativeSampler {
   readonly #seed: number;
-  /** User of each event; (events). */
+  /** User number of each event, (events). */
   readonly #users: Uint32Array;
-  /** Sum of the weights of the items before each item; (n + 1). */
+  /** Sum of the weights of all items before each item, and at last of all items, (n + 1). */
   readonly #cumulative: Float64Array;
-  /** Where the items of each user start in `known`; (users + 1). */
+  /** Position in `known` where the items of each user start, (users + 1). */
   readonly #offsets: Uint32Array;
-  /** Distinct items of each user, ascending. */
+  /** The distinct items of each user, ascending, one user behind the other, (known). */
   readonly #known: Uint32Array;
-  /** Sum of the weights of the items that the user does not know, before each item of `known`; as long. */
+  /** For each entry of `known`: the weight of all smaller items that the user does not know, (known). */
   readonly #unknownBefore: Float64Array;
-  // The keys of the epoch that was last drawn from: remembered, for a key costs more than a draw.
+  // The epoch of the last draw and its keys. They are kept, because making a key takes longer than a draw.
   #epoch = 0;
   #high: RandomKey;
   #low: RandomKey;
 
   /**
+   * Prepares the sums of weights.
+   *
    * @param numItems Number of items n, at most 2^31.
-   * @param items Item of each event, below n; (events).
-   * @param users User of each event, numbered from 0; (events), kept and not copied. `null`: each
-   *   event stands alone, and only its own item is excluded.
-   * @param alpha 0: all items are equally likely. Above: in proportion to (number of its events)^alpha, never
-   *   without.
+   * @param items Item number of each event, below n, (events).
+   * @param users User number of each event, numbered from 0, (events). The array is kept and not copied.
+   *   `null`: events have no users, and a draw excludes only the event's own item.
+   * @param alpha With 0 all items are equally likely. Above 0 an item is drawn with a probability in
+   *   proportion to (number of its events)^alpha, and an item without events is never drawn.
    * @param seed Integer from 0 to 2^53 - 1.
    */
   constructor(numItems: number, items: Uint32Array, users: Uint32Array | null, alpha: number, seed: number) {
     this.#seed = seed;
-    this.#users = users ?? items; // without users each item is a user of its own, who knows that item
+    this.#users = users ?? items; // without users, events of the same item count as one user
     this.#cumulative = cumulativeWeights(numItems, items, alpha);
     [this.#offsets, this.#known] = knownItems(items, this.#users);
     this.#unknownBefore = new Float64Array(this.#known.length);
@@ -58,19 +60,24 @@ export class NegativeSampler {
     this.#low = randomKey(seed, Stream.negatives, 0, 1);
   }
 
-  /** Whether an item exists that may be drawn for this event. */
+  /**
+   * Says whether there is an item to draw.
+   *
+   * @param event Number of the event.
+   * @returns Whether an item exists that may be drawn for this event.
+   */
   has(event: number): boolean {
     return this.#unknownWeight(this.#users[event]) > 0;
   }
 
   /**
-   * One draw: never an item that the event's user knows, and never the event's own. Needs `has(event)`.
+   * Draws an item that the user of an event does not know.
    *
-   * @param event Number of the event.
-   * @param epoch Epoch, from 1.
-   * @param draw Number of the draw within the epoch, from 0 to 2^32 - 1. Events that share it share their
-   *   random number.
-   * @returns The item.
+   * @param event Number of an event for which `has` returns true.
+   * @param epoch Number of the epoch, from 1.
+   * @param draw Number of the draw within the epoch, from 0 to 2^32 - 1. Two draws of the same number use the
+   *   same random number.
+   * @returns The number of the item.
    */
   sample(event: number, epoch: number, draw: number): number {
     const cumulative = this.#cumulative;
@@ -79,16 +86,17 @@ export class NegativeSampler {
     const user = this.#users[event];
     const first = this.#offsets[user];
     const end = this.#offsets[user + 1];
-    const at = Math.floor(this.#uniform(epoch, draw) * this.#unknownWeight(user)); // below it: (1 - 2^-53) x never rounds up to x
+    // The position is below the weight, because (1 - 2^-53) x never rounds up to x.
+    const at = Math.floor(this.#uniform(epoch, draw) * this.#unknownWeight(user));
 
-    let next = first; // the first known item behind the answer
+    let next = first; // becomes the position of the first known item behind the result
     for (let high = end; next < high; ) {
       const middle = (next + high) >>> 1;
       if (unknownBefore[middle] <= at) next = middle + 1;
       else high = middle;
     }
-    // The answer lies between two known items: it is the last item there whose weight starts at `target` or
-    // before.
+    // The result lies between two known items. It is the last item there whose weight starts at or before
+    // `target`.
     let item = next > first ? known[next - 1] + 1 : 0;
     const target = next > first ? cumulative[item] + (at - unknownBefore[next - 1]) : at;
     for (let last = (next < end ? known[next] : cumulative.length - 1) - 1; item < last; ) {
@@ -102,12 +110,13 @@ export class NegativeSampler {
   /** Weight of all items that the user does not know. */
   #unknownWeight(user: number): number {
     const cumulative = this.#cumulative;
-    const last = this.#offsets[user + 1] - 1; // a user of an event knows its item
+    const last = this.#offsets[user + 1] - 1; // exists, because every user knows the item of an event
     return cumulative[cumulative.length - 1] - cumulative[this.#known[last] + 1] + this.#unknownBefore[last];
   }
 
   /**
-   * A multiple of 2^-53 in [0, 1): 32 bits would leave the items of a catalogue of millions visibly unequal.
+   * A random multiple of 2^-53 in [0, 1). With 32 bits, the probabilities of the items of a catalog of
+   * millions would differ visibly.
    */
   #uniform(epoch: number, draw: number): number {
     if (epoch !== this.#epoch) {
@@ -120,8 +129,8 @@ export class NegativeSampler {
 }
 
 /**
- * Sums of integer weights before each item, and of all; (n + 1). Rounding moves no share of the whole by more
- * than n / 2^52.
+ * Sums of integer weights before each item, and at last of all items, (n + 1). Rounding weights to integers
+ * changes no item's probability by more than n / 2^52.
  */
 function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number): Float64Array {
   const sums = new Float64Array(numItems + 1);
@@ -135,7 +144,8 @@ function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number):
   for (let i = 0; i < numItems; i++) if (weights[i] > most) most = weights[i];
   let total = 0;
   for (let i = 0; i < numItems; i++) {
-    if (weights[i] > 0) weights[i] = Math.max(exp(alpha * log(weights[i] / most)), Number.EPSILON); // in (0, 1], whatever alpha
+    // The lower bound keeps weights above 0 even if alpha is so large that the power underflows.
+    if (weights[i] > 0) weights[i] = Math.max(exp(alpha * log(weights[i] / most)), Number.EPSILON);
     total += weights[i];
   }
   for (let i = 0; i < numItems; i++)
@@ -144,8 +154,8 @@ function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number):
 }
 
 /**
- * The distinct items of each user, ascending, one user after the other, and where each starts; (users + 1),
- * (known).
+ * Lists the distinct items of each user, ascending, one user behind the other: the position where each user's
+ * items start, (users + 1), and the items, (known).
  */
 function knownItems(items: Uint32Array, users: Uint32Array): [offsets: Uint32Array, known: Uint32Array] {
   const [offsets, known] = rowsByGroup(users);
@@ -154,7 +164,7 @@ function knownItems(items: Uint32Array, users: Uint32Array): [offsets: Uint32Arr
   for (let user = 0; user + 1 < offsets.length; user++) {
     const own = known.subarray(offsets[user], offsets[user + 1]).sort();
     offsets[user] = size;
-    // Duplicates go in place: what is written never overtakes what is read.
+    // Duplicates are removed in place. `size` never passes the position that is read.
     for (let p = 0; p < own.length; p++) if (p === 0 || own[p] !== known[size - 1]) known[size++] = own[p];
   }
   offsets[offsets.length - 1] = size;

@@ -1,55 +1,59 @@
-// Pairs of rows for ranking within groups, such as the items one user rated: the better row should score
-// above the worse one. Which rows are better never changes; which worse ones they meet is drawn anew each
-// epoch, by strata, so that the pairs of one row are spread over all rows below it and none comes twice.
+// Draws pairs of rows for ranking within groups, such as the items that one user rated. The better row of a
+// pair should get the higher score. The better rows are the same in every epoch. Each epoch draws new worse
+// rows for them by stratified sampling: the pairs of one row spread over all rows of lower target, and no
+// pair repeats.
 
 import { wrongValue } from "../../core/errors.ts";
 import { type RandomKey, randomBelow, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
 /**
- * Pairs of rows (i, j) with target_i > target_j within a group. Every row with m lower rows in its group has
- * min(perRow, m) pairs per epoch, next to each other in the order of rows, with as many different worse rows.
+ * Draws pairs of rows (i, j) of a group with target_i > target_j. Let m be the number of rows of the group
+ * whose target is below that of row i. Then row i is the better row of min(perRow, m) pairs per epoch, whose
+ * worse rows are all different. The pairs of a row are numbered one behind the other.
  *
- * If m is at most perRow these are all its pairs, the same in each epoch. Otherwise the m lower rows, sorted
- * by target and closed to a ring, are cut at a random place into perRow strata, whose sizes differ by at most
- * one, and each pair draws one row of its own stratum. So each pair alone is uniform over all m rows, and
- * each row is met with probability perRow / m in an epoch: exact, but for the 2^-32 grid of the random
- * numbers.
+ * If m is at most perRow, these are all pairs of the row, the same in each epoch. Otherwise the m lower rows
+ * are sorted by target and form a ring. The ring is cut at a random place and divided into perRow strata,
+ * whose sizes differ by at most one. Each pair draws one row of its own stratum. So the worse row of each
+ * single pair is uniform over all m rows, and each of them is drawn with probability perRow / m in an epoch.
+ * This is exact up to the resolution 2^-32 of the random numbers.
  *
  * @example
  * const pairs = new PairSampler(Float32Array.of(5, 1, 3), Uint32Array.of(0, 0, 0), 1, 42);
  * pairs.count; // 2: row 0 with row 1 or 2, row 2 with row 1
  */
 export class PairSampler {
-  /** Pairs per epoch. */
+  /** Number of pairs per epoch. */
   readonly count: number;
-  /** Groups without a pair: all their rows have the same target. */
+  /** Number of groups without a pair. All rows of such a group have the same target. */
   readonly skippedGroups: number;
   readonly #perRow: number;
   readonly #seed: number;
-  /** Group of each row; (rows). */
+  /** Group number of each row, (rows). */
   readonly #groups: Uint32Array;
-  /** Where each group starts in `order`; (groups + 1). */
+  /** Position in `order` where each group starts, (groups + 1). */
   readonly #starts: Uint32Array;
-  /** Row numbers, sorted by group, then target; (rows). */
+  /** Row numbers, sorted by group, then by target, (rows). */
   readonly #order: Uint32Array;
-  /** Number m of lower rows in the group of each row: the first ones in `order`; (rows). */
+  /** For each row: the number m of rows of lower target in its group, which come first in `order`, (rows). */
   readonly #lower: Uint32Array;
-  /** First pair of each row; (rows). */
+  /** Number of the first pair of each row, (rows). */
   readonly #firstPair: Uint32Array;
-  /** Better row of each pair; (count). */
+  /** Better row of each pair, (count). */
   readonly #better: Uint32Array;
-  // The keys of the epoch that was last drawn from: remembered, for a key costs more than a draw.
+  // The epoch of the last draw and its keys. They are kept, because making a key takes longer than a draw.
   #epoch = 0;
   #drawKey: RandomKey;
   #cutKey: RandomKey;
 
   /**
-   * @param targets Target of each row, finite; (rows).
-   * @param groups Group of each row, numbered from 0 without gaps; (rows), kept and not copied.
-   * @param perRow At most this many pairs per better row and epoch, at least 1.
+   * Sorts the rows of each group and counts the pairs.
+   *
+   * @param targets Target of each row, finite, (rows).
+   * @param groups Group number of each row, from 0 without gaps, (rows). The array is kept and not copied.
+   * @param perRow Largest number of pairs per epoch in which a row is the better one, at least 1.
    * @param seed Integer from 0 to 2^53 - 1.
-   * @param place What errors call `perRow`.
+   * @param place What errors call `perRow`. Default: "perRow".
    * @throws RangeError if an epoch has 2^32 pairs or more.
    */
   constructor(
@@ -67,7 +71,7 @@ export class PairSampler {
       const sorted = order
         .subarray(starts[group], starts[group + 1])
         .sort((a, b) => targets[a] - targets[b] || a - b);
-      let below = 0; // rows of a lower target than row p
+      let below = 0; // number of rows whose target is below that of row p
       for (let p = 1; p < sorted.length; p++) {
         if (targets[sorted[p]] > targets[sorted[p - 1]]) below = p;
         lower[sorted[p]] = below;
@@ -101,12 +105,23 @@ export class PairSampler {
     this.#cutKey = randomKey(seed, Stream.pairs, 0, 1);
   }
 
-  /** The better row of a pair; the same in every epoch. */
+  /**
+   * Returns the better row of a pair, which is the same in every epoch.
+   *
+   * @param pair Number of the pair, from 0 to count - 1.
+   * @returns The row number.
+   */
   better(pair: number): number {
     return this.#better[pair];
   }
 
-  /** The worse row of a pair in an epoch (from 1). */
+  /**
+   * Draws the worse row of a pair.
+   *
+   * @param pair Number of the pair, from 0 to count - 1.
+   * @param epoch Number of the epoch, from 1.
+   * @returns The row number.
+   */
   worse(pair: number, epoch: number): number {
     const row = this.#better[pair];
     const m = this.#lower[row];
@@ -120,7 +135,7 @@ export class PairSampler {
     }
     const from = Math.floor((t * m) / this.#perRow);
     const size = Math.floor(((t + 1) * m) / this.#perRow) - from;
-    // The cut depends on the row alone, so that the strata of its pairs do not overlap.
+    // All pairs of a row share one cut, so that their strata do not overlap.
     const position = randomBelow(this.#cutKey, row, m) + from + randomBelow(this.#drawKey, pair, size);
     return this.#order[start + (position < m ? position : position - m)];
   }

@@ -1,4 +1,4 @@
-// Pairs of rows under a pairwise loss: row i of `positives` should score above row i of `negatives`.
+// Pairs of rows for a pairwise loss: row i of `positives` should score above row i of `negatives`.
 
 import { wrongValue } from "../../core/errors.ts";
 import {
@@ -9,14 +9,13 @@ import {
   readRows,
   snapshot,
 } from "../../data/rows.ts";
-import type { SparseRows } from "../../data/sparse-row.ts";
 import type { PairwiseLoss } from "../../losses.ts";
-import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, Dataset, HeldOutRows, MeasurableSource, VocabularyRows } from "../dataset.ts";
-import { pairwiseLoss } from "./mean-loss.ts";
-import { entriesOf, maxEntries, splitRows, takeRows } from "./row-choice.ts";
+import type { Dataset, HeldOutRows, MeasurableSource, VocabularyRows } from "../dataset.ts";
+import { FixedRows } from "./example-rows.ts";
+import { PairDataset } from "./pair-dataset.ts";
+import { splitRows, takeRows } from "./split.ts";
 
-/** Pairs of rows as the user passed them, checked. */
+/** Pairs of rows as the user passed them, checked and not yet encoded. */
 export class Pairs implements MeasurableSource {
   readonly size: number;
   readonly labelRange = null;
@@ -28,10 +27,13 @@ export class Pairs implements MeasurableSource {
   readonly #negatives: CheckedRows;
 
   /**
+   * Checks the rows and copies what the user could change during training.
+   *
    * @param place What errors start with, such as "fitPairs: ".
-   * @param positives Rows; (pairs).
-   * @param negatives Rows; (pairs).
-   * @throws TypeError or RangeError if their numbers differ.
+   * @param loss The loss of the model.
+   * @param positives The better row of each pair, (pairs).
+   * @param negatives The worse row of each pair, (pairs).
+   * @throws TypeError if they are not rows; RangeError if their numbers differ.
    */
   constructor(place: string, loss: PairwiseLoss, positives: unknown, negatives: unknown) {
     this.#place = place;
@@ -48,7 +50,7 @@ export class Pairs implements MeasurableSource {
     ];
   }
 
-  /** 1 for each positive, then 0 for each negative. */
+  /** Targets for metrics: 1 for each positive, then 0 for each negative, (2 * pairs). */
   get targets(): Float32Array {
     return new Float32Array(2 * this.size).fill(1, 0, this.size);
   }
@@ -56,7 +58,7 @@ export class Pairs implements MeasurableSource {
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const positives = yield* readRows(this.#positives, space, `${this.#place}positives`);
     const negatives = yield* readRows(this.#negatives, space, `${this.#place}negatives`);
-    return new PairsDataset(this.#loss, positives, negatives);
+    return new PairDataset(this.#loss, this.size, new FixedRows(positives), new FixedRows(negatives));
   }
 
   split(place: string, share: number, seed: number): [Pairs, Pairs] {
@@ -89,46 +91,5 @@ export class Pairs implements MeasurableSource {
         return sum / size;
       },
     };
-  }
-}
-
-/** Pairs of rows, encoded. */
-class PairsDataset implements Dataset {
-  readonly size: number;
-  readonly numFeatures: number;
-  readonly rowsPerExample = 2;
-  readonly movesBias = false;
-  readonly skipped = 0;
-  readonly #loss: PairwiseLoss;
-  readonly #positives: SparseRows;
-  readonly #negatives: SparseRows;
-
-  constructor(loss: PairwiseLoss, positives: SparseRows, negatives: SparseRows) {
-    this.size = positives.rows;
-    this.numFeatures = Math.max(positives.cols, negatives.cols);
-    this.#loss = loss;
-    this.#positives = positives;
-    this.#negatives = negatives;
-  }
-
-  usualEntries(count: number): number {
-    return maxEntries(this.#positives, count) + maxEntries(this.#negatives, count);
-  }
-
-  choose(range: BatchRange): number {
-    return entriesOf(this.#positives, range) + entriesOf(this.#negatives, range);
-  }
-
-  fill(batch: Batch, { order, start, end }: BatchRange): void {
-    batch.append(this.#positives, order, start, end);
-    batch.append(this.#negatives, order, start, end);
-  }
-
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    return pairwiseLoss(this.#loss, scores, dScores, end - start);
-  }
-
-  weight({ start, end }: BatchRange): number {
-    return end - start;
   }
 }
