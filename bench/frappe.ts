@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Adagrad, NFM, parseLibSVM, type Metric } from "../src/index.ts";
+import { Adagrad, type Metric, NFM, parseLibSVM } from "../src/index.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,22 +30,32 @@ const { values, positionals } = parseArgs({
   },
 });
 if (positionals.length !== 1) {
-  console.error("usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--seed 1]");
+  console.error(
+    "usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--seed 1]",
+  );
   process.exit(2);
 }
 
 const [folder] = positionals;
-const read = (name: string): ReturnType<typeof parseLibSVM> => parseLibSVM(readFileSync(join(folder, name)), { cols: 5500 });
+const read = (name: string): ReturnType<typeof parseLibSVM> =>
+  parseLibSVM(readFileSync(join(folder, name)), { cols: 5500 });
 const started = performance.now();
 const train = read("train.libfm");
 const valid = read("valid.libfm");
-console.log(`read ${train.x.rows} + ${valid.x.rows} rows in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+console.log(
+  `read ${train.x.rows} + ${valid.x.rows} rows in ${((performance.now() - started) / 1000).toFixed(2)} s`,
+);
 
 const memoryBefore = process.memoryUsage().rss;
 const loss = values.loss as "squared" | "log";
 // The paper's rates; with the log loss, which overfits sooner, 0.7 was better on validation data (of 0.5, 0.6, 0.7).
-const [biInteraction, hidden] = (values.dropout ?? (loss === "log" ? "0.7,0.2" : "0.5,0.2")).split(",").map(Number);
-const optimizer = new Adagrad({ learningRate: Number(values.lr), initialAccumulator: Number(values.accumulator) });
+const [biInteraction, hidden] = (values.dropout ?? (loss === "log" ? "0.7,0.2" : "0.5,0.2"))
+  .split(",")
+  .map(Number);
+const optimizer = new Adagrad({
+  learningRate: Number(values.lr),
+  initialAccumulator: Number(values.accumulator),
+});
 const model = new NFM({
   embeddingDim: Number(values.k),
   hiddenUnits: values.fm ? [] : values.hidden.split(",").map(Number),
@@ -57,13 +67,26 @@ const model = new NFM({
   seed: Number(values.seed),
 });
 if (Number(values.pretrain) > 0) {
-  const fm = new NFM({ embeddingDim: Number(values.k), hiddenUnits: [], dropout: { biInteraction: 0.3 }, loss, seed: Number(values.seed) });
-  const { epochs } = await fm.fit(train.x, train.y, { epochs: Number(values.pretrain), batchSize: Number(values.batch) });
-  console.log(`factorization machine after ${values.pretrain} epochs: train loss ${epochs[epochs.length - 1].loss.toFixed(6)}, ${JSON.stringify(fm.evaluate(valid.x, valid.y, loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"]))}`);
+  const fm = new NFM({
+    embeddingDim: Number(values.k),
+    hiddenUnits: [],
+    dropout: { biInteraction: 0.3 },
+    loss,
+    seed: Number(values.seed),
+  });
+  const { epochs } = await fm.fit(train.x, train.y, {
+    epochs: Number(values.pretrain),
+    batchSize: Number(values.batch),
+  });
+  console.log(
+    `factorization machine after ${values.pretrain} epochs: train loss ${epochs[epochs.length - 1].loss.toFixed(6)}, ${JSON.stringify(fm.evaluate(valid.x, valid.y, { metrics: loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"] }))}`,
+  );
   model.initFrom(fm);
 }
 const metrics: Metric[] = loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"];
-console.log(`${values.fm ? "FM" : "NFM"}-${values.k}, ${model.backend} kernels\n\nepoch  train loss  ${metrics.map((m) => m.padStart(12)).join("  ")}  seconds`);
+console.log(
+  `${values.fm ? "FM" : "NFM"}-${values.k}, ${model.backend} kernels\n\nepoch  train loss  ${metrics.map((m) => m.padStart(12)).join("  ")}  seconds`,
+);
 const history = await model.fit(train.x, train.y, {
   epochs: Number(values.epochs),
   batchSize: Number(values.batch),
@@ -71,10 +94,16 @@ const history = await model.fit(train.x, train.y, {
   metrics,
   onEpoch({ epoch, loss, validation, seconds }) {
     if (epoch >= Number(values["decay-from"])) optimizer.learningRate *= Number(values.decay);
-    console.log(`${String(epoch).padStart(5)}  ${loss.toFixed(6).padStart(10)}  ${metrics.map((m) => validation![m].toFixed(5).padStart(12)).join("  ")}  ${seconds.toFixed(2).padStart(7)}`);
+    console.log(
+      `${String(epoch).padStart(5)}  ${loss.toFixed(6).padStart(10)}  ${metrics.map((m) => validation![m].toFixed(5).padStart(12)).join("  ")}  ${seconds.toFixed(2).padStart(7)}`,
+    );
   },
 });
 const best = history.epochs.find(({ epoch }) => epoch === history.bestEpoch)!;
 const seconds = history.epochs.map((record) => record.seconds).sort((a, b) => a - b);
-console.log(`\nbest epoch ${best.epoch}: ${metrics.map((m) => `${m} ${best.validation![m].toFixed(5)}`).join(", ")}`);
-console.log(`median ${seconds[seconds.length >> 1].toFixed(2)} s per epoch, validation included; ${((process.memoryUsage().rss - memoryBefore) / 2 ** 20).toFixed(0)} MiB more than before training`);
+console.log(
+  `\nbest epoch ${best.epoch}: ${metrics.map((m) => `${m} ${best.validation![m].toFixed(5)}`).join(", ")}`,
+);
+console.log(
+  `median ${seconds[seconds.length >> 1].toFixed(2)} s per epoch, validation included; ${((process.memoryUsage().rss - memoryBefore) / 2 ** 20).toFixed(0)} MiB more than before training`,
+);

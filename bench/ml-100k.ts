@@ -10,12 +10,16 @@ export function isML100k(folder: string): boolean {
 
 /** Rows of a tab-separated file with a header "name:type ...", by column name. */
 export function readTable(folder: string, name: string): Record<string, string>[] {
-  const [header, ...lines] = readFileSync(join(folder, name), "utf8").split(/\r?\n/).filter((line) => line !== "");
+  const [header, ...lines] = readFileSync(join(folder, name), "utf8")
+    .split(/\r?\n/)
+    .filter((line) => line !== "");
   const columns = header.split("\t").map((column) => column.split(":")[0]);
   return lines.map((line) => Object.fromEntries(line.split("\t").map((cell, i) => [columns[i], cell])));
 }
 
 /** Ages and years are classes of a few years each: taste does not go straight up or down with either. */
 export function band(value: string, width: number): string | null {
-  return Number.isFinite(Number(value)) && value !== "" ? `${Math.floor(Number(value) / width) * width}` : null;
+  return Number.isFinite(Number(value)) && value !== ""
+    ? `${Math.floor(Number(value) / width) * width}`
+    : null;
 }

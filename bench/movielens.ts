@@ -2,12 +2,12 @@
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A random tenth of the ratings (by --seed) is for the report.
 // Defaults, epochs included, come from 36 runs with --tune, which carves a tenth from the other ratings (seed 1, whose
 // report is the clean one; a single run used seed 2). The last epoch is the result, the best a remark.
-// RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularised biases of users and items.
+// RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularized biases of users and items.
 
 import { parseArgs } from "node:util";
-import { Adagrad, NFM, type FeatureMap } from "../src/index.ts";
-import { band, isML100k, readTable } from "./ml-100k.ts";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";
+import { Adagrad, type FeatureMap, NFM } from "../src/index.ts";
+import { band, isML100k, readTable } from "./ml-100k.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,8 +29,12 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 if (positionals.length !== 1 || !isML100k(folder)) {
-  console.error("usage: npm run bench -- movielens FOLDER [--seed 1] [--epochs 25] [--k 64] [--hidden 64] [--lr 0.02] [--batch 256]");
-  console.error("       [--dropout 0.7,0.3] [--l2-linear 0] [--l2-embedding 0.003] [--batch-norm] [--fm] [--tune] [--fields user,item,...]");
+  console.error(
+    "usage: npm run bench -- movielens FOLDER [--seed 1] [--epochs 25] [--k 64] [--hidden 64] [--lr 0.02] [--batch 256]",
+  );
+  console.error(
+    "       [--dropout 0.7,0.3] [--l2-linear 0] [--l2-embedding 0.003] [--batch-norm] [--fm] [--tune] [--fields user,item,...]",
+  );
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
 }
@@ -62,7 +66,11 @@ function toMap({ user, item }: Rating): FeatureMap {
 /** Biases of items, then of users, each a mean residual shrunk towards 0. */
 function biasBaseline(train: readonly Rating[]): (row: Rating) => number {
   const mean = train.reduce((sum, { rating }) => sum + rating, 0) / train.length;
-  const fit = (key: "user" | "item", shrink: number, predicted: (row: Rating) => number): Map<string, number> => {
+  const fit = (
+    key: "user" | "item",
+    shrink: number,
+    predicted: (row: Rating) => number,
+  ): Map<string, number> => {
     const sums = new Map<string, [sum: number, count: number]>();
     for (const row of train) {
       const [sum, count] = sums.get(row[key]) ?? [0, 0];
@@ -80,7 +88,9 @@ function biasBaseline(train: readonly Rating[]): (row: Rating) => number {
 }
 
 const seed = Number(values.seed);
-const ratings = readTable(folder, "ml-100k.inter").map(({ user_id, item_id, rating }): Rating => ({ user: user_id, item: item_id, rating: Number(rating) }));
+const ratings = readTable(folder, "ml-100k.inter").map(
+  ({ user_id, item_id, rating }): Rating => ({ user: user_id, item: item_id, rating: Number(rating) }),
+);
 const order = randomPermutation(randomKey(seed, Stream.split), ratings.length);
 const tenth = Math.round(ratings.length / 10);
 const take = (from: number, to: number): Rating[] => Array.from(order.subarray(from, to), (i) => ratings[i]);
@@ -104,8 +114,11 @@ const model = new NFM({
   seed,
 });
 const mean = train.reduce((sum, { rating }) => sum + rating, 0) / train.length;
-const labels = (rows: readonly Rating[]): Float32Array => Float32Array.from(rows, ({ rating }) => rating - mean); // w0 starts at 0
-console.log(`${train.length} ratings to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, seed ${seed}\n`);
+const labels = (rows: readonly Rating[]): Float32Array =>
+  Float32Array.from(rows, ({ rating }) => rating - mean); // w0 starts at 0
+console.log(
+  `${train.length} ratings to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, seed ${seed}\n`,
+);
 console.log("epoch  train loss     RMSE      MAE  seconds");
 const history = await model.fit(train.map(toMap), labels(train), {
   epochs: Number(values.epochs),
@@ -114,8 +127,12 @@ const history = await model.fit(train.map(toMap), labels(train), {
   metrics: ["rmse-clamped", "mae"],
   restoreBest: false,
   onEpoch({ epoch, loss, validation, seconds }) {
-    const [rmse, mae] = [validation!["rmse-clamped"], validation!.mae].map((value) => value.toFixed(4).padStart(7));
-    console.log(`${String(epoch).padStart(5)}  ${loss.toFixed(4).padStart(10)}  ${rmse}  ${mae}  ${seconds.toFixed(2).padStart(7)}`);
+    const [rmse, mae] = [validation!["rmse-clamped"], validation!.mae].map((value) =>
+      value.toFixed(4).padStart(7),
+    );
+    console.log(
+      `${String(epoch).padStart(5)}  ${loss.toFixed(4).padStart(10)}  ${rmse}  ${mae}  ${seconds.toFixed(2).padStart(7)}`,
+    );
   },
 });
 const best = history.epochs.find(({ epoch }) => epoch === history.bestEpoch)!;
@@ -125,5 +142,9 @@ const line = (name: string, rmse: number, mae: number): void => {
 };
 console.log();
 line("biases alone", baselineRMSE, baselineMAE);
-line(`${values.fm ? "FM" : "NFM"}, after ${last.epoch} epochs`, last.validation!["rmse-clamped"], last.validation!.mae);
+line(
+  `${values.fm ? "FM" : "NFM"}, after ${last.epoch} epochs`,
+  last.validation!["rmse-clamped"],
+  last.validation!.mae,
+);
 line(`best epoch (${best.epoch})`, best.validation!["rmse-clamped"], best.validation!.mae);

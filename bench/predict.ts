@@ -1,13 +1,18 @@
 // Latency of a single prediction (p50, p99) and rows per second in batches, for k = 64, hidden [64] and 10 features a
 // row, on both backends. Usage: npm run bench -- predict
 
-import { CSRMatrix, NFM, type FeatureMap } from "../src/index.ts";
+import { CSRMatrix, type FeatureMap, NFM } from "../src/index.ts";
 
 const [N, NX, ROWS] = [5000, 10, 4096];
 let state = 1;
-const random = (n: number): number => Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
-const vectors = Array.from({ length: ROWS }, () => ({ indices: Uint32Array.from({ length: NX }, (_, p) => p * 500 + random(500)) }));
-const maps: FeatureMap[] = Array.from({ length: ROWS }, () => Object.fromEntries(Array.from({ length: NX }, (_, p) => [`field${p}`, `value${random(50)}`])));
+const random = (n: number): number =>
+  Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
+const vectors = Array.from({ length: ROWS }, () => ({
+  indices: Uint32Array.from({ length: NX }, (_, p) => p * 500 + random(500)),
+}));
+const maps: FeatureMap[] = Array.from({ length: ROWS }, () =>
+  Object.fromEntries(Array.from({ length: NX }, (_, p) => [`field${p}`, `value${random(50)}`])),
+);
 const labels = maps.map(() => random(5));
 const x = CSRMatrix.fromRows(vectors, N);
 
@@ -37,14 +42,26 @@ function throughput(model: NFM, rows: number): number {
 }
 
 console.log(`k = 64, hidden [64], ${NX} features per row, Node ${process.version}\n`);
-console.log("backend   one sparse vector, us    one feature map, us      million rows per second in batches of");
+console.log(
+  "backend   one sparse vector, us    one feature map, us      million rows per second in batches of",
+);
 console.log("              p50       p99           p50       p99          1       128      4096");
 for (const backend of ["js", "wasm"] as const) {
   const model = new NFM({ numFeatures: N, loss: "log", backend });
-  model.partialFit(vectors, labels.map((label) => (label > 2 ? 1 : 0)));
+  model.partialFit(
+    vectors,
+    labels.map((label) => (label > 2 ? 1 : 0)),
+  );
   const named = new NFM({ loss: "log", backend });
-  named.partialFit(maps, labels.map((label) => (label > 2 ? 1 : 0)));
-  const cells = [...latency((i) => model.predict(vectors[i])), ...latency((i) => named.predict(maps[i]))].map((us) => us.toFixed(2).padStart(10));
+  named.partialFit(
+    maps,
+    labels.map((label) => (label > 2 ? 1 : 0)),
+  );
+  const cells = [...latency((i) => model.predict(vectors[i])), ...latency((i) => named.predict(maps[i]))].map(
+    (us) => us.toFixed(2).padStart(10),
+  );
   const rates = [1, 128, 4096].map((rows) => throughput(model, rows).toFixed(2).padStart(10));
-  console.log(`${backend.padEnd(7)}${cells.slice(0, 2).join("")}    ${cells.slice(2).join("")}  ${rates.join("")}`);
+  console.log(
+    `${backend.padEnd(7)}${cells.slice(0, 2).join("")}    ${cells.slice(2).join("")}  ${rates.join("")}`,
+  );
 }

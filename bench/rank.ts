@@ -7,7 +7,11 @@ const [CANDIDATES, TURNS] = [100_000, 21];
 const CONTEXTS = [2, 20, 200];
 const N = 200 + CANDIDATES;
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-const candidates = new CSRMatrix({ cols: N, indptr: range(CANDIDATES + 1), indices: range(CANDIDATES).map((i) => 200 + i) });
+const candidates = new CSRMatrix({
+  cols: N,
+  indptr: range(CANDIDATES + 1),
+  indices: range(CANDIDATES).map((i) => 200 + i),
+});
 
 /** Rows of a context's features and a candidate's. */
 function joined(size: number): CSRMatrix {
@@ -32,20 +36,29 @@ function race(calls: readonly (() => unknown)[], turns: number): number[] {
   return times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);
 }
 
-console.log(`${CANDIDATES} candidates, k = 64, top 10, milliseconds (medians of ${TURNS}), Node ${process.version}\n`);
+console.log(
+  `${CANDIDATES} candidates, k = 64, top 10, milliseconds (medians of ${TURNS}), Node ${process.version}\n`,
+);
 console.log("backend  hidden  context      rank, prepared   rank, raw rows   predict on joined rows");
 for (const backend of ["wasm", "js"] as const) {
   for (const hiddenUnits of [[64], []]) {
     const model = new NFM({ numFeatures: N, hiddenUnits, initStd: 0.1, seed: 1, backend });
     model.partialFit(candidates.slice(0, 3), [1, 2, 3]);
-    const catalogue = model.prepare(candidates);
+    const catalog = model.prepare(candidates);
     for (const size of CONTEXTS) {
       const context = { indices: range(size) };
       const rows = joined(size);
-      const times = race([
-        () => model.rank(context, catalogue, { top: 10 }), () => model.rank(context, candidates, { top: 10 }), () => model.predict(rows),
-      ], backend === "wasm" ? TURNS : 3);
-      console.log(`${backend.padEnd(9)}${`[${hiddenUnits.join()}]`.padEnd(8)}${String(size).padStart(7)}  ${times.map((ms) => ms.toFixed(2).padStart(17)).join("")}`);
+      const times = race(
+        [
+          () => model.rank(context, catalog, { top: 10 }),
+          () => model.rank(context, candidates, { top: 10 }),
+          () => model.predict(rows),
+        ],
+        backend === "wasm" ? TURNS : 3,
+      );
+      console.log(
+        `${backend.padEnd(9)}${`[${hiddenUnits.join()}]`.padEnd(8)}${String(size).padStart(7)}  ${times.map((ms) => ms.toFixed(2).padStart(17)).join("")}`,
+      );
     }
   }
 }

@@ -3,10 +3,17 @@
 // out and ranked among all films but those the user has in training, ties counting against it. Contexts are the user with
 // age, gender and occupation, and with --recent N the last N films liked before; items are films with year and genres.
 // Settings and epochs were chosen with --tune, which holds out the three events before the latest and never sees that one.
-// Prints metrics by model, seconds per epoch, and the time of a list over this catalogue and over a generated one.
+// Prints metrics by model, seconds per epoch, and the time of a list over this catalog and over a generated one.
 
 import { parseArgs } from "node:util";
-import { Adagrad, NFM, Recommender, type FeatureMap, type NFMOptions, type RecommenderFitOptions } from "../src/index.ts";
+import {
+  Adagrad,
+  type FeatureMap,
+  NFM,
+  type NFMOptions,
+  Recommender,
+  type RecommenderFitOptions,
+} from "../src/index.ts";
 import { band, isML100k, readTable } from "./ml-100k.ts";
 
 const { values, positionals } = parseArgs({
@@ -21,7 +28,9 @@ const { values, positionals } = parseArgs({
 });
 const [folder] = positionals;
 if (positionals.length !== 1 || !isML100k(folder)) {
-  console.error(`usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`);
+  console.error(
+    `usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
+  );
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
 }
@@ -61,9 +70,13 @@ interface Event {
 function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] } {
   const recent = Number(values.recent);
   const people = new Map(readTable(folder, "ml-100k.user").map((row) => [row.user_id, row]));
-  const films = readTable(folder, "ml-100k.item").map((film): FeatureMap => (
-    { item: film.item_id, year: band(film.release_year, 5), genres: film.class.split(" ").filter((genre) => genre !== "") }
-  ));
+  const films = readTable(folder, "ml-100k.item").map(
+    (film): FeatureMap => ({
+      item: film.item_id,
+      year: band(film.release_year, 5),
+      genres: film.class.split(" ").filter((genre) => genre !== ""),
+    }),
+  );
   const liked = new Map<string, { item: string; time: number }[]>();
   for (const { user_id, item_id, rating, timestamp } of readTable(folder, "ml-100k.inter")) {
     if (Number(rating) < 4) continue;
@@ -71,7 +84,9 @@ function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] }
   }
   const [train, heldOut]: [Event[], Event[]] = [[], []];
   for (const [user, events] of liked) {
-    const items = events.sort((a, b) => a.time - b.time || Number(a.item) - Number(b.item)).map(({ item }) => item);
+    const items = events
+      .sort((a, b) => a.time - b.time || Number(a.item) - Number(b.item))
+      .map(({ item }) => item);
     const { age, gender, occupation } = people.get(user)!;
     const heldOutHere = values.tune ? [4, 3, 2] : [1]; // counted from the end
     const end = items.length - heldOutHere[0];
@@ -79,7 +94,11 @@ function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] }
     const eventAt = (t: number): Event => {
       const last = items.slice(Math.max(0, t - recent), t);
       const weights = Object.fromEntries(last.map((item) => [item, 1 / Math.sqrt(last.length)]));
-      return { item: items[t], known, context: { user, age: band(age, 5), gender, occupation, recent: weights } };
+      return {
+        item: items[t],
+        known,
+        context: { user, age: band(age, 5), gender, occupation, recent: weights },
+      };
     };
     if (end < 1) continue;
     known.forEach((_, t) => train.push(eventAt(t)));
@@ -92,7 +111,11 @@ const METRICS = ["hr@10", "ndcg@10", "mrr"] as const;
 type Measured = Readonly<Record<string, number>>;
 
 /** The same list for everybody: films by the number of their events. */
-function popularity(train: readonly Event[], heldOut: readonly Event[], films: readonly FeatureMap[]): Measured {
+function popularity(
+  train: readonly Event[],
+  heldOut: readonly Event[],
+  films: readonly FeatureMap[],
+): Measured {
   const events = new Map<string, number>();
   for (const { item } of train) events.set(item, (events.get(item) ?? 0) + 1);
   const ids = films.map((film) => (film as { item: string }).item);
@@ -110,15 +133,24 @@ function popularity(train: readonly Event[], heldOut: readonly Event[], films: r
 
 function modelOf({ hidden, loss, dropout, l2, k, lr }: Setting, seed: number): NFM {
   const options: NFMOptions = {
-    embeddingDim: k, hiddenUnits: hidden, batchNorm: false, dropout: { biInteraction: dropout[0], hidden: dropout[1] }, loss, l2: { embedding: l2 },
-    optimizer: new Adagrad({ learningRate: lr }), seed,
+    embeddingDim: k,
+    hiddenUnits: hidden,
+    batchNorm: false,
+    dropout: { biInteraction: dropout[0], hidden: dropout[1] },
+    loss,
+    l2: { embedding: l2 },
+    optimizer: new Adagrad({ learningRate: lr }),
+    seed,
   };
   return new NFM(options);
 }
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 const show = (name: string, measured: Measured, rest: string): void => {
-  console.log(`${name.padEnd(16)}${METRICS.map((metric) => measured[metric].toFixed(4).padStart(9)).join("")}  ${rest}`);
+  console.log(
+    `${name.padEnd(16)}${METRICS.map((metric) => measured[metric].toFixed(4).padStart(9)).join("")}  ${rest}`,
+  );
 };
 
 const { train, heldOut, films } = readEvents();
@@ -126,18 +158,37 @@ const contextsOf = (events: readonly Event[]): FeatureMap[] => events.map(({ con
 const itemsOf = (events: readonly Event[]): string[] => events.map(({ item }) => item);
 const exclude = heldOut.map(({ known }) => known);
 const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
-console.log(`${train.length} events to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, ${films.length} films, seed ${values.seed}\n`);
-console.log(`${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`);
+console.log(
+  `${train.length} events to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, ${films.length} films, seed ${values.seed}\n`,
+);
+console.log(
+  `${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`,
+);
 show("popularity", popularity(train, heldOut, films), "");
 for (const [name, defaults] of Object.entries(SETTINGS)) {
   if (values.only !== undefined && values.only !== name) continue;
   const setting = { ...defaults, ...given };
   const recommender = new Recommender(modelOf(setting, Number(values.seed)), films);
-  const options: RecommenderFitOptions = { users: "user", epochs: setting.epochs, batchSize: 256, negatives: setting.negatives };
+  const options: RecommenderFitOptions = {
+    users: "user",
+    epochs: setting.epochs,
+    batchSize: 256,
+    negatives: setting.negatives,
+  };
   const questions = { contexts: contextsOf(heldOut), items: itemsOf(heldOut), exclude };
-  const { epochs, bestEpoch } = await recommender.fit(contextsOf(train), itemsOf(train), values.tune ? { ...options, validation: questions } : options);
+  const { epochs, bestEpoch } = await recommender.fit(
+    contextsOf(train),
+    itemsOf(train),
+    values.tune ? { ...options, validation: questions } : options,
+  );
   const measured = recommender.evaluate(questions.contexts, questions.items, { metrics: METRICS, exclude });
-  show(name, measured, `${String(bestEpoch ?? setting.epochs).padStart(6)}  ${median(epochs.map(({ seconds }) => seconds)).toFixed(2).padStart(17)}`);
+  show(
+    name,
+    measured,
+    `${String(bestEpoch ?? setting.epochs).padStart(6)}  ${median(epochs.map(({ seconds }) => seconds))
+      .toFixed(2)
+      .padStart(17)}`,
+  );
 }
 if (values.tune || values.only !== undefined) process.exit();
 
@@ -156,16 +207,29 @@ console.log("\nmicroseconds per list of 10, median, k = 64    NFM [64]      FM")
 const lists = contextsOf(heldOut);
 /** 100,000 items of one feature, and contexts of 20. */
 const many = Array.from({ length: 100_000 }, (_, i): FeatureMap => ({ item: `${i}` }));
-const contexts = Array.from({ length: 50 }, (_, c): FeatureMap => Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`field${f}`, `${(c * 7 + f) % 10}`])));
+const contexts = Array.from(
+  { length: 50 },
+  (_, c): FeatureMap =>
+    Object.fromEntries(Array.from({ length: 20 }, (_, f) => [`field${f}`, `${(c * 7 + f) % 10}`])),
+);
 const cells: [films: string, many: string][] = [];
 for (const hidden of [[64], []]) {
   const setting = { ...SETTINGS["FM, bpr"], hidden };
   const overFilms = new Recommender(modelOf(setting, 1), films);
   await overFilms.fit(contextsOf(train), itemsOf(train), { epochs: 1 });
   const overMany = new Recommender(modelOf(setting, 1), many);
-  await overMany.fit(contexts, contexts.map((_, i) => `${i * 1999}`), { epochs: 1 });
+  await overMany.fit(
+    contexts,
+    contexts.map((_, i) => `${i * 1999}`),
+    { epochs: 1 },
+  );
   for (let i = 0; i < 5; i++) overMany.recommend(contexts[i]);
-  cells.push([timeOf(400, (i) => overFilms.recommend(lists[i], { exclude: exclude[i] })), timeOf(40, (i) => overMany.recommend(contexts[i % 50]))]);
+  cells.push([
+    timeOf(400, (i) => overFilms.recommend(lists[i], { exclude: exclude[i] })),
+    timeOf(40, (i) => overMany.recommend(contexts[i % 50])),
+  ]);
 }
-console.log(`${films.length} films, a context of 4 fields             ${cells.map(([time]) => time).join("")}`);
+console.log(
+  `${films.length} films, a context of 4 fields             ${cells.map(([time]) => time).join("")}`,
+);
 console.log(`100,000 items of one feature, a context of 20 ${cells.map(([, time]) => time).join("")}`);

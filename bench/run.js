@@ -8,11 +8,30 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
 const [name, ...rest] = process.argv.slice(2);
-const names = ["frappe", "movielens", "ranking", "rank", "scaling", "train", "kernels", "predict"];
+const names = [
+  "frappe",
+  "movielens",
+  "ranking",
+  "rank",
+  "scaling",
+  "train",
+  "kernels",
+  "predict",
+  "event-loop",
+  "allocation",
+  "startup",
+];
 if (!names.includes(name)) {
   console.error(`usage: npm run bench -- ${names.join("|")} [arguments]`);
   process.exit(2);
 }
 const outfile = join(mkdtempSync(join(tmpdir(), "neural-fm-bench-")), `${name}.mjs`);
-buildSync({ entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], bundle: true, platform: "node", format: "esm", outfile, logLevel: "error" });
+buildSync({
+  entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  outfile,
+  logLevel: "error",
+});
 process.exit(spawnSync(process.execPath, [outfile, ...rest], { stdio: "inherit" }).status ?? 1);

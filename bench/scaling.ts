@@ -4,14 +4,15 @@
 
 import { randomBelow, randomKey, randomNormal, Stream } from "../src/core/random.ts";
 import { strideOf, type Tensor } from "../src/core/tensor.ts";
-import { CSRMatrix } from "../src/core/sparse.ts";
-import { jsKernels } from "../src/kernels/js.ts";
+import { CSRMatrix } from "../src/data/csr-matrix.ts";
+import { createForwardKernels } from "../src/kernels/js/forward.ts";
 import type { SparseBatch } from "../src/kernels/kernels.ts";
 
 const FEATURES = 4096;
 const ROWS = 128;
 const ROUNDS = 21;
 const MIN_MS = 4; // of one measurement
+const kernels = createForwardKernels();
 
 function tensor(rows: number, cols: number): Tensor {
   return { data: new Float32Array(rows * strideOf(cols)), rows, cols, stride: strideOf(cols) };
@@ -43,13 +44,17 @@ interface Case {
 function makeCase(nx: number, k: number): Case {
   const part = Math.floor(FEATURES / nx);
   const key = randomKey(1, Stream.demo, nx, k);
-  const features = (b: number): number[] => Array.from({ length: nx }, (_, p) => p * part + randomBelow(key, b * nx + p, part));
-  const { indptr, indices } = CSRMatrix.fromRows(Array.from({ length: ROWS }, (_, b) => ({ indices: features(b) })), FEATURES);
-  const batch = { rows: ROWS, indptr, indices, values: null } as unknown as SparseBatch;
+  const features = (b: number): number[] =>
+    Array.from({ length: nx }, (_, p) => p * part + randomBelow(key, b * nx + p, part));
+  const { indptr, indices } = CSRMatrix.fromRows(
+    Array.from({ length: ROWS }, (_, b) => ({ indices: features(b) })),
+    FEATURES,
+  );
+  const batch = { rows: ROWS, indptr, indices, values: null, context: null } as unknown as SparseBatch;
   const v = tensor(FEATURES, k);
   v.data.forEach((_, i) => (v.data[i] = 0.1 * randomNormal(key, i)));
   const [sums, pooled, expected] = [tensor(ROWS, k), tensor(ROWS, k), tensor(ROWS, k)];
-  const pooling = (): void => jsKernels.biInteractionForward(batch, v, sums, pooled, 0, ROWS);
+  const pooling = (): void => kernels.biInteractionForward(batch, v, sums, pooled, null, 0, ROWS);
   const double = (): void => doubleSum(batch, v, expected);
   pooling();
   double();
@@ -71,7 +76,10 @@ function measure(run: () => void): number {
   return (elapsed * 1e6) / (passes * ROWS);
 }
 
-const cases = [...[5, 10, 20, 40, 80, 160].map((nx) => makeCase(nx, 64)), ...[8, 16, 32, 64, 128, 256].map((k) => makeCase(10, k))];
+const cases = [
+  ...[5, 10, 20, 40, 80, 160].map((nx) => makeCase(nx, 64)),
+  ...[8, 16, 32, 64, 128, 256].map((k) => makeCase(10, k)),
+];
 for (let round = 0; round < ROUNDS; round++) {
   for (const { pooling, double } of cases) {
     for (const { run, times } of [pooling, double]) {
@@ -86,7 +94,9 @@ const median = (times: readonly number[]): number => [...times].sort((a, b) => a
 const cell = (value: number, digits: number = 0): string => value.toFixed(digits).padStart(9);
 
 function table(title: string, shown: readonly Case[], unit: string, units: (one: Case) => number): void {
-  console.log(`\n${title}\n     Nx     k |  pooling: min    median  min/${unit.padEnd(4)} | double sum: min    median  min/pair`);
+  console.log(
+    `\n${title}\n     Nx     k |  pooling: min    median  min/${unit.padEnd(4)} | double sum: min    median  min/pair`,
+  );
   for (const one of shown) {
     const pairs = (one.nx * (one.nx - 1)) / 2;
     const [a, b] = [minimum(one.pooling.times), minimum(one.double.times)];

@@ -4,25 +4,72 @@
 
 import type { CSRMatrix } from "../src/index.ts";
 
-interface Norm { scale: Float32Array; shift: Float32Array; mean: Float32Array; variance: Float32Array; dScale: Float32Array; dShift: Float32Array }
+interface Norm {
+  scale: Float32Array;
+  shift: Float32Array;
+  mean: Float32Array;
+  variance: Float32Array;
+  dScale: Float32Array;
+  dShift: Float32Array;
+}
 
-const normal = (): number => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-const random = (n: number, std: number): Float32Array => Float32Array.from({ length: n }, () => std * normal());
+const normal = (): number =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+const random = (n: number, std: number): Float32Array =>
+  Float32Array.from({ length: n }, () => std * normal());
 const newNorm = (n: number): Norm => ({
-  scale: new Float32Array(n).fill(1), shift: new Float32Array(n), mean: new Float32Array(n), variance: new Float32Array(n),
-  dScale: new Float32Array(n), dShift: new Float32Array(n),
+  scale: new Float32Array(n).fill(1),
+  shift: new Float32Array(n),
+  mean: new Float32Array(n),
+  variance: new Float32Array(n),
+  dScale: new Float32Array(n),
+  dShift: new Float32Array(n),
 });
 
 /** Returns a function that trains one epoch on x, y and returns its mean loss. K: embedding dimension, H: hidden units. */
-export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: number, B: number, dropout: [number, number], lr: number): () => number {
-  const V = random(x.cols * K, 0.01), w = new Float32Array(x.cols), W = random(H * K, Math.sqrt(2 / (H + K))), b = new Float32Array(H), h = random(H, Math.sqrt(2 / (H + 1)));
+export function straightforward(
+  x: CSRMatrix,
+  y: Float32Array,
+  K: number,
+  H: number,
+  B: number,
+  dropout: [number, number],
+  lr: number,
+): () => number {
+  const V = random(x.cols * K, 0.01),
+    w = new Float32Array(x.cols),
+    W = random(H * K, Math.sqrt(2 / (H + K))),
+    b = new Float32Array(H),
+    h = random(H, Math.sqrt(2 / (H + 1)));
   const w0 = new Float32Array(1);
   const norms = [newNorm(K), newNorm(H)];
-  const state = new Map([V, w, W, b, h, w0, ...norms.flatMap((n) => [n.scale, n.shift])].map((p) => [p, new Float32Array(p.length).fill(1e-8)]));
-  const dV = new Float32Array(x.cols * K), dw = new Float32Array(x.cols), dW = new Float32Array(H * K), db = new Float32Array(H), dh = new Float32Array(H);
-  const sums = new Float32Array(B * K), pooled = new Float32Array(B * K), normed = new Float32Array(B * K), dropped = new Float32Array(B * K), mask = new Float32Array(B * K);
-  const z = new Float32Array(B * H), zNormed = new Float32Array(B * H), act = new Float32Array(B * H), out = new Float32Array(B * H), mask2 = new Float32Array(B * H);
-  const dOut = new Float32Array(B * H), dZ = new Float32Array(B * H), dDropped = new Float32Array(B * K), dPooled = new Float32Array(B * K), scores = new Float32Array(B), dScores = new Float32Array(B);
+  const state = new Map(
+    [V, w, W, b, h, w0, ...norms.flatMap((n) => [n.scale, n.shift])].map((p) => [
+      p,
+      new Float32Array(p.length).fill(1e-8),
+    ]),
+  );
+  const dV = new Float32Array(x.cols * K),
+    dw = new Float32Array(x.cols),
+    dW = new Float32Array(H * K),
+    db = new Float32Array(H),
+    dh = new Float32Array(H);
+  const sums = new Float32Array(B * K),
+    pooled = new Float32Array(B * K),
+    normed = new Float32Array(B * K),
+    dropped = new Float32Array(B * K),
+    mask = new Float32Array(B * K);
+  const z = new Float32Array(B * H),
+    zNormed = new Float32Array(B * H),
+    act = new Float32Array(B * H),
+    out = new Float32Array(B * H),
+    mask2 = new Float32Array(B * H);
+  const dOut = new Float32Array(B * H),
+    dZ = new Float32Array(B * H),
+    dDropped = new Float32Array(B * K),
+    dPooled = new Float32Array(B * K),
+    scores = new Float32Array(B),
+    dScores = new Float32Array(B);
 
   function normForward(n: Norm, X: Float32Array, Y: Float32Array, rows: number, cols: number): void {
     for (let j = 0; j < cols; j++) {
@@ -32,10 +79,19 @@ export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: num
       let squares = 0;
       for (let i = 0; i < rows; i++) squares += (X[i * cols + j] - n.mean[j]) ** 2;
       n.variance[j] = squares / rows;
-      for (let i = 0; i < rows; i++) Y[i * cols + j] = ((X[i * cols + j] - n.mean[j]) / Math.sqrt(n.variance[j] + 1e-3)) * n.scale[j] + n.shift[j];
+      for (let i = 0; i < rows; i++)
+        Y[i * cols + j] =
+          ((X[i * cols + j] - n.mean[j]) / Math.sqrt(n.variance[j] + 1e-3)) * n.scale[j] + n.shift[j];
     }
   }
-  function normBackward(n: Norm, X: Float32Array, dY: Float32Array, dX: Float32Array, rows: number, cols: number): void {
+  function normBackward(
+    n: Norm,
+    X: Float32Array,
+    dY: Float32Array,
+    dX: Float32Array,
+    rows: number,
+    cols: number,
+  ): void {
     for (let j = 0; j < cols; j++) {
       const inv = 1 / Math.sqrt(n.variance[j] + 1e-3);
       n.dScale[j] = n.dShift[j] = 0;
@@ -44,7 +100,12 @@ export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: num
         n.dScale[j] += dY[i * cols + j] * (X[i * cols + j] - n.mean[j]) * inv;
       }
       for (let i = 0; i < rows; i++) {
-        dX[i * cols + j] = n.scale[j] * inv * (dY[i * cols + j] - n.dShift[j] / rows - (X[i * cols + j] - n.mean[j]) * inv * (n.dScale[j] / rows));
+        dX[i * cols + j] =
+          n.scale[j] *
+          inv *
+          (dY[i * cols + j] -
+            n.dShift[j] / rows -
+            (X[i * cols + j] - n.mean[j]) * inv * (n.dScale[j] / rows));
       }
     }
   }
@@ -67,7 +128,8 @@ export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: num
     rows.forEach((row, i) => {
       scores[i] = w0[0];
       for (let j = 0; j < K; j++) {
-        let sum = 0, squares = 0;
+        let sum = 0,
+          squares = 0;
         for (let p = x.indptr[row]; p < x.indptr[row + 1]; p++) {
           const t = V[x.indices[p] * K + j] * (x.values ? x.values[p] : 1);
           sum += t;
@@ -76,7 +138,8 @@ export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: num
         sums[i * K + j] = sum;
         pooled[i * K + j] = 0.5 * (sum * sum - squares);
       }
-      for (let p = x.indptr[row]; p < x.indptr[row + 1]; p++) scores[i] += w[x.indices[p]] * (x.values ? x.values[p] : 1);
+      for (let p = x.indptr[row]; p < x.indptr[row + 1]; p++)
+        scores[i] += w[x.indices[p]] * (x.values ? x.values[p] : 1);
     });
     normForward(norms[0], pooled, normed, n, K);
     drop(normed, dropped, mask, n * K, dropout[0]);
@@ -120,14 +183,16 @@ export function straightforward(x: CSRMatrix, y: Float32Array, K: number, H: num
     const touched = new Set<number>();
     rows.forEach((row, i) => {
       for (let p = x.indptr[row]; p < x.indptr[row + 1]; p++) {
-        const feature = x.indices[p], value = x.values ? x.values[p] : 1;
+        const feature = x.indices[p],
+          value = x.values ? x.values[p] : 1;
         if (!touched.has(feature)) {
           touched.add(feature);
           dV.fill(0, feature * K, (feature + 1) * K);
           dw[feature] = 0;
         }
         dw[feature] += dScores[i] * value;
-        for (let j = 0; j < K; j++) dV[feature * K + j] += (sums[i * K + j] - value * V[feature * K + j]) * dPooled[i * K + j] * value;
+        for (let j = 0; j < K; j++)
+          dV[feature * K + j] += (sums[i * K + j] - value * V[feature * K + j]) * dPooled[i * K + j] * value;
       }
     });
     adagrad(w0, Float32Array.of(dScores.subarray(0, n).reduce((sum, d) => sum + d, 0)), 0, 1);

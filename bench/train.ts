@@ -9,7 +9,8 @@ import { CSRMatrix, NFM, parseLibSVM } from "../src/index.ts";
 import { straightforward } from "./straightforward.ts";
 
 const { values, positionals } = parseArgs({
-  allowPositionals: true, options: { turns: { type: "string", default: "3" }, grid: { type: "boolean", default: false } },
+  allowPositionals: true,
+  options: { turns: { type: "string", default: "3" }, grid: { type: "boolean", default: false } },
 });
 
 function load(): { x: CSRMatrix; y: Float32Array } {
@@ -18,12 +19,21 @@ function load(): { x: CSRMatrix; y: Float32Array } {
   const next = (n: number): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % n;
   const widths = [957, 4082, 7, 7, 2, 3, 9, 4, 80, 233]; // the fields of Frappe
   const offsets = widths.map((_, i) => widths.slice(0, i).reduce((sum, w) => sum + w, 0));
-  const rows = Array.from({ length: 202027 }, () => ({ indices: widths.map((width, i) => offsets[i] + next(width)) }));
+  const rows = Array.from({ length: 202027 }, () => ({
+    indices: widths.map((width, i) => offsets[i] + next(width)),
+  }));
   return { x: CSRMatrix.fromRows(rows, 5384), y: Float32Array.from(rows, () => (next(3) === 0 ? 1 : -1)) };
 }
 
 /** An epoch of the library, by turn: the first warms up. */
-function library(backend: "js" | "wasm", k: number, hidden: number, batchSize: number, rows: CSRMatrix, labels: Float32Array): (turn: number) => Promise<unknown> {
+function library(
+  backend: "js" | "wasm",
+  k: number,
+  hidden: number,
+  batchSize: number,
+  rows: CSRMatrix,
+  labels: Float32Array,
+): (turn: number) => Promise<unknown> {
   const model = new NFM({ embeddingDim: k, hiddenUnits: [hidden], backend });
   return (turn) => model.fit(rows, labels, { epochs: 1, batchSize, resume: turn > 0 });
 }
@@ -44,24 +54,40 @@ async function race(contestants: readonly ((turn: number) => unknown)[], turns: 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1];
 const { x, y } = load();
 const turns = Number(values.turns);
-console.log(`${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, Node ${process.version}\n`);
+console.log(
+  `${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, Node ${process.version}\n`,
+);
 console.log("k = 64, hidden [64], batch 128     min s  median s   ratio");
 const plain = straightforward(x, y, 64, 64, 128, [0.5, 0.2], 0.05);
-const race1 = await race([plain, library("js", 64, 64, 128, x, y), library("wasm", 64, 64, 128, x, y)], turns);
+const race1 = await race(
+  [plain, library("js", 64, 64, 128, x, y), library("wasm", 64, 64, 128, x, y)],
+  turns,
+);
 ["straightforward JavaScript", "plain kernels", "SIMD kernels"].forEach((name, i) => {
   const ratio = median(race1[0]) / median(race1[i]);
-  console.log(`${name.padEnd(32)} ${Math.min(...race1[i]).toFixed(3).padStart(7)} ${median(race1[i]).toFixed(3).padStart(9)} ${ratio.toFixed(2).padStart(7)}x`);
+  console.log(
+    `${name.padEnd(32)} ${Math.min(...race1[i])
+      .toFixed(3)
+      .padStart(7)} ${median(race1[i]).toFixed(3).padStart(9)} ${ratio.toFixed(2).padStart(7)}x`,
+  );
 });
 
 if (values.grid) {
   const part = x.slice(0, 32768);
   const labels = y.subarray(0, 32768);
-  console.log(`\nmicroseconds per row (medians over ${part.rows} rows)\n   k  hidden  batch       js    SIMD   ratio`);
+  console.log(
+    `\nmicroseconds per row (medians over ${part.rows} rows)\n   k  hidden  batch       js    SIMD   ratio`,
+  );
   for (const k of [8, 16, 64, 128, 256]) {
     for (const batch of [128, 1024, 4096]) {
-      const [js, wasm] = await race([library("js", k, k, batch, part, labels), library("wasm", k, k, batch, part, labels)], turns);
+      const [js, wasm] = await race(
+        [library("js", k, k, batch, part, labels), library("wasm", k, k, batch, part, labels)],
+        turns,
+      );
       const perRow = [js, wasm].map((list) => (median(list) * 1e6) / part.rows);
-      console.log(`${String(k).padStart(4)} ${`[${k}]`.padStart(7)} ${String(batch).padStart(6)} ${perRow[0].toFixed(2).padStart(8)} ${perRow[1].toFixed(3).padStart(7)} ${(perRow[0] / perRow[1]).toFixed(1).padStart(6)}x`);
+      console.log(
+        `${String(k).padStart(4)} ${`[${k}]`.padStart(7)} ${String(batch).padStart(6)} ${perRow[0].toFixed(2).padStart(8)} ${perRow[1].toFixed(3).padStart(7)} ${(perRow[0] / perRow[1]).toFixed(1).padStart(6)}x`,
+      );
     }
   }
 }

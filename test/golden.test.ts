@@ -3,12 +3,18 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { Adagrad, CSRMatrix, NFM, SGD, type Optimizer } from "../src/index.ts";
+import { Adagrad, CSRMatrix, NFM, type Optimizer, SGD } from "../src/index.ts";
 
 const folder = new URL("./fixtures/", import.meta.url);
 const cases = readdirSync(folder).filter((name) => name.endsWith(".json"));
 
-interface Rows { rows: number; cols: number; indptr: number[]; indices: number[]; values: number[] }
+interface Rows {
+  rows: number;
+  cols: number;
+  indptr: number[];
+  indices: number[];
+  values: number[];
+}
 interface Case {
   config: { loss: string };
   x: Rows;
@@ -16,7 +22,13 @@ interface Case {
   negatives: Rows | null;
   evalScores: number[];
   sgd: { learningRate: number; steps: number; losses: number[]; after: string };
-  adagrad: { learningRate: number; initialAccumulator: number; steps: number; losses: number[]; after: string };
+  adagrad: {
+    learningRate: number;
+    initialAccumulator: number;
+    steps: number;
+    losses: number[];
+    after: string;
+  };
 }
 
 const readBytes = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(name, folder)));
@@ -32,7 +44,10 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, wha
 
 function tensorNames(bytes: Uint8Array): string[] {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, unknown>;
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
+    string,
+    unknown
+  >;
   return Object.keys(header).filter((name) => name !== "__metadata__");
 }
 
@@ -55,7 +70,8 @@ describe.each(cases)("golden case %s", (name) => {
       expectClose([loss], [run.losses[step]], `loss of step ${step}`);
     }
     const after = NFM.load(readBytes(run.after));
-    for (const tensor of tensorNames(initial)) expectClose(model.tensor(tensor).data, after.tensor(tensor).data, tensor);
+    for (const tensor of tensorNames(initial))
+      expectClose(model.tensor(tensor).data, after.tensor(tensor).data, tensor);
   }
 
   it("moves every tensor as PyTorch's SGD does in one step", () => {

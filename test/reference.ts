@@ -46,7 +46,9 @@ export function linearTerm(row: Row, bias: number, w: ArrayLike<number>): number
 }
 
 function dense(x: readonly number[], weight: Float64Array, bias: Float64Array): number[] {
-  return Array.from(bias, (b, out) => x.reduce((sum, value, i) => sum + value * weight[out * x.length + i], b));
+  return Array.from(bias, (b, out) =>
+    x.reduce((sum, value, i) => sum + value * weight[out * x.length + i], b),
+  );
 }
 
 /** Mean and biased variance of every column. */
@@ -56,11 +58,20 @@ export function statistics(x: readonly (readonly number[])[]): { mean: number[];
   return { mean, variance };
 }
 
-function norm(x: readonly (readonly number[])[], name: string, tensors: Tensors, training: boolean): number[][] {
+function norm(
+  x: readonly (readonly number[])[],
+  name: string,
+  tensors: Tensors,
+  training: boolean,
+): number[][] {
   const get = (part: string): Float64Array => tensors.get(`${name}.${part}`)!;
-  const { mean, variance } = training ? statistics(x) : { mean: get("running_mean"), variance: get("running_var") };
+  const { mean, variance } = training
+    ? statistics(x)
+    : { mean: get("running_mean"), variance: get("running_var") };
   const [scale, shift] = [get("weight"), get("bias")];
-  return x.map((row) => row.map((value, j) => ((value - mean[j]) / Math.sqrt(variance[j] + 1e-3)) * scale[j] + shift[j]));
+  return x.map((row) =>
+    row.map((value, j) => ((value - mean[j]) / Math.sqrt(variance[j] + 1e-3)) * scale[j] + shift[j]),
+  );
 }
 
 const activations: Record<Activation, (x: number) => number> = {
@@ -70,10 +81,17 @@ const activations: Record<Activation, (x: number) => number> = {
 };
 
 /** Scores of a batch. Without output.weight h is ones. In training batch norm uses the batch's statistics and dropout its masks. */
-export function scores(tensors: Tensors, k: number, steps: readonly Step[], rows: readonly Row[], training: boolean): number[] {
+export function scores(
+  tensors: Tensors,
+  k: number,
+  steps: readonly Step[],
+  rows: readonly Row[],
+  training: boolean,
+): number[] {
   let x = rows.map((row) => biInteraction(row, tensors.get("embedding.weight")!, k));
   for (const step of steps) {
-    if (step.kind === "dense") x = x.map((row) => dense(row, tensors.get(`${step.name}.weight`)!, tensors.get(`${step.name}.bias`)!));
+    if (step.kind === "dense")
+      x = x.map((row) => dense(row, tensors.get(`${step.name}.weight`)!, tensors.get(`${step.name}.bias`)!));
     else if (step.kind === "norm") x = norm(x, step.name, tensors, training);
     else if (step.kind === "activation") x = x.map((row) => row.map(activations[step.activation]));
     else if (training) x = x.map((row, i) => row.map((value, j) => value * step.mask[i][j]));
@@ -98,7 +116,12 @@ export function pairLoss(name: "bpr" | "max-margin", difference: number, margin:
 }
 
 /** Mean over the batch, weighted if there are weights; in pairwise losses the batch is all positives, then all negatives. */
-export function batchLoss(name: LossName, s: readonly number[], y: readonly number[], weights: readonly number[] | null): number {
+export function batchLoss(
+  name: LossName,
+  s: readonly number[],
+  y: readonly number[],
+  weights: readonly number[] | null,
+): number {
   if (name === "bpr" || name === "max-margin") {
     const pairs = s.length / 2;
     let sum = 0;
@@ -106,7 +129,10 @@ export function batchLoss(name: LossName, s: readonly number[], y: readonly numb
     return sum / pairs;
   }
   const total = weights === null ? s.length : weights.reduce((sum, weight) => sum + weight, 0);
-  return s.reduce((sum, score, i) => sum + (weights === null ? 1 : weights[i]) * pointLoss(name, score, y[i]), 0) / total;
+  return (
+    s.reduce((sum, score, i) => sum + (weights === null ? 1 : weights[i]) * pointLoss(name, score, y[i]), 0) /
+    total
+  );
 }
 
 /** The gradient of `loss` by every element of `x`, by central differences. */

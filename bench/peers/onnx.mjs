@@ -20,14 +20,25 @@ export function toONNX(model, features) {
   const nodes = [];
   const node = (type, inputs, attributes = []) => {
     const output = `${type}_${nodes.length}`;
-    nodes.push(message(...inputs.map((name) => [1, name]), [2, output], [3, output], [4, type], ...attributes.map((a) => [5, a])));
+    nodes.push(
+      message(
+        ...inputs.map((name) => [1, name]),
+        [2, output],
+        [3, output],
+        [4, type],
+        ...attributes.map((a) => [5, a]),
+      ),
+    );
     return output;
   };
   const norm = (x, name) => {
-    const inputs = ["weight", "bias", "running_mean", "running_var"].map((part) => parameter(`${name}.${part}`));
+    const inputs = ["weight", "bias", "running_mean", "running_var"].map((part) =>
+      parameter(`${name}.${part}`),
+    );
     return node("BatchNormalization", [x, ...inputs], [floatAttribute("epsilon", 1e-3)]);
   };
-  const dense = (x, weight, bias) => node("Gemm", [x, parameter(weight), parameter(bias)], [intAttribute("transB", 1)]);
+  const dense = (x, weight, bias) =>
+    node("Gemm", [x, parameter(weight), parameter(bias)], [intAttribute("transB", 1)]);
 
   const axis = constant("axis", [1], BigInt64Array.of(1n));
   const half = constant("half", [], Float32Array.of(0.5));
@@ -37,20 +48,34 @@ export function toONNX(model, features) {
   const sums = sumOverFeatures(embedded);
   const squares = sumOverFeatures(node("Mul", [embedded, embedded]));
   const pooled = node("Mul", [node("Sub", [node("Mul", [sums, sums]), squares]), half]);
-  const hidden = node("Relu", [norm(dense(norm(pooled, "norms.0"), "hidden.0.weight", "hidden.0.bias"), "norms.1")]);
+  const hidden = node("Relu", [
+    norm(dense(norm(pooled, "norms.0"), "hidden.0.weight", "hidden.0.bias"), "norms.1"),
+  ]);
   const linear = sumOverFeatures(node("Gather", [parameter("linear.weight"), "features"]));
   const scores = node("Add", [dense(hidden, "output.weight", "bias"), linear]);
 
   const graph = message(
-    ...nodes.map((n) => [1, n]), [2, "nfm"], ...initializers.map((t) => [5, t]),
-    [11, valueInfo("features", INT64, ["batch", features])], [12, valueInfo(scores, FLOAT, ["batch", 1])],
+    ...nodes.map((n) => [1, n]),
+    [2, "nfm"],
+    ...initializers.map((t) => [5, t]),
+    [11, valueInfo("features", INT64, ["batch", features])],
+    [12, valueInfo(scores, FLOAT, ["batch", 1])],
   );
-  return { bytes: message([1, 8], [2, "neural-fm"], [7, graph], [8, message([1, ""], [2, 17])]), input: "features", output: scores };
+  return {
+    bytes: message([1, 8], [2, "neural-fm"], [7, graph], [8, message([1, ""], [2, 17])]),
+    input: "features",
+    output: scores,
+  };
 }
 
 function tensor(name, dims, data) {
   const type = data instanceof BigInt64Array ? INT64 : FLOAT;
-  return message(...dims.map((d) => [1, d]), [2, type], [8, name], [9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);
+  return message(
+    ...dims.map((d) => [1, d]),
+    [2, type],
+    [8, name],
+    [9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)],
+  );
 }
 
 function valueInfo(name, type, dims) {

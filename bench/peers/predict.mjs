@@ -25,7 +25,10 @@ const trained = new NFM({ numFeatures: FEATURES, backend: "js" });
 await trained.fit(matrix, labels, { epochs: 5 });
 const file = toONNX(trained, FIELDS);
 const threads = Number(values.threads);
-const session = await ort.InferenceSession.create(file.bytes, { intraOpNumThreads: threads, interOpNumThreads: 1 });
+const session = await ort.InferenceSession.create(file.bytes, {
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+});
 
 function tensorOf(rows) {
   const indices = BigInt64Array.from(rows.flatMap((row) => [...row.indices].map(BigInt)));
@@ -35,7 +38,12 @@ function tensorOf(rows) {
 /** Ways to score row i, and to score a batch made ready by `batch`. */
 function library(name, backend) {
   const model = NFM.load(trained.save(), { backend });
-  return { name, one: (i) => model.predict(vectors[i]), batch: (rows) => matrix.slice(0, rows), many: (rows) => model.predict(rows) };
+  return {
+    name,
+    one: (i) => model.predict(vectors[i]),
+    batch: (rows) => matrix.slice(0, rows),
+    many: (rows) => model.predict(rows),
+  };
 }
 function onnxRuntime(name) {
   const singles = vectors.map((vector) => tensorOf([vector]));

@@ -8,9 +8,13 @@ import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { Adagrad, CSRMatrix, NFM } from "../../dist/index.js";
 
-const { values } = parseArgs({ options: {
-  rows: { type: "string", default: "12800" }, turns: { type: "string", default: "5" }, "own-gradient": { type: "boolean", default: false },
-} });
+const { values } = parseArgs({
+  options: {
+    rows: { type: "string", default: "12800" },
+    turns: { type: "string", default: "5" },
+    "own-gradient": { type: "boolean", default: false },
+  },
+});
 const [ROWS, TURNS, BATCH, RATE] = [Number(values.rows), Number(values.turns), 128, 0.05];
 const WIDTHS = [957, 4082, 7, 7, 2, 3, 9, 4, 80, 231]; // distinct values of each of the ten fields, as in Frappe
 const [FIELDS, FEATURES] = [WIDTHS.length, WIDTHS.reduce((sum, width) => sum + width)];
@@ -24,10 +28,14 @@ const x = new CSRMatrix({ rows: ROWS, cols: FEATURES, indptr, indices: Uint32Arr
 
 function generate() {
   let state = 1;
-  const random = (n) => Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
+  const random = (n) =>
+    Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 4294967296);
   const offsets = WIDTHS.map((_, field) => WIDTHS.slice(0, field).reduce((sum, width) => sum + width, 0));
   return {
-    indices: Int32Array.from({ length: ROWS * FIELDS }, (_, p) => offsets[p % FIELDS] + random(WIDTHS[p % FIELDS])),
+    indices: Int32Array.from(
+      { length: ROWS * FIELDS },
+      (_, p) => offsets[p % FIELDS] + random(WIDTHS[p % FIELDS]),
+    ),
     labels: Float32Array.from({ length: ROWS }, () => (random(3) === 0 ? 1 : -1)),
   };
 }
@@ -39,7 +47,10 @@ function generate() {
 const lookUp = tf.customGrad((table, rows, save) => {
   save([rows]);
   const value = tf.getBackend() === "wasm" ? tf.gatherND(table, rows.expandDims(-1)) : tf.gather(table, rows);
-  const gradient = (dy, [at]) => [tf.scatterND(at.reshape([-1, 1]), dy.reshape([at.size, -1]), table.shape), tf.zerosLike(at)];
+  const gradient = (dy, [at]) => [
+    tf.scatterND(at.reshape([-1, 1]), dy.reshape([at.size, -1]), table.shape),
+    tf.zerosLike(at),
+  ];
   return { value, gradFunc: gradient };
 });
 
@@ -49,11 +60,19 @@ function tensorflow(model, gather, dropout) {
     const { shape, data } = model.tensor(name);
     return tf.variable(tf.tensor(data, shape), trainable);
   };
-  const [w0, w, v, hidden, bias, h] = ["bias", "linear.weight", "embedding.weight", "hidden.0.weight", "hidden.0.bias", "output.weight"]
-    .map((name) => variable(name));
+  const [w0, w, v, hidden, bias, h] = [
+    "bias",
+    "linear.weight",
+    "embedding.weight",
+    "hidden.0.weight",
+    "hidden.0.bias",
+    "output.weight",
+  ].map((name) => variable(name));
   const norms = ["norms.0", "norms.1"].map((name) => ({
-    scale: variable(`${name}.weight`), shift: variable(`${name}.bias`),
-    runningMean: variable(`${name}.running_mean`, false), runningVariance: variable(`${name}.running_var`, false),
+    scale: variable(`${name}.weight`),
+    shift: variable(`${name}.bias`),
+    runningMean: variable(`${name}.running_mean`, false),
+    runningVariance: variable(`${name}.running_var`, false),
   }));
   const optimizer = tf.train.adagrad(RATE, 1e-8);
 
@@ -67,16 +86,24 @@ function tensorflow(model, gather, dropout) {
     const embedded = gather(v, features);
     const pooled = embedded.sum(1).square().sub(embedded.square().sum(1)).mul(0.5);
     const input = tf.dropout(batchNorm(pooled, norms[0]), dropout.biInteraction);
-    const output = tf.dropout(batchNorm(input.matMul(hidden, false, true).add(bias), norms[1]).relu(), dropout.hidden);
+    const output = tf.dropout(
+      batchNorm(input.matMul(hidden, false, true).add(bias), norms[1]).relu(),
+      dropout.hidden,
+    );
     const scores = output.matMul(h, false, true).add(gather(w, features).sum(1)).add(w0);
     return tf.squaredDifference(scores, targets).mean();
   };
-  return (start) => tf.tidy(() => {
-    const count = Math.min(BATCH, ROWS - start);
-    const features = tf.tensor2d(indices.subarray(start * FIELDS, (start + count) * FIELDS), [count, FIELDS], "int32");
-    const targets = tf.tensor2d(labels.subarray(start, start + count), [count, 1]);
-    return optimizer.minimize(() => lossOf(features, targets), true).dataSync()[0];
-  });
+  return (start) =>
+    tf.tidy(() => {
+      const count = Math.min(BATCH, ROWS - start);
+      const features = tf.tensor2d(
+        indices.subarray(start * FIELDS, (start + count) * FIELDS),
+        [count, FIELDS],
+        "int32",
+      );
+      const targets = tf.tensor2d(labels.subarray(start, start + count), [count, 1]);
+      return optimizer.minimize(() => lossOf(features, targets), true).dataSync()[0];
+    });
 }
 
 /** A model for the check. TensorFlow.js adds 1e-7 under Adagrad's root; here that goes into the accumulator. */
@@ -93,7 +120,9 @@ function reportOwnGradient(backend) {
     const step = tensorflow(withoutDropout(), tf.gather, NO_DROPOUT);
     const start = performance.now();
     step(0);
-    console.log(`TensorFlow.js ${backend}: ${((performance.now() - start) / 1000).toFixed(1)} s for one step with tf.gather's own gradient`);
+    console.log(
+      `TensorFlow.js ${backend}: ${((performance.now() - start) / 1000).toFixed(1)} s for one step with tf.gather's own gradient`,
+    );
   }
 }
 
@@ -107,7 +136,9 @@ function agrees(backend) {
       const loss = model.partialFit(x.slice(start, start + BATCH), labels.subarray(start, start + BATCH));
       worst = Math.max(worst, Math.abs(step(start) - loss) / loss);
     }
-    console.log(`TensorFlow.js ${backend}: five losses differ from this library's by up to ${worst.toExponential(0)} (relative)`);
+    console.log(
+      `TensorFlow.js ${backend}: five losses differ from this library's by up to ${worst.toExponential(0)} (relative)`,
+    );
     return worst < 1e-3;
   } catch (error) {
     console.log(`TensorFlow.js ${backend}: does not train: ${error.message.split("\n")[0]}`);
@@ -116,7 +147,12 @@ function agrees(backend) {
 }
 
 function library(backend) {
-  const model = new NFM({ numFeatures: FEATURES, dropout: DROPOUT, optimizer: new Adagrad({ learningRate: RATE }), backend });
+  const model = new NFM({
+    numFeatures: FEATURES,
+    dropout: DROPOUT,
+    optimizer: new Adagrad({ learningRate: RATE }),
+    backend,
+  });
   let resume = false;
   return async () => {
     await model.fit(x, labels, { epochs: 1, batchSize: BATCH, resume });
@@ -144,7 +180,8 @@ const contestants = [
   { name: `TensorFlow.js ${tf.version.tfjs}, wasm`, epoch: await peer("wasm") },
 ].filter(({ epoch }) => epoch !== null);
 const times = contestants.map(() => []);
-for (let turn = 0; turn <= TURNS; turn++) { // the first warms up
+for (let turn = 0; turn <= TURNS; turn++) {
+  // the first warms up
   for (const [i, { epoch }] of contestants.entries()) {
     const start = performance.now();
     await epoch();
@@ -152,10 +189,16 @@ for (let turn = 0; turn <= TURNS; turn++) { // the first warms up
   }
 }
 
-console.log(`\n${ROWS} rows of ${FIELDS} out of ${FEATURES} features, ${TURNS} turns, Node ${process.version}\n`);
+console.log(
+  `\n${ROWS} rows of ${FIELDS} out of ${FEATURES} features, ${TURNS} turns, Node ${process.version}\n`,
+);
 console.log("microseconds per row            median        min times SIMD");
 const fastest = median(times[1]);
 for (const [i, { name }] of contestants.entries()) {
-  const cells = [median(times[i]).toFixed(2), Math.min(...times[i]).toFixed(2), (median(times[i]) / fastest).toFixed(1)];
+  const cells = [
+    median(times[i]).toFixed(2),
+    Math.min(...times[i]).toFixed(2),
+    (median(times[i]) / fastest).toFixed(1),
+  ];
   console.log(name.padEnd(27) + cells.map((cell) => cell.padStart(11)).join(""));
 }
