@@ -31,8 +31,8 @@ export interface EvaluateOptions<M extends Metric = Metric> {
   /** What to measure. Default: by the loss. */
   metrics?: readonly M[] | undefined;
   /**
-   * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default: no
-   * groups.
+   * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default:
+   * none.
    */
   groups?: IdsOption | undefined;
 }

@@ -29,11 +29,11 @@ export interface ArchitectureOptions {
    * `hiddenUnits: []`.
    */
   batchNorm?: boolean | undefined;
-  /** Dropout rates, at least 0 and below 1. Default: { biInteraction: 0.5, hidden: 0.2 }. */
+  /** Dropout rates, at least 0 and below 1. Default: 0.5 and 0.2. */
   dropout?: DropoutOptions | undefined;
   /**
-   * Any layers between Bi-Interaction and the score, in place of the four options above. Default: what those
-   * describe.
+   * Any layers between Bi-Interaction and the score, in place of the four options above. Default:
+   * none.
    */
   layers?: readonly Layer[] | undefined;
 }
