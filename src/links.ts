@@ -11,7 +11,7 @@ export type Link = ((score: number) => number) | null;
 export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin";
 
 /** The link of each built-in loss: the log loss predicts a probability. */
-const LINKS: Readonly<Record<LossName, Link>> = {
+export const LINKS: Readonly<Record<LossName, Link>> = {
   squared: null,
   log: sigmoid,
   hinge: null,

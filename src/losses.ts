@@ -4,7 +4,7 @@
 
 import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
 import { sigmoid, softplus } from "./core/math.ts";
-import { LOSS_NAMES, type LossName } from "./links.ts";
+import { LINKS, LOSS_NAMES, type LossName } from "./links.ts";
 
 /** A loss of one score against one target; your own may be passed to `NFM`. */
 export interface PointwiseLoss {
@@ -51,7 +51,7 @@ export const log: PointwiseLoss = {
   name: "log",
   value: (score, target) => softplus(target > 0.5 ? -score : score),
   gradient: (score, target) => (target > 0.5 ? -sigmoid(-score) : sigmoid(score)),
-  link: sigmoid,
+  link: LINKS.log!,
   target: (label) => (label === 1 ? 1 : label === 0 || label === -1 ? 0 : NaN),
   labels: BINARY,
 };
