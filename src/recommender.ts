@@ -46,16 +46,16 @@ import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
 
 /** Options of `new Recommender`. */
-export interface RecommenderOptions<ItemId extends Id = Id> {
+export interface RecommenderOptions<ItemId = Id> {
   /**
    * The field of the items' feature maps that holds the id, or an id per item. Default: "item"; for sparse
    * rows their numbers.
    */
-  ids?: string | ArrayLike<ItemId> | undefined;
+  ids?: string | ArrayLike<ItemId & Id> | undefined;
 }
 
 /** Held-out events. */
-export interface HeldOutEvents<ItemId extends Id = Id> {
+export interface HeldOutEvents<ItemId = Id> {
   /** Features of user and situation; (events). */
   readonly contexts: Rows | readonly object[];
   /** Ids of the items taken; (events). */
@@ -65,7 +65,7 @@ export interface HeldOutEvents<ItemId extends Id = Id> {
 }
 
 /** Options of `Recommender.fit`: those of `NFM.fit`, with what implicit feedback needs. */
-export interface RecommenderFitOptions<ItemId extends Id = Id>
+export interface RecommenderFitOptions<ItemId = Id>
   extends Omit<FitOptions, "validation" | "metrics" | "monitor" | "sampleWeight" | "groups" | "pairsPerRow"> {
   /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
   negatives?: number | undefined;
@@ -89,7 +89,7 @@ export interface RecommenderFitOptions<ItemId extends Id = Id>
 }
 
 /** Options of `Recommender.recommend`. */
-export interface RecommendOptions<ItemId extends Id = Id> {
+export interface RecommendOptions<ItemId = Id> {
   /** How many items at most, at least 1. Default: 10. */
   top?: number | undefined;
   /** Ids to leave out, such as what the user has already. Default: none. */
@@ -97,7 +97,7 @@ export interface RecommendOptions<ItemId extends Id = Id> {
 }
 
 /** Options of `Recommender.evaluate`. */
-export interface RecommenderEvaluateOptions<ItemId extends Id = Id, M extends RankingMetric = RankingMetric> {
+export interface RecommenderEvaluateOptions<ItemId = Id, M extends RankingMetric = RankingMetric> {
   /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly M[] | undefined;
   /** Per event the ids to leave out of its list; the event's own item always stays in. Default: none. */
@@ -105,7 +105,7 @@ export interface RecommenderEvaluateOptions<ItemId extends Id = Id, M extends Ra
 }
 
 /** An item of a list. */
-export interface Recommendation<ItemId extends Id = Id> {
+export interface Recommendation<ItemId = Id> {
   /** The id as it was given. */
   readonly id: ItemId;
   /** What `predict` gives for context and item together. */
@@ -125,10 +125,7 @@ const DEFAULT_METRICS: readonly DefaultMetric[] = ["hr@10", "ndcg@10", "mrr"];
  * await recommender.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"], { users: "user" });
  * recommender.recommend({ user: "ana" }, { top: 2, exclude: ["tea"] }); // [{ id, score }, { id, score }]
  */
-export class Recommender<
-  Item extends FeatureRow<Item> = Record<string, FeatureValue>,
-  ItemId extends Id = Id,
-> {
+export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>, ItemId = Id> {
   /** The model, for `save` and everything else; the catalog is no part of its file. */
   readonly model: NFM;
   /** The items' ids, in the order of the catalog. */
@@ -155,9 +152,10 @@ export class Recommender<
     this.#catalog = new Catalog(rows, "Recommender: items");
     this.model = model;
     this.#learner = NFM.learnerOf(model);
-    this.ids = Object.freeze(readItemIds(rows, options.ids) as ItemId[]);
+    const ids = readItemIds(rows, options.ids);
+    this.ids = Object.freeze(ids as ItemId[]);
     const numberOf = new Map<Id, number>();
-    this.ids.forEach((id, i) => {
+    ids.forEach((id, i) => {
       const other = numberOf.get(id);
       if (other !== undefined) {
         const place = `Recommender: items[${i}] must have an id of its own`;
