@@ -201,6 +201,16 @@ export class Encoder {
     return this.ready("FeatureEncoder.index").columns.get(name);
   }
 
+  /** Plain data that `JSON.stringify` keeps exactly and `fromJSON` reads. */
+  toJSON(): FeatureEncoderJSON {
+    const json: FeatureEncoderJSON = { version: 1, ...this.options };
+    if (this.learned !== null && json.hashBits === undefined) json.names = [...this.learned.names];
+    if (this.learned !== null && json.scale === "standard") {
+      json.scales = Array.from(this.learned.scales, ([field, { mean, std }]) => [field, mean, std]);
+    }
+    return json;
+  }
+
   /**
    * Rebuilds an encoder from the data of `toJSON`. Every part of the data is checked.
    *
