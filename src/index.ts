@@ -40,17 +40,24 @@ export type { RankingMetric } from "./metrics/ranking-metrics.ts";
 export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
 export { type EvaluateOptions, NFM, type NFMSummary } from "./nfm.ts";
 export { Adagrad, type AdagradOptions, type Optimizer, SGD, type SGDOptions } from "./optimizers.ts";
-export type { BackendName, PredictOptions, PredictorOptions, Ranked, RankOptions } from "./predictor.ts";
+export type {
+  BackendName,
+  PredictOptions,
+  PredictorOptions,
+  PredictorSummary,
+  Ranked,
+  RankOptions,
+} from "./predictor.ts";
 export type { Catalog } from "./ranking/catalog.ts";
-export {
-  type HeldOutEvents,
-  type Recommendation,
-  Recommender,
-  type RecommenderEvaluateOptions,
-  type RecommenderFitOptions,
-  type RecommenderOptions,
-  type RecommendOptions,
-} from "./recommender.ts";
+export { Recommender } from "./recommender.ts";
+export type {
+  HeldOutEvents,
+  Recommendation,
+  RecommenderEvaluateOptions,
+  RecommenderFitOptions,
+  RecommenderOptions,
+  RecommendOptions,
+} from "./recommender-options.ts";
 export type { History } from "./training/epochs.ts";
 export type {
   BatchEvent,

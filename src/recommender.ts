@@ -39,78 +39,19 @@ import { NFM } from "./nfm.ts";
 import type { Predictor } from "./predictor.ts";
 import { Catalog } from "./ranking/catalog.ts";
 import { selectTop } from "./ranking/top.ts";
+import type {
+  HeldOutEvents,
+  Recommendation,
+  RecommenderEvaluateOptions,
+  RecommenderFitOptions,
+  RecommenderOptions,
+  RecommendOptions,
+} from "./recommender-options.ts";
 import { Events } from "./training/datasets/events.ts";
 import type { History } from "./training/epochs.ts";
-import { type FitOptions, readTrainingOptions } from "./training/fit-options.ts";
+import { readTrainingOptions } from "./training/fit-options.ts";
 import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
-
-/** Options of `new Recommender`. */
-export interface RecommenderOptions<ItemId = Id> {
-  /**
-   * The field of the items' feature maps that holds the id, or an id per item. Default: "item"; for sparse
-   * rows their numbers.
-   */
-  ids?: string | ArrayLike<ItemId & Id> | undefined;
-}
-
-/** Held-out events. */
-export interface HeldOutEvents<ItemId = Id> {
-  /** Features of user and situation; (events). */
-  readonly contexts: Rows | readonly object[];
-  /** Ids of the items taken; (events). */
-  readonly items: ArrayLike<ItemId>;
-  /** Per event the ids that are left out of its list; the event's own item always stays in. Default: none. */
-  readonly exclude?: readonly Iterable<ItemId>[] | undefined;
-}
-
-/** Options of `Recommender.fit`: those of `NFM.fit`, with what implicit feedback needs. */
-export interface RecommenderFitOptions<ItemId = Id>
-  extends Omit<FitOptions, "validation" | "metrics" | "monitor" | "sampleWeight" | "groups" | "pairsPerRow"> {
-  /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
-  negatives?: number | undefined;
-  /** Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike. */
-  popularity?: number | undefined;
-  /**
-   * User of each event: the name of the context field that holds the user id, or an array with one id per
-   * event. No item that a user has among these events is a negative for that user. Default: only the event's
-   * own item is none.
-   */
-  users?: IdsOption | undefined;
-  /** Held-out events, ranked among the whole catalog after every epoch. Default: none. */
-  validation?: HeldOutEvents<ItemId> | undefined;
-  /** What to measure on them. Default: "hr@10", "ndcg@10", "mrr". */
-  metrics?: readonly RankingMetric[] | undefined;
-  /**
-   * Which of the metrics decides which epoch is best. Default: the first of `metrics` if they are given, else
-   * "ndcg@10".
-   */
-  monitor?: RankingMetric | undefined;
-}
-
-/** Options of `Recommender.recommend`. */
-export interface RecommendOptions<ItemId = Id> {
-  /** How many items at most, at least 1. Default: 10. */
-  top?: number | undefined;
-  /** Ids to leave out, such as what the user has already. Default: none. */
-  exclude?: Iterable<ItemId> | undefined;
-}
-
-/** Options of `Recommender.evaluate`. */
-export interface RecommenderEvaluateOptions<ItemId = Id, M extends RankingMetric = RankingMetric> {
-  /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
-  metrics?: readonly M[] | undefined;
-  /** Per event the ids to leave out of its list; the event's own item always stays in. Default: none. */
-  exclude?: readonly Iterable<ItemId>[] | undefined;
-}
-
-/** An item of a list. */
-export interface Recommendation<ItemId = Id> {
-  /** The id as it was given. */
-  readonly id: ItemId;
-  /** What `predict` gives for context and item together. */
-  readonly score: number;
-}
 
 /** What is measured when nobody says. */
 type DefaultMetric = "hr@10" | "ndcg@10" | "mrr";

@@ -60,7 +60,7 @@ TRAIN is a libSVM / libFM file: lines "label index:value ...", LF or CRLF.
   --batch N             rows per step                          128
   --learning-rate X     of Adagrad                             0.05
   --dropout X[,X]       rates: pooled vector, hidden layers    0.5,0.2
-  --no-batch-norm       leave out batch normalisation
+  --no-batch-norm       leave out batch normalization
   --patience N          stop after N epochs without a better one
   --metrics NAME,...    rmse, rmse-clamped, mae, logloss, auc, accuracy; with
                         qid:N also ndcg@10, mrr, group-auc and the like; the

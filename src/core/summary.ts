@@ -1,6 +1,9 @@
 // What `console.log` shows of a model in Node, in place of all its numbers.
 
-/** The name of the method that Node's `util.inspect` calls (https://nodejs.org/api/util.html#utilinspectcustom). */
+/**
+ * The name of the method that Node's `util.inspect` calls
+ * (https://nodejs.org/api/util.html#utilinspectcustom).
+ */
 export const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom") as never;
 
 /** Node's `util.inspect`, which it passes to the method. */

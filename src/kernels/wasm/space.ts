@@ -73,8 +73,8 @@ export class WasmSpace {
 
   /**
    * Grows the memory to at least `bytes` bytes; the new ones are zero. It grows rarely and by more than is
-   * needed, because growth detaches an ArrayBuffer, and from the first time that this happens V8 runs all loops
-   * over typed arrays 20 to 38 % slower.
+   * needed, because growth detaches an ArrayBuffer, and from the first time that this happens V8 runs all
+   * loops over typed arrays 20 to 38 % slower.
    *
    * @throws RangeError if that much cannot be had. The memory is as before then.
    */

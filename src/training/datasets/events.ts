@@ -160,7 +160,9 @@ function pairsOfEvents(loss: PairwiseLoss, parts: EventParts): Dataset {
   return new PairDataset(loss, events.length * negatives, taken, drawn, itemOf.length - events.length);
 }
 
-/** Makes each event a row of label 1, and each of its negatives a row of label 0. `place` stands in errors. */
+/**
+ * Makes each event a row of label 1, and each of its negatives a row of label 0. `place` stands in errors.
+ */
 function rowsOfEvents(loss: PointwiseLoss, parts: EventParts, place: string): Dataset {
   const { contexts, items, itemOf, events, sampler, negatives } = parts;
   const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);

@@ -1,4 +1,5 @@
-// The rows of examples: rows as they stand, rows that are chosen for each example, or rows that are joined from two.
+// The rows of examples: rows as they stand, rows that are chosen for each example, or rows that are joined
+// from two.
 
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Batch } from "../../model/batch.ts";

@@ -108,7 +108,10 @@ export function rangeOf(targets: Float32Array): LabelRange {
   return [low, high];
 }
 
-/** Labeled rows as the user passed them, checked and not yet encoded: what every kind of loss makes of them alike. */
+/**
+ * Labeled rows as the user passed them, checked and not yet encoded: what every kind of loss makes of them
+ * alike.
+ */
 export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   readonly size: number;
   readonly targets: Float32Array;

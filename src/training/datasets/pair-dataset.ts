@@ -1,4 +1,5 @@
-// Examples that are pairs of rows, under a pairwise loss (He & Chua 2017, section 3.2; BPR: Rendle et al. 2009).
+// Examples that are pairs of rows, under a pairwise loss (He & Chua 2017, section 3.2; BPR: Rendle et al.
+// 2009).
 
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
