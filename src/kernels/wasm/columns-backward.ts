@@ -1,15 +1,19 @@
-// The kernels of training that go down columns: sums, batch norm. Blocks of eight vectors (two cache lines of
-// a row) keep their sums in registers while the rows pass. Addresses and strides are in bytes; `start` and
-// `end` are byte columns.
+// The kernels of training that sum over rows: column sums and batch norm. A block of columns keeps its sums
+// in registers while the loop visits all rows. Blocks of eight vectors are two cache lines of a row.
+// Addresses and strides are in bytes. `start` and `end` are columns in bytes.
 
 import type { Expression, ModuleBuilder, Variable } from "./assembler.ts";
 import { downRows, inverseRoot } from "./columns.ts";
 import { add, columns, div, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/** Vectors per block of column sums. */
+/** Number of vectors per block of column sums. */
 const BLOCK = 8;
 
-/** Adds `columnSums`, `batchStatistics` and `batchNormBackward`. */
+/**
+ * Adds `columnSums`, `batchStatistics` and `batchNormBackward` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitColumnsBackward(m: ModuleBuilder): void {
   m.function("columnSums", integers(6), (f, out, x, rowBytes, rows, start, end) => {
     columns(f, start, end, BLOCK, (j, vectors) => {
