@@ -368,7 +368,11 @@ export class NFM {
     return this.#learner.ready("tensor").tensor(name);
   }
 
-  /** Returns a short summary. It is not the model: `save` writes the model. */
+  /**
+   * Summarizes the model. The summary is not enough to restore it: `save` writes the whole model.
+   *
+   * @returns The options and sizes.
+   */
   toJSON(): NFMSummary {
     const { numFeatures, numParameters, backend } = this;
     return {
@@ -402,7 +406,12 @@ export class NFM {
     return loss as Extract<Learner["settings"]["loss"], { kind: K }>;
   }
 
-  /** @internal Returns the part of a model that trains it. */
+  /**
+   * @internal Gives `Recommender` access to the part of a model that trains it.
+   *
+   * @param model The model.
+   * @returns Its learner.
+   */
   static learnerOf(model: NFM): Learner {
     return model.#learner;
   }

@@ -300,7 +300,13 @@ export class FunctionBuilder {
     return created;
   }
 
-  /** Writes: target = value. */
+  /**
+   * Writes: target = value.
+   *
+   * @param target The variable.
+   * @param value The value, of the same type.
+   * @throws TypeError if the types differ.
+   */
   set(target: Variable, value: Operand): void {
     this.code.value(value);
     this.code.pop(target.type, `assignment to local ${target.index}`);
@@ -309,12 +315,25 @@ export class FunctionBuilder {
     this.code.expectEmpty("an assignment");
   }
 
-  /** Writes: target += value, for integers. */
+  /**
+   * Writes: target += value.
+   *
+   * @param target An integer variable.
+   * @param value An integer.
+   */
   increase(target: Variable, value: Operand): void {
     this.set(target, op("i32.add", target, value));
   }
 
-  /** Writes: memory[address + offset] = value. */
+  /**
+   * Writes: memory[address + offset] = value.
+   *
+   * @param name Name of the operation.
+   * @param address Byte address.
+   * @param value The value to store.
+   * @param offset Number of bytes to add to the address. Default: 0.
+   * @throws TypeError if the value has a wrong type.
+   */
   store(
     name: "i32.store" | "f32.store" | "v128.store",
     address: Operand,
@@ -325,7 +344,13 @@ export class FunctionBuilder {
     this.code.expectEmpty(name);
   }
 
-  /** Writes: if (condition !== 0) body() else otherwise(). */
+  /**
+   * Writes: if (condition !== 0) body() else otherwise().
+   *
+   * @param condition An integer.
+   * @param body Writes the first branch.
+   * @param otherwise Writes the second branch; undefined: there is none.
+   */
   if(condition: Operand, body: () => void, otherwise?: () => void): void {
     this.code.value(condition);
     this.code.pop("i32", "if");
@@ -339,7 +364,14 @@ export class FunctionBuilder {
     this.code.expectEmpty("if");
   }
 
-  /** Writes: for (; counter < end; counter += step) body(), with an unsigned comparison. */
+  /**
+   * Writes: for (; counter < end; counter += step) body(), with an unsigned comparison.
+   *
+   * @param counter An integer variable.
+   * @param end The value at which the loop ends.
+   * @param step The number that each iteration adds.
+   * @param body Writes the body.
+   */
   while(counter: Variable, end: Operand, step: Operand, body: () => void): void {
     this.if(op("i32.lt_u", counter, end), () => {
       this.code.bytes.push(0x03, 0x40);
@@ -354,6 +386,11 @@ export class FunctionBuilder {
   /**
    * Writes: for (let counter = start; counter < end; counter += step) body(counter), with an unsigned
    * comparison.
+   *
+   * @param start The first value of the counter.
+   * @param end The value at which the loop ends.
+   * @param step The number that each iteration adds.
+   * @param body Writes the body. It gets the counter.
    */
   for(start: Operand, end: Operand, step: Operand, body: (counter: Variable) => void): void {
     const counter = this.local("i32", start);

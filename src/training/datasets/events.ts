@@ -41,8 +41,11 @@ export interface CheckedEvents {
 
 /** Events as the user passed them, checked and not yet encoded. */
 export class Events implements DatasetSource {
+  /** Number of events. */
   readonly size: number;
+  /** Null: events have no labels. */
   readonly labelRange = null;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   readonly #place: string;
   readonly #loss: Loss;
@@ -83,6 +86,14 @@ export class Events implements DatasetSource {
     ];
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row; RangeError if there is no negative item for any
+   *   event.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const place = this.#place;
     const { itemOf, users } = this.#events;

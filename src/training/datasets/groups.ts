@@ -30,10 +30,15 @@ export interface PairOptions {
 
 /** Labeled rows in groups as the user passed them, checked and not yet encoded. */
 export class GroupedRows implements MeasurableSource {
+  /** Number of rows. */
   readonly size: number;
+  /** Target of each row, (rows). */
   readonly targets: Float32Array;
+  /** Group number of each row, (rows); null: no groups. */
   readonly groups: Uint32Array | null;
+  /** Smallest and largest target; null without labels. */
   readonly labelRange: LabelRange;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   readonly #place: string;
   readonly #options: PairOptions;
@@ -57,6 +62,13 @@ export class GroupedRows implements MeasurableSource {
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row; RangeError if no group has a pair.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const x = yield* readRows(this.#rows.x, space, `${this.#place}x`);
     return new GroupedDataset(this.#options.loss, x, this.#pairs(this.#place));
@@ -75,6 +87,15 @@ export class GroupedRows implements MeasurableSource {
     throw new RangeError(`${place}${needed}, got none in ${pairs.skippedGroups} groups`);
   }
 
+  /**
+   * Divides the examples at random.
+   *
+   * @param place What errors start with.
+   * @param share Share to hold out, above 0 and below 1.
+   * @param seed Integer from 0 to 2^53 - 1.
+   * @returns The two parts.
+   * @throws RangeError if nothing would be left to train on.
+   */
   split(place: string, share: number, seed: number): [GroupedRows, GroupedRows] {
     const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
     const take = (rows: Uint32Array): GroupedRows => {
@@ -83,6 +104,14 @@ export class GroupedRows implements MeasurableSource {
     return [take(kept), take(heldOut)];
   }
 
+  /**
+   * Checks data of the same kind from the option `validation`.
+   *
+   * @param place What errors start with.
+   * @param validation The value of the option.
+   * @returns The data as a source.
+   * @throws TypeError or RangeError that names the place.
+   */
   heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): GroupedRows {
     return new GroupedRows(
       place,
@@ -91,6 +120,14 @@ export class GroupedRows implements MeasurableSource {
     );
   }
 
+  /**
+   * Encodes the rows to be scored after every epoch. Yields now and then.
+   *
+   * @param place What errors start with.
+   * @param space The features of the model.
+   * @returns The encoded rows.
+   * @throws TypeError or RangeError that names the row.
+   */
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { loss } = this.#options;
     const pairs = this.#pairs(place);

@@ -118,10 +118,15 @@ export function rangeOf(targets: Float32Array): LabelRange {
 
 /** Labeled rows as the user passed them, checked and not yet encoded. */
 export class LabeledRows implements MeasurableSource {
+  /** Number of rows. */
   readonly size: number;
+  /** Target of each row, (rows). */
   readonly targets: Float32Array;
+  /** Group number of each row, (rows); null: no groups. */
   readonly groups: Uint32Array | null;
+  /** Smallest and largest target; null without labels. */
   readonly labelRange: LabelRange;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   readonly #place: string;
   readonly #loss: PointwiseLoss;
@@ -145,11 +150,27 @@ export class LabeledRows implements MeasurableSource {
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const { x, targets, weights } = this.#rows;
     return new LabeledDataset(this.#loss, yield* readRows(x, space, `${this.#place}x`), targets, weights);
   }
 
+  /**
+   * Divides the examples at random.
+   *
+   * @param place What errors start with.
+   * @param share Share to hold out, above 0 and below 1.
+   * @param seed Integer from 0 to 2^53 - 1.
+   * @returns The two parts.
+   * @throws RangeError if nothing would be left to train on.
+   */
   split(place: string, share: number, seed: number): [LabeledRows, LabeledRows] {
     const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
     const take = (rows: Uint32Array): LabeledRows => {
@@ -158,10 +179,26 @@ export class LabeledRows implements MeasurableSource {
     return [take(kept), take(heldOut)];
   }
 
+  /**
+   * Checks data of the same kind from the option `validation`.
+   *
+   * @param place What errors start with.
+   * @param validation The value of the option.
+   * @returns The data as a source.
+   * @throws TypeError or RangeError that names the place.
+   */
   heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): LabeledRows {
     return new LabeledRows(place, this.#loss, checkLabeledRows(place, this.#loss, x, y, { groups }));
   }
 
+  /**
+   * Encodes the rows to be scored after every epoch. Yields now and then.
+   *
+   * @param place What errors start with.
+   * @param space The features of the model.
+   * @returns The encoded rows.
+   * @throws TypeError or RangeError that names the row.
+   */
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const loss = this.#loss;
     const { targets } = this.#rows;
