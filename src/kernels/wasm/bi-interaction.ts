@@ -49,6 +49,12 @@ export function withAndWithout(
  * @param m The module.
  */
 export function emitBiInteraction(m: ModuleBuilder): void {
+  emitLinearForward(m);
+  emitBiInteractionForward(m);
+}
+
+/** Adds `linearForward`. */
+function emitLinearForward(m: ModuleBuilder): void {
   // out[b] = sum of w[i] * x_i
   m.function("linearForward", integers(8), (f, indptr, indices, values, context, w, out, start, end) => {
     const first = f.local("f32", f32(0));
@@ -67,7 +73,10 @@ export function emitBiInteraction(m: ModuleBuilder): void {
       });
     });
   });
+}
 
+/** Adds `biInteractionForward`. */
+function emitBiInteractionForward(m: ModuleBuilder): void {
   // sums = sum of t, squares = sum of t * t, pooled = 0.5 * (sums * sums - squares); t = x_i * v_i
   m.function(
     "biInteractionForward",

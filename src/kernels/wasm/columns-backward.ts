@@ -15,6 +15,13 @@ const BLOCK = 8;
  * @param m The module.
  */
 export function emitColumnsBackward(m: ModuleBuilder): void {
+  emitColumnSums(m);
+  emitBatchStatistics(m);
+  emitBatchNormBackward(m);
+}
+
+/** Adds `columnSums`. */
+function emitColumnSums(m: ModuleBuilder): void {
   m.function("columnSums", integers(6), (f, out, x, rowBytes, rows, start, end) => {
     columns(f, start, end, BLOCK, (j, vectors) => {
       const sums = range(vectors).map(() => f.local("v128", splat(0)));
@@ -24,7 +31,10 @@ export function emitColumnsBackward(m: ModuleBuilder): void {
       sums.forEach((sum, c) => f.store("v128.store", plus(out, j), sum, 16 * c));
     });
   });
+}
 
+/** Adds `batchStatistics`. */
+function emitBatchStatistics(m: ModuleBuilder): void {
   // mean and inverseStd of the batch, and the running averages
   const statistics = [...integers(9), "f32", "f32", "f32"] as const;
   m.function(
@@ -72,7 +82,10 @@ export function emitColumnsBackward(m: ModuleBuilder): void {
       });
     },
   );
+}
 
+/** Adds `batchNormBackward`. */
+function emitBatchNormBackward(m: ModuleBuilder): void {
   // n = (x - mean) * inverseStd; dShift = sum dY; dScale = sum dY * n
   // dX = factor * ((dY - dShift / B) - n * (dScale / B))
   const backward = [...integers(12), "f32"] as const;

@@ -17,6 +17,14 @@ import { at, columns, integers, mul, plus, range, splat, vector } from "./vector
  * @param m The module.
  */
 export function emitRowsBackward(m: ModuleBuilder): void {
+  emitMultiply(m);
+  emitReluBackward(m);
+  emitDropoutForward(m);
+  emitScoreBackward(m);
+}
+
+/** Adds `multiply`. */
+function emitMultiply(m: ModuleBuilder): void {
   m.function("multiply", integers(4), (f, out, a, b, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
       range(vectors).forEach((c) =>
@@ -29,7 +37,10 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       );
     });
   });
+}
 
+/** Adds `reluBackward`. */
+function emitReluBackward(m: ModuleBuilder): void {
   m.function("reluBackward", integers(4), (f, dX, y, dY, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
       range(vectors).forEach((c) => {
@@ -38,7 +49,10 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       });
     });
   });
+}
 
+/** Adds `dropoutForward`. */
+function emitDropoutForward(m: ModuleBuilder): void {
   // randomBits of core/random.ts for four elements at a time. mask = upper 31 bits below threshold ? 0 : keep
   const dropout = [...integers(9), "f32", "i32"] as const;
   m.function(
@@ -78,7 +92,10 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       });
     },
   );
+}
 
+/** Adds `scoreBackward`. */
+function emitScoreBackward(m: ModuleBuilder): void {
   m.function("scoreBackward", integers(6), (f, dY, dScores, h, rowBytes, start, end) => {
     f.for(start, end, 1, (b) => {
       const d = f.local("v128", load("v128.load32_splat", at(dScores, b, 4)));
