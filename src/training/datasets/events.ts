@@ -1,7 +1,7 @@
 // Implicit feedback: an event says that an item was taken in some context. The data do not say which items
-// were refused. So the model compares the taken item with other items of the catalog, which each epoch draws
-// anew. A pairwise loss takes them as the worse rows of pairs (Rendle et al. 2009), a pointwise loss as rows
-// of label 0.
+// were refused. So each epoch draws other items of the catalog and compares the taken item with them. For a
+// pairwise loss these negative items are the worse rows of pairs (Rendle et al. 2009), for a pointwise loss
+// rows of label 0.
 
 import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
