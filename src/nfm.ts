@@ -1,6 +1,7 @@
-// Neural Factorization Machine (He & Chua, SIGIR 2017): score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx)).
-// The class tells the whole story and leaves every detail to others: training/ checks options and data and
-// changes the model, predictor.ts predicts, ranks and explains, metrics/ measures.
+// The class NFM, a Neural Factorization Machine (He & Chua 2017, section 3):
+//     score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx))
+// The methods check their arguments and call other files: training/ trains, predictor.ts predicts, ranks and
+// explains, metrics/ measures.
 
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
@@ -40,9 +41,13 @@ export interface EvaluateOptions<M extends Metric = Metric> {
 
 /** A short summary of a model, as `JSON.stringify` and `console.log` show it. */
 export interface NFMSummary {
+  /** The options of the model, defaults included. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Number of features; 0 while it is not known. */
   readonly numFeatures: number;
+  /** Number of trainable numbers; 0 while the number of features is not known. */
   readonly numParameters: number;
+  /** The kernels that run. */
   readonly backend: "wasm" | "js";
 }
 
@@ -58,7 +63,7 @@ export class NFM {
   #learner: Learner;
 
   /**
-   * Checks the options. Parameters are made when the number of features is known.
+   * Checks the options. The parameters are allocated later, when the number of features is known.
    *
    * @param options See `NFMOptions`.
    * @throws TypeError or RangeError that names the option; Error for a backend that cannot run here.
@@ -70,16 +75,17 @@ export class NFM {
   }
 
   /**
-   * Trains on labeled rows from a fresh start (or goes on, with `resume`), giving way to the event loop. With
-   * feature maps the vocabulary is learned here, from the training rows alone. A pairwise loss needs
-   * `options.groups`: it learns from pairs of rows of a group, of which the first has the higher label.
+   * Trains on labeled rows. Training starts with new parameters, or continues with `resume`. It gives way to
+   * the event loop now and then. If the rows are feature maps, the vocabulary is learned from the training
+   * rows. A pairwise loss needs `options.groups`: it learns from pairs of rows of a group, whose first row
+   * has the higher label.
    *
-   * @param x Rows; (rows).
-   * @param y Labels, finite; what the loss accepts; (rows).
+   * @param x Rows, (rows).
+   * @param y Labels, finite and such as the loss accepts, (rows).
    * @param options See `FitOptions`.
-   * @returns The course of the training.
-   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the
-   *   last good epoch.
+   * @returns The history of the training.
+   * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
+   *   after the last good epoch.
    */
   async fit<T extends FeatureRow<T>>(
     x: Rows | readonly T[],
@@ -111,10 +117,10 @@ export class NFM {
   /**
    * Trains a pairwise loss on pairs: row i of `positives` should score above row i of `negatives`.
    *
-   * @param positives Rows; (pairs).
-   * @param negatives Rows; (pairs).
+   * @param positives The better row of each pair, (pairs).
+   * @param negatives The worse row of each pair, (pairs).
    * @param options See `FitPairsOptions`.
-   * @returns The course of the training.
+   * @returns The history of the training.
    * @throws As `fit`.
    */
   async fitPairs<T extends FeatureRow<T>>(
@@ -132,14 +138,14 @@ export class NFM {
   }
 
   /**
-   * Takes exactly one optimizer step on exactly these rows. The first call decides the vocabulary and the
-   * number of features, unless the constructor was given an encoder or `numFeatures`.
+   * Takes one optimizer step on exactly these rows. The first call fixes the vocabulary and the number of
+   * features, unless the constructor got an encoder or `numFeatures`.
    *
    * @param x Rows; (rows).
    * @param y Labels; (rows).
    * @param options.sampleWeight Weight of each row, finite, at least 0; (rows). Default: all rows alike.
    * @returns The mean loss before the step.
-   * @throws TypeError, RangeError or Error; nothing has changed then.
+   * @throws TypeError, RangeError or Error that names the place. Nothing has changed then.
    */
   partialFit<T extends FeatureRow<T>>(
     x: Rows | readonly T[],
@@ -154,12 +160,12 @@ export class NFM {
   }
 
   /**
-   * `partialFit` for a pairwise loss.
+   * Takes one optimizer step on exactly these pairs, with a pairwise loss.
    *
-   * @param positives Rows; (pairs).
-   * @param negatives Rows; (pairs).
+   * @param positives The better row of each pair, (pairs).
+   * @param negatives The worse row of each pair, (pairs).
    * @returns The mean loss before the step.
-   * @throws TypeError, RangeError or Error; nothing has changed then.
+   * @throws TypeError, RangeError or Error that names the place. Nothing has changed then.
    */
   partialFitPairs<T extends FeatureRow<T>>(
     positives: Rows | readonly T[],
@@ -171,12 +177,12 @@ export class NFM {
   }
 
   /**
-   * Scores one row or many.
+   * Predicts one row or several rows.
    *
-   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute
-   *   nothing.
+   * @param x One row (a feature map or a sparse vector), or rows. Features that were not in the training data
+   *   contribute nothing.
    * @param options See `PredictOptions`.
-   * @returns A number for one row, a Float32Array (rows) for rows.
+   * @returns A number for one row; a Float32Array for rows, (rows).
    * @throws TypeError or RangeError that names row and field; Error if the model has no parameters yet.
    */
   predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
@@ -195,10 +201,10 @@ export class NFM {
   /**
    * Measures predictions against labels.
    *
-   * @param x Rows; (rows).
-   * @param y Labels, what the loss accepts; (rows).
+   * @param x Rows, (rows).
+   * @param y Labels, such as the loss accepts, (rows).
    * @param options See `EvaluateOptions`.
-   * @returns The value of each metric by name.
+   * @returns The value of each metric by its name.
    * @throws TypeError, RangeError or Error that says what a metric needs.
    */
   evaluate<T extends FeatureRow<T>, const M extends Metric = Metric>(
@@ -228,18 +234,19 @@ export class NFM {
   }
 
   /**
-   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so
-   * that its size costs nothing per candidate. Scores are those of `predict` for rows that hold the context's
-   * features and behind them the candidate's, bit for bit. For a factorization machine with a prepared
-   * catalog they are within 1e-6 of the largest number on the way: w0, the linear sum, and the two sums of
-   * squares that pooling subtracts, times batch norm's factor.
+   * Ranks candidates in a context, whose features all of them share. The sums of the context are computed
+   * only once, so the time per candidate does not depend on its size. The scores have the same bits as those
+   * of `predict` for rows with the features of the context first and those of the candidate behind them.
+   * There is one exception: a factorization machine with a prepared catalog. There the error is at most 1e-6
+   * times the largest intermediate number: w0, the linear sum, or one of the two sums of squares in
+   * Bi-Interaction, times the factor of batch norm.
    *
-   * @param context What all candidates share: a feature map or sparse vector. A feature of context and
-   *   candidate has the sum of its values, so leave out of candidates what the context says (those that share
-   *   one are scored as whole rows).
-   * @param candidates Rows, or what `prepare` made of them.
+   * @param context The features that all candidates share: a feature map or a sparse vector. If context and
+   *   candidate have the same feature, its values are added, and the candidate is scored more slowly. So
+   *   leave the features of the context out of the candidates.
+   * @param candidates Rows, or the result of `prepare`.
    * @param options See `RankOptions`.
-   * @returns The best by raw score, best first; of equal ones the earlier candidate first.
+   * @returns The best candidates by raw score, best first. Candidates with equal scores keep their order.
    * @throws TypeError or RangeError that names row and field.
    */
   rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
@@ -251,7 +258,7 @@ export class NFM {
   }
 
   /**
-   * Encodes candidates once, for ranking them again and again.
+   * Encodes candidates once, so that they can be ranked many times.
    *
    * @param candidates At least one row.
    * @returns A catalog for `rank`.
@@ -262,28 +269,29 @@ export class NFM {
   }
 
   /**
-   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model.
-   * With them, the part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the
-   * pooled vector (Sundararajan et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean
-   * gradient of f on the way from 0 to BI(Vx). The sum is the raw score in float64: that of `predict` to
-   * 1e-4, where its float32 does not cancel large squares, as of values in the thousands. Time and result are
-   * quadratic in the features of the row.
+   * Explains a score by parts whose sum is the score. Without hidden layers the parts are the terms of the
+   * factorization machine. With hidden layers, the difference f(BI(Vx)) - f(0) is divided among the pairs of
+   * features by integrated gradients (Sundararajan et al. 2017): pair (i, j) gets x_i x_j sum_d v_id v_jd
+   * G_d, where G is the mean gradient of f on the line from 0 to BI(Vx). The sum of the parts is the raw
+   * score in float64. It differs from the float32 score of `predict` by about 1e-4, or by more if feature
+   * values are in the thousands, because float32 then loses digits in differences of large squares. Time and
+   * size of the result are quadratic in the number of features of the row.
    *
-   * @param x A feature map or sparse vector of at most 2,000 features.
+   * @param x A feature map or a sparse vector with at most 2,000 features.
    * @returns The parts, the largest by magnitude first.
-   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError
-   *   for a row of more features.
+   * @throws Error if the model has layers of your own, because their gradient in prediction is not known;
+   *   RangeError for a row with more features.
    */
   explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
     return this.#learner.ready("explain").explain(x as FeatureMap);
   }
 
   /**
-   * Takes V, w and w0 of a trained factorization machine as initial values, as in the experiments of the
-   * paper (He & Chua 2017, section 4.4), and its vocabulary with them. `fit` starts from them whenever it
-   * starts afresh; a model loaded from a file does not.
+   * Takes V, w and w0 of a trained factorization machine as initial values, and its vocabulary with them
+   * (pre-training, He & Chua 2017, section 4.3.1). Every `fit` without `resume` starts from these values. A
+   * model file does not contain them: after `load`, such a `fit` starts from random values.
    *
-   * @param fm A model of the same `embeddingDim`.
+   * @param fm A trained model with the same `embeddingDim`.
    * @returns This model.
    * @throws Error if this model has been trained already; RangeError if the sizes differ.
    */
@@ -294,9 +302,10 @@ export class NFM {
   }
 
   /**
-   * The model as a safetensors file.
+   * Writes the model as a safetensors file (https://github.com/huggingface/safetensors).
    *
-   * @param options.optimizer Include the optimizer's state, to go on training exactly. Default: false.
+   * @param options.optimizer Whether the file has the optimizer's state, so that training can continue
+   *   exactly. Default: false.
    * @returns The bytes of the file.
    * @throws Error if the model has no parameters yet.
    */
@@ -310,7 +319,8 @@ export class NFM {
    * Reads a model file, written by `save` or by PyTorch.
    *
    * @param bytes The file.
-   * @param overrides Another optimizer, backend or loss than the saved ones, or what a file cannot hold.
+   * @param overrides An optimizer, backend, loss or layers that replace the saved ones. A loss or layers of
+   *   your own must be passed, because a file cannot contain them.
    * @returns The model.
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
@@ -322,7 +332,7 @@ export class NFM {
     return model;
   }
 
-  /** Which kernels run. */
+  /** The kernels that run: WebAssembly SIMD or plain JavaScript. */
   get backend(): "wasm" | "js" {
     return this.#learner.predictor?.backend ?? new Memory(this.#learner.settings.backend).backend;
   }
@@ -337,29 +347,33 @@ export class NFM {
     return this.#learner.numParameters;
   }
 
-  /** The encoder in use, which cannot be fitted again; null for a model of sparse rows. */
+  /** The encoder of the model, whose vocabulary can no longer change; null for a model of sparse rows. */
   get encoder(): FeatureEncoder | null {
     const { predictor, settings } = this.#learner;
     return predictor === null ? settings.encoder : (predictor.encoder as FeatureEncoder | null);
   }
 
-  /** The course of the last `fit` that ended well; null before. */
+  /** The history of the last `fit` that did not fail; null before. */
   get history(): History | null {
     return this.#learner.history;
   }
 
   /**
-   * A copy of a parameter.
+   * Copies a parameter.
    *
    * @param name Name in the model file, such as "embedding.weight".
-   * @returns Its numbers row by row, in PyTorch's shape.
+   * @returns Its shape in PyTorch, and its numbers row by row.
    * @throws RangeError if there is no such parameter; Error if the model has no parameters yet.
    */
   tensor(name: string): { shape: readonly number[]; data: Float32Array } {
     return this.#learner.ready("tensor").tensor(name);
   }
 
-  /** A short summary; the model itself is what `save` writes. */
+  /**
+   * Summarizes the model. The summary is not enough to restore it: `save` writes the whole model.
+   *
+   * @returns The options and sizes.
+   */
   toJSON(): NFMSummary {
     const { numFeatures, numParameters, backend } = this;
     return {
@@ -376,6 +390,7 @@ export class NFM {
     return showSummary("NFM", { ...options, ...rest }, inspect);
   }
 
+  /** Returns the loss if it is of a kind. Throws otherwise. */
   #requireLoss<K extends "pointwise" | "pairwise">(
     caller: string,
     kind: K,
@@ -388,13 +403,20 @@ export class NFM {
     return loss as Extract<Learner["settings"]["loss"], { kind: K }>;
   }
 
-  /** @internal */
+  /**
+   * @internal Gives `Recommender` access to the part of a model that trains it.
+   *
+   * @param model The model.
+   * @returns Its learner.
+   */
   static learnerOf(model: NFM): Learner {
     return model.#learner;
   }
 }
 
-/** Outside the class: a bundler renames a class that mentions itself, and `NFM.name` would change. */
+/**
+ * Is outside the class, because a bundler renames a class that mentions itself. `NFM.name` would then change.
+ */
 function isNFM(value: unknown): value is NFM {
   return value instanceof NFM;
 }

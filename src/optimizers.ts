@@ -82,12 +82,21 @@ export class Adagrad implements Optimizer {
     this.#learningRate = checkRate("Adagrad", rate);
   }
 
-  /** Applies one step to the rows of one parameter. */
+  /**
+   * Applies one step to the rows of one parameter.
+   *
+   * @param kernels The kernels of the model's memory.
+   * @param update The parameter, its gradient and the rows to change.
+   */
   update(kernels: Kernels, update: Update): void {
     kernels.adagrad(update, this.#learningRate);
   }
 
-  /** Returns the options of the constructor. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor, with their present values.
+   */
   toJSON(): Record<string, number> {
     return { learningRate: this.learningRate, initialAccumulator: this.initialState };
   }
@@ -139,12 +148,21 @@ export class SGD implements Optimizer {
     return this.momentum > 0 ? 0 : null;
   }
 
-  /** Applies one step to the rows of one parameter. */
+  /**
+   * Applies one step to the rows of one parameter.
+   *
+   * @param kernels The kernels of the model's memory.
+   * @param update The parameter, its gradient and the rows to change.
+   */
   update(kernels: Kernels, update: Update): void {
     kernels.sgd(update, this.#learningRate, this.momentum);
   }
 
-  /** Returns the options of the constructor. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor, with their present values.
+   */
   toJSON(): Record<string, number> {
     return { learningRate: this.learningRate, momentum: this.momentum };
   }

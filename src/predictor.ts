@@ -1,6 +1,5 @@
-// A model that predicts: parameters, the network of prediction with its folded layers, the encoder and the
-// link function. Everything that predicts uses this class - also `NFM`, which trains one, and `Recommender` -
-// and nothing here trains.
+// A model that predicts: the parameters, the network of prediction with its folded layers, the encoder and
+// the link function. `NFM` and `Recommender` use this class for every prediction. Nothing here trains.
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
@@ -41,12 +40,14 @@ import { scoreRows } from "./model/scoring.ts";
 import { Catalog } from "./ranking/catalog.ts";
 import { selectTop } from "./ranking/top.ts";
 
-/** Which kernels run: "auto" takes WebAssembly SIMD where it runs, and plain JavaScript elsewhere. */
+/**
+ * The kernels to use. "auto" takes WebAssembly SIMD if the engine can run it, and plain JavaScript otherwise.
+ */
 export type BackendName = "auto" | "wasm" | "js";
 
-/** What a model file cannot hold, given again by whoever loads it. */
+/** Options of `Predictor.load`. */
 export interface PredictorOptions {
-  /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
+  /** The kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
   /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
   loss?: LossName | Loss | undefined;
@@ -57,23 +58,23 @@ export interface PredictorOptions {
 /** Options of `predict`. */
 export interface PredictOptions {
   /**
-   * Return the score itself instead of the loss's prediction (a probability for the log loss). Default:
-   * false.
+   * Whether to return the raw score instead of the prediction. They differ for the log loss, whose prediction
+   * is a probability. Default: false.
    */
   raw?: boolean | undefined;
 }
 
 /** Options of `rank`. */
 export interface RankOptions {
-  /** How many candidates to return, at least 1. Default: all. */
+  /** Largest number of candidates to return, at least 1. Default: all. */
   top?: number | undefined;
 }
 
-/** A candidate in its place. */
+/** A ranked candidate. */
 export interface Ranked {
-  /** Its position among the candidates. */
+  /** Position of the candidate in the rows that were passed, from 0. */
   readonly index: number;
-  /** What `predict` gives for context and candidate together. */
+  /** The prediction for context and candidate together. */
   readonly score: number;
 }
 
@@ -91,7 +92,8 @@ export interface PredictorSummary {
 const MAX_EXPLAINED = 2000;
 
 /**
- * A trained model that only predicts. It loads what `NFM.save` wrote, and gives the same bits as `NFM`.
+ * A trained model that can only predict. It loads the files of `NFM.save` and computes the same bits as
+ * `NFM`.
  *
  * @example
  * import { Predictor } from "neural-fm/predict";
@@ -101,9 +103,9 @@ const MAX_EXPLAINED = 2000;
 export class Predictor implements FeatureSpace {
   /** Turns feature maps into sparse rows; null for a model of sparse rows. */
   readonly encoder: Encoder | null;
-  /** @internal */
+  /** @internal The network of prediction. */
   readonly network: Network;
-  /** @internal From scores to predictions; null if scores are predictions. */
+  /** @internal Maps scores to predictions; null if scores are predictions. */
   readonly link: Link;
   readonly #row = new CSRBuilder();
 
@@ -124,7 +126,7 @@ export class Predictor implements FeatureSpace {
    * Reads a model file, written by `NFM.save` or by PyTorch.
    *
    * @param bytes The file.
-   * @param options What the file cannot hold.
+   * @param options See `PredictorOptions`.
    * @returns The model.
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
@@ -157,12 +159,12 @@ export class Predictor implements FeatureSpace {
   }
 
   /**
-   * Scores one row or many.
+   * Predicts one row or several rows.
    *
-   * @param x A feature map or sparse vector, or rows of them. Features never seen in training contribute
-   *   nothing.
+   * @param x One row (a feature map or a sparse vector), or rows. Features that were not in the training data
+   *   contribute nothing.
    * @param options See `PredictOptions`.
-   * @returns A number for one row, a Float32Array (rows) for rows.
+   * @returns A number for one row; a Float32Array for rows, (rows).
    * @throws TypeError or RangeError that names row and field.
    */
   predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
@@ -186,30 +188,42 @@ export class Predictor implements FeatureSpace {
     return link ? scores.map((score) => link(score)) : scores;
   }
 
-  /** @internal Raw scores of rows; (rows). */
+  /**
+   * @internal Scores rows.
+   *
+   * @param x The rows.
+   * @param place What errors call x.
+   * @returns Raw scores, (rows).
+   */
   score(x: CheckedRows, place: string): Float32Array {
     const rows = runAtOnce(readRows(x, this, place));
     return runAtOnce(this.scoreSparse(rows));
   }
 
-  /** @internal Raw scores of sparse rows, (rows); yields after each batch. */
+  /**
+   * @internal Scores sparse rows. Yields after each batch.
+   *
+   * @param rows The rows.
+   * @returns Raw scores, (rows).
+   */
   scoreSparse(rows: SparseRows): Generator<void, Float32Array> {
     return scoreRows(this.network, rows, new Float32Array(rows.rows));
   }
 
   /**
-   * Ranks candidates in a context, whose features they share. The sums of the context are computed once, so
-   * that its size costs nothing per candidate. Scores are those of `predict` for rows that hold the context's
-   * features and behind them the candidate's, bit for bit. For a factorization machine with a prepared
-   * catalog they are within 1e-6 of the largest number on the way: w0, the linear sum, and the two sums of
-   * squares that pooling subtracts, times batch norm's factor.
+   * Ranks candidates in a context, whose features all of them share. The sums of the context are computed
+   * only once, so the time per candidate does not depend on its size. The scores have the same bits as those
+   * of `predict` for rows with the features of the context first and those of the candidate behind them.
+   * There is one exception: a factorization machine with a prepared catalog. There the error is at most 1e-6
+   * times the largest intermediate number: w0, the linear sum, or one of the two sums of squares in
+   * Bi-Interaction, times the factor of batch norm.
    *
-   * @param context What all candidates share: a feature map or sparse vector. A feature of context and
-   *   candidate has the sum of its values, so leave out of candidates what the context says (those that share
-   *   one are scored as whole rows).
-   * @param candidates Rows, or what `prepare` made of them.
+   * @param context The features that all candidates share: a feature map or a sparse vector. If context and
+   *   candidate have the same feature, its values are added, and the candidate is scored more slowly. So
+   *   leave the features of the context out of the candidates.
+   * @param candidates Rows, or the result of `prepare`.
    * @param options See `RankOptions`.
-   * @returns The best by raw score, best first; of equal ones the earlier candidate first.
+   * @returns The best candidates by raw score, best first. Candidates with equal scores keep their order.
    * @throws TypeError or RangeError that names row and field.
    */
   rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
@@ -231,13 +245,18 @@ export class Predictor implements FeatureSpace {
     }));
   }
 
-  /** @internal The prediction that a raw score stands for. */
+  /**
+   * @internal Maps a raw score to a prediction.
+   *
+   * @param score The raw score.
+   * @returns The prediction, a float32.
+   */
   predictionOf(score: number): number {
     return this.link ? Math.fround(this.link(score)) : score;
   }
 
   /**
-   * Encodes candidates once, for ranking them again and again.
+   * Encodes candidates once, so that they can be ranked many times.
    *
    * @param candidates At least one row.
    * @returns A catalog for `rank`.
@@ -253,17 +272,18 @@ export class Predictor implements FeatureSpace {
   }
 
   /**
-   * The reasons for a score: parts that sum to it. Without hidden layers they are the terms of the model.
-   * With them, the part of f(BI(Vx)) beyond f(0) goes to pairs of features by integrated gradients along the
-   * pooled vector (Sundararajan et al. 2017): pair (i, j) has x_i x_j sum_d v_id v_jd G_d, with G the mean
-   * gradient of f on the way from 0 to BI(Vx). The sum is the raw score in float64: that of `predict` to
-   * 1e-4, where its float32 does not cancel large squares, as of values in the thousands. Time and result are
-   * quadratic in the features of the row.
+   * Explains a score by parts whose sum is the score. Without hidden layers the parts are the terms of the
+   * factorization machine. With hidden layers, the difference f(BI(Vx)) - f(0) is divided among the pairs of
+   * features by integrated gradients (Sundararajan et al. 2017): pair (i, j) gets x_i x_j sum_d v_id v_jd
+   * G_d, where G is the mean gradient of f on the line from 0 to BI(Vx). The sum of the parts is the raw
+   * score in float64. It differs from the float32 score of `predict` by about 1e-4, or by more if feature
+   * values are in the thousands, because float32 then loses digits in differences of large squares. Time and
+   * size of the result are quadratic in the number of features of the row.
    *
-   * @param x A feature map or sparse vector of at most 2,000 features.
+   * @param x A feature map or a sparse vector with at most 2,000 features.
    * @returns The parts, the largest by magnitude first.
-   * @throws Error if the model has layers of your own, whose gradient in prediction is not known; RangeError
-   *   for a row of more features.
+   * @throws Error if the model has layers of your own, because their gradient in prediction is not known;
+   *   RangeError for a row with more features.
    */
   explain<T extends object & FeatureRow<T>>(x: FeatureMap | SparseVector | T): Explanation {
     const { indptr, indices, values } = this.#readRow(x, "explain: x");
@@ -282,28 +302,28 @@ export class Predictor implements FeatureSpace {
     return encoder !== null && index < encoder.numFeatures ? encoder.name(index) : `#${index}`;
   }
 
-  /** Reads one row. The result is overwritten by the next. */
+  /** Reads one row. The next call overwrites the result. */
   #readRow(x: unknown, place: string): SparseRows {
     this.#row.clear();
     readRow(this.#row, x, this, place);
     return this.#row;
   }
 
-  /** Number of features. */
+  /** Number of features N. */
   get numFeatures(): number {
     return this.network.parameters.numFeatures;
   }
 
-  /** Which kernels run. */
+  /** The kernels that run: WebAssembly SIMD or plain JavaScript. */
   get backend(): "wasm" | "js" {
     return this.network.parameters.memory.backend;
   }
 
   /**
-   * A copy of a parameter.
+   * Copies a parameter.
    *
    * @param name Name in the model file, such as "embedding.weight".
-   * @returns Its numbers row by row, in PyTorch's shape.
+   * @returns Its shape in PyTorch, and its numbers row by row.
    * @throws RangeError if there is no such parameter.
    */
   tensor(name: string): { shape: readonly number[]; data: Float32Array } {

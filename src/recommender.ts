@@ -1,6 +1,6 @@
-// Recommending from implicit feedback: a catalog of items and a model of what is taken in which context.
-// Events train the model, with negatives drawn from the catalog (training/datasets/events.ts); every list
-// ranks the whole catalog (ranking/).
+// Recommendations from implicit feedback: a catalog of items, and a model that learns which items are taken
+// in which context. The model is trained on events, with negative items drawn from the catalog
+// (training/datasets/events.ts). Every recommendation ranks the whole catalog (ranking/).
 
 import {
   checkInteger,
@@ -58,7 +58,7 @@ type DefaultMetric = "hr@10" | "ndcg@10" | "mrr";
 const DEFAULT_METRICS: readonly DefaultMetric[] = ["hr@10", "ndcg@10", "mrr"];
 
 /**
- * A catalog of items with a model that ranks it.
+ * A catalog of items and a model that ranks it.
  *
  * @example
  * const items = [{ item: "tea", hot: true }, { item: "milk" }, { item: "juice" }];
@@ -69,22 +69,23 @@ const DEFAULT_METRICS: readonly DefaultMetric[] = ["hr@10", "ndcg@10", "mrr"];
 export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>, ItemId = Id> {
   /** The model, for `save` and everything else; the catalog is no part of its file. */
   readonly model: NFM;
-  /** The items' ids, in the order of the catalog. */
+  /** The ids of the items, in the order of the catalog, (items). */
   readonly ids: readonly ItemId[];
   readonly #learner: Learner;
   readonly #catalog: Catalog;
+  /** The number of each item by its id. */
   readonly #numberOf: ReadonlyMap<Id, number>;
-  /** Fields of the items, if they are feature maps. */
+  /** The field names of the items; none for sparse rows. */
   readonly #fields: ReadonlySet<string>;
   readonly #row = new CSRBuilder();
 
   /**
    * Reads the catalog.
    *
-   * @param model To be trained by `fit`, or trained already.
-   * @param items Features of each item, its id among them: feature maps or sparse rows; at least one.
+   * @param model A model, trained or not.
+   * @param items Features of each item, with its id: feature maps or sparse rows, at least one, (items).
    * @param options See `RecommenderOptions`.
-   * @throws TypeError or RangeError that names the item: ids must be there, and differ.
+   * @throws TypeError or RangeError that names an item without an id, or with the id of another item.
    */
   constructor(model: NFM, items: Rows | readonly Item[], options: RecommenderOptions<ItemId> = {}) {
     if (!(model instanceof NFM)) throw wrongType("Recommender: model", "an NFM", model);
@@ -109,17 +110,19 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * Trains the model on events from a fresh start (or goes on, with `resume`): in context i, item i was
-   * taken. With a pairwise loss every event is a pair with each of its negatives; with a pointwise loss it is
-   * a row of label 1, and each negative one of label 0. Negatives are drawn anew in every epoch.
+   * Trains the model on events: item i was taken in context i. Training starts with new parameters, or
+   * continues with `resume`. Each epoch draws new negative items. With a pairwise loss the item of an event
+   * makes a pair with each of its negative items. With a pointwise loss the item of an event is a row of
+   * label 1, and each negative item is a row of label 0.
    *
-   * @param contexts Features of user and situation, (events). Never those of the item, which would show the
-   *   model what it is to find out: fields of items are refused, indices in sparse rows are not.
-   * @param items Ids of the items taken; (events).
+   * @param contexts Features of user and situation, (events). They must not describe the item, because the
+   *   model would then learn to recognize the taken item by them. Field names of items are refused. Indices
+   *   in sparse rows are not checked for this.
+   * @param items Ids of the items that were taken, (events).
    * @param options See `RecommenderFitOptions`.
-   * @returns The course of the training.
-   * @throws TypeError, RangeError or Error naming the place; the model is then as it was, or as after the
-   *   last good epoch.
+   * @returns The history of the training.
+   * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
+   *   after the last good epoch.
    */
   async fit<T extends FeatureRow<T>>(
     contexts: Rows | readonly T[],
@@ -167,12 +170,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * The best items in a context. Features of the context that training has not seen contribute nothing, so a
-   * new user gets a list too, from what else is known.
+   * Finds the best items for a context. Features that were not in the training data contribute nothing. So a
+   * new user gets recommendations too, based on the other features of the context.
    *
    * @param context Features of user and situation.
    * @param options See `RecommendOptions`.
-   * @returns Best first; of equal scores the earlier item of the catalog first.
+   * @returns The items, best first. Items with equal scores have the order of the catalog.
    * @throws TypeError or RangeError that names field or id; Error if the model has no parameters yet.
    */
   recommend<C extends object & FeatureRow<C>>(
@@ -193,7 +196,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * The reasons for an item's score in a context: `NFM.explain` of the two together.
+   * Explains the score of an item in a context, by `NFM.explain` for the features of both.
    *
    * @param context Features of user and situation.
    * @param id Id of the item.
@@ -220,12 +223,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 
   /**
-   * Leave-one-out evaluation: for each held-out event the whole catalog is ranked in its context, and what
-   * counts is the place of the event's item. An item that scores the same as another counts as the lower of
-   * the two.
+   * Measures how high the items of held-out events are ranked. For each event the whole catalog is ranked in
+   * the context of the event, and the rank of the event's item counts. Of items with equal scores, the
+   * event's item gets the lowest rank.
    *
-   * @param contexts Features of user and situation; (events).
-   * @param items Ids of the items taken; (events).
+   * @param contexts Features of user and situation, (events).
+   * @param items Ids of the items that were taken, (events).
    * @param options See `RecommenderEvaluateOptions`.
    * @returns The mean of each metric over the events.
    * @throws TypeError or RangeError that names event and field; Error if the model has no parameters yet.
@@ -244,7 +247,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return runAtOnce(this.#measure(events, rows, metrics, predictor));
   }
 
-  /** Reads one context, in memory that the next overwrites. */
+  /** Reads one context. The next call overwrites the result. */
   #readContext(context: unknown, predictor: Predictor, place: string): SparseRows {
     this.#checkContext(context, place);
     this.#row.clear();
@@ -252,7 +255,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return this.#row;
   }
 
-  /** A context with an item's field would show the model in training what it is to find out. */
+  /** Refuses a context with a field of the items: the model would learn to recognize the taken item by it. */
   #checkContext(context: unknown, place: string): void {
     for (const field of fieldsOf(context)) {
       if (!this.#fields.has(field)) continue;
@@ -263,7 +266,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     }
   }
 
-  /** Held-out events for `fit`. `place` is what errors call them. */
+  /** Checks the validation events of `fit`. `place` is what errors call them. */
   #validation(
     place: string,
     validation: HeldOutEvents<ItemId>,
@@ -307,7 +310,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return { contexts: rows, itemOf, excluded };
   }
 
-  /** Ranks every event's item and takes the mean of the metrics; yields after each event. */
+  /** Ranks the item of every event and computes the mean of each metric. Yields after each event. */
   *#measure<M extends RankingMetric>(
     { itemOf, excluded }: CheckedHeldOut,
     contexts: SparseRows,
@@ -328,7 +331,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return Object.fromEntries(means) as Record<M, number>;
   }
 
-  /** The numbers of the items with these ids, one per event. */
+  /** Reads one item id per event. Returns the numbers of the items, (events). */
   #readItems(items: unknown, events: number, place: string): Uint32Array {
     if (!isArrayLike(items)) throw wrongType(place, "an array of item ids", items);
     if (items.length !== events) {
@@ -337,6 +340,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return Uint32Array.from({ length: events }, (_, i) => this.#itemNumber(items[i], `${place}[${i}]`));
   }
 
+  /** Reads ids of items to leave out. Returns the numbers of the items. */
   #readExcluded(ids: unknown, place: string): ReadonlySet<number> {
     const iterate = (ids as Iterable<unknown> | null | undefined)?.[Symbol.iterator] as unknown;
     if (typeof ids === "string" || typeof iterate !== "function") {
@@ -348,6 +352,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     return numbers;
   }
 
+  /** Returns the number of the item with an id. */
   #itemNumber(id: unknown, place: string): number {
     const number = this.#numberOf.get(checkId(id, place));
     if (number !== undefined) return number;
@@ -356,23 +361,24 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   }
 }
 
-/** Held-out events, checked. */
+/** Checked held-out events. */
 interface CheckedHeldOut {
+  /** Context of each event, (events). */
   readonly contexts: CheckedRows;
-  /** Number of each event's item; (events). */
+  /** Item number of each event, (events). */
   readonly itemOf: Uint32Array;
-  /** Numbers of the items that are left out of each event's list; (events). Null: none. */
+  /** For each event, the numbers of the items to leave out of its list, (events); null: none. */
   readonly excluded: readonly ReadonlySet<number>[] | null;
 }
 
-/** The place of an item in a ranked list, from 1, with ties against it, and how many items are ranked. */
+/** Finds the rank of an item, from 1, and the number of ranked items. Ties count against the item. */
 function placeOf(
   item: number,
   scores: Float32Array,
   excluded: ReadonlySet<number> | null,
 ): { rank: number; candidates: number } {
   const own = scores[item];
-  let ahead = -1; // not counting itself
+  let ahead = -1; // starts at -1, because the loop counts the item itself
   for (let i = 0; i < scores.length; i++) if (!(scores[i] < own)) ahead++;
   let left = 0;
   for (const i of excluded ?? []) {
@@ -383,6 +389,7 @@ function placeOf(
   return { rank: ahead + 1, candidates: scores.length - left };
 }
 
+/** Reads the id of each item: from a field, from an array, or its number. */
 function readItemIds(items: CheckedRows, ids: IdsOption | undefined): Id[] {
   if (typeof ids === "string" || (ids === undefined && needsEncoder(items))) {
     return readField(items, ids ?? "item", "Recommender: items", "ids");
@@ -395,6 +402,7 @@ function readItemIds(items: CheckedRows, ids: IdsOption | undefined): Id[] {
   return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
+/** Checks that an option names ranking metrics. Returns them, or the default. */
 function checkRankingMetrics(
   caller: string,
   metrics: readonly RankingMetric[] | undefined,

@@ -1,6 +1,6 @@
 // neural-fm train: trains on a libSVM / libFM file and writes a model file.
 
-import { type EpochEvent, type Metric, NFM, type NFMOptions } from "../index.ts";
+import { type EpochEvent, type LibSVMData, type Metric, NFM, type NFMOptions } from "../index.ts";
 import { checkMetric } from "../metrics/metrics.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import {
@@ -92,22 +92,14 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const zeroBased = values["one-based"] !== true;
   const data = readData(path, zeroBased);
   const validation = validationPath === undefined ? undefined : readData(validationPath, zeroBased);
-  for (const [file, { groups }] of [
-    [path, data],
-    [validationPath, validation ?? data],
-  ] as const) {
-    if (PAIRWISE.some((name) => name === options.loss) && !groups)
-      throw new Error(
-        `${file}: --loss ${options.loss as string} compares the lines of a query, ` +
-          `and there is no qid: write "label qid:N index:value ..."`,
-      );
-    const ranking = metrics?.find(isRankingMetric);
-    if (ranking && !groups)
-      throw new Error(
-        `${file}: --metrics ${ranking} ranks the lines of a query, ` +
-          `and there is no qid: write "label qid:N index:value ..."`,
-      );
-  }
+  checkQueries(
+    [
+      [path, data],
+      [validationPath, validation ?? data],
+    ],
+    options.loss,
+    metrics,
+  );
   const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
   const model = new NFM({ ...options, numFeatures });
   const report = ({ epoch, epochs, loss, validation, seconds }: EpochEvent): void => {
@@ -136,6 +128,27 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
     stdout,
     `${summary}\nwrote ${out} (${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB)\n`,
   );
+}
+
+/** Checks that every file has query ids (qid), if the loss or a metric needs them. */
+function checkQueries(
+  files: readonly (readonly [path: string | undefined, data: LibSVMData])[],
+  loss: NFMOptions["loss"],
+  metrics: readonly Metric[] | undefined,
+): void {
+  for (const [file, { groups }] of files) {
+    if (PAIRWISE.some((name) => name === loss) && !groups)
+      throw new Error(
+        `${file}: --loss ${loss as string} compares the lines of a query, ` +
+          `and there is no qid: write "label qid:N index:value ..."`,
+      );
+    const ranking = metrics?.find(isRankingMetric);
+    if (ranking && !groups)
+      throw new Error(
+        `${file}: --metrics ${ranking} ranks the lines of a query, ` +
+          `and there is no qid: write "label qid:N index:value ..."`,
+      );
+  }
 }
 
 /** Checks a name of `--metrics`. */

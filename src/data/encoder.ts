@@ -251,6 +251,7 @@ export class Encoder {
    * @internal Returns the vocabulary and the scales.
    *
    * @param place What errors start with.
+   * @returns The vocabulary and the scales.
    * @throws Error before `fit`.
    */
   protected ready(place: string): Learned {

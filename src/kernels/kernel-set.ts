@@ -1,13 +1,14 @@
-// A set of kernels for a memory: the plain version, and what WebAssembly needs for the other one.
+// A set of kernels for a memory: the version in plain JavaScript, and the parts from which the WebAssembly
+// version is made.
 
 import type { Tensor } from "../core/tensor.ts";
 import type { ModuleBuilder } from "./wasm/assembler.ts";
 
-/** The functions of an instance of an emitted module, by name. */
+/** The functions that instances of emitted modules export, by name. */
 export type Exports = Readonly<Record<string, (...args: number[]) => void>>;
 
 /**
- * Gives the byte address of row `i` of a tensor.
+ * Returns the byte address of row `i` of a tensor.
  *
  * @throws TypeError if the tensor does not lie in the memory of the kernels.
  */
@@ -15,10 +16,20 @@ export type RowAddress = (x: Tensor, i: number) => number;
 
 /** Kernels of type K in both versions. */
 export interface KernelSet<K extends object = object> {
-  /** Makes the plain kernels, with a workspace of their own. */
+  /** Makes the kernels in plain JavaScript, with their own workspace. */
   create(): K;
-  /** Adds the functions behind the SIMD kernels to a module. */
+  /**
+   * Adds the functions of the SIMD kernels to a module.
+   *
+   * @param m The module.
+   */
   emit(m: ModuleBuilder): void;
-  /** Makes the SIMD kernels. `exports` holds the functions of this set and of the sets added before it. */
+  /**
+   * Makes the SIMD kernels.
+   *
+   * @param exports The functions of this set and of the sets that were added before it.
+   * @param row Returns the address of a row.
+   * @returns The kernels.
+   */
   bind(exports: Exports, row: RowAddress): K;
 }

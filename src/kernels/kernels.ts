@@ -1,16 +1,13 @@
-// The contract of the numeric kernels, types only. Each kernel is defined by its plain-loop version in js/:
-// float32 operands, every operation rounded to float32, sums in the order stated here. Any other version
-// computes the same bits.
-//
-// Letters: B rows of the batch, N features, K columns, T touched features (the distinct features of a batch).
-// Ranges [start, end) select rows or columns of what a kernel writes: work is split over outputs, never over
-// sums. Ranges of columns start at multiples of 4. A kernel may compute the padding of rows as well: zeros
-// give zeros.
+// The contract of the numeric kernels, as types. js/ defines each kernel by plain loops: float32 operands,
+// every operation rounded to float32, sums in the order stated here. Every other version computes the same
+// bits. A range [start, end) selects rows or columns of the output, so that work is never split inside a sum.
+// Ranges of columns start at multiples of 4. Kernels may compute padding too: zeros stay zeros. Letters: B
+// rows of the batch, N features, K columns, T touched (= distinct) features of the batch.
 
 import type { RandomKey } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 
-/** Sums over the features that all rows of a batch share. Every row's own sums start from them. */
+/** Sums over the features that all rows of a batch share. The sums of each row start from them. */
 export interface Context {
   /** Sum of w[i] * x_i, (1, 1). */
   readonly linear: Tensor;
@@ -20,11 +17,11 @@ export interface Context {
   readonly squares: Tensor;
 }
 
-/** The rows of one mini-batch. Arrays may be longer than what is in use. */
+/** The rows of one mini-batch. Arrays may be longer than the part in use. */
 export interface SparseBatch {
-  /** B. */
+  /** Number of rows, B. */
   readonly rows: number;
-  /** Row b holds the entries indptr[b] up to indptr[b + 1]; (B + 1). */
+  /** Row b has the entries indptr[b] to indptr[b + 1] - 1; (B + 1). */
   readonly indptr: Uint32Array;
   /** Feature of each entry, (entries). */
   readonly indices: Uint32Array;
@@ -34,21 +31,27 @@ export interface SparseBatch {
   readonly slots: Uint32Array;
   /** The distinct features of the batch in order of first occurrence, (T). Only backward passes read it. */
   readonly touched: Uint32Array;
-  /** T. */
+  /** Number of touched features, T. */
   readonly touchedCount: number;
-  /** Where the sums of forward passes start instead of at 0. `null`: every row is whole. */
+  /** The sums from which forward passes start instead of 0. `null`: rows share no features. */
   readonly context: Context | null;
 }
 
 /** The tensors of one batch normalization, each (1, K). */
 export interface NormTensors {
+  /** The learned scale. */
   readonly scale: Tensor;
+  /** The learned shift. */
   readonly shift: Tensor;
+  /** Running average of the batch means. */
   readonly runningMean: Tensor;
+  /** Running average of the biased batch variances. */
   readonly runningVariance: Tensor;
-  /** Mean of the batch in training, the running mean in prediction; written by the statistics kernels. */
+  /** Mean of the batch in training, the running mean in prediction. The statistics kernels write it. */
   readonly mean: Tensor;
-  /** 1 / sqrt(variance + epsilon), of the same rows as `mean`; written by the statistics kernels. */
+  /**
+   * 1 / sqrt(variance + epsilon), with the variance that belongs to `mean`. The statistics kernels write it.
+   */
   readonly inverseStd: Tensor;
 }
 
@@ -57,34 +60,36 @@ export type ActivationName = "relu" | "tanh" | "sigmoid";
 
 /** One optimizer step for some rows of one parameter. */
 export interface Update {
-  /** The parameter, changed in place; (N, K) for a table, (rows, cols) for a dense tensor. */
+  /** The parameter, which is changed in place; (N, K) for a table, (rows, cols) for a dense tensor. */
   readonly theta: Tensor;
-  /** The optimizer's state for it, of the same shape; `null` if it keeps none. */
+  /** The optimizer's state for theta, of the same shape; `null` if the optimizer keeps none. */
   readonly state: Tensor | null;
-  /** Row t is the gradient of row `rows[t]` of theta, or of row t when `rows` is null. */
+  /** The gradient, (count, cols). Row t belongs to row `rows[t]` of theta, or to row t if `rows` is null. */
   readonly gradient: Tensor;
-  /** The rows of theta to move, each once; `null`: rows 0 to count - 1. */
+  /** The rows of theta to change, each once, (count) or longer; `null`: rows 0 to count - 1. */
   readonly rows: Uint32Array | null;
-  /** How many rows to move. */
+  /** Number of rows to change. */
   readonly count: number;
-  /** L2 coefficient: l2 * theta is added to the gradient; 0 adds nothing. */
+  /** L2 coefficient, at least 0: l2 * theta is added to the gradient. */
   readonly l2: number;
 }
 
-/** What prediction needs. Tensors never overlap unless a comment says so. */
+/** The kernels of prediction. The tensors of one call never overlap. */
 export interface ForwardKernels {
+  /** The version: plain JavaScript or WebAssembly SIMD. */
   readonly name: "js" | "wasm";
 
   /**
-   * Linear term. out[b] = sum over the row's entries, in order, of w[i] * x_i, from the context's sum on.
+   * Linear term. out[b] = context's sum + sum of w[i] * x_i over the entries of the row, in order.
    * w (N, 1) and out (B, 1), both with stride 1. Rows [start, end).
    */
   linearForward(batch: SparseBatch, w: Tensor, out: Tensor, start: number, end: number): void;
 
   /**
-   * Bi-Interaction pooling. With t = x_i * v_ij per entry, in order, and from the context's sums on:
-   * sums[b, j] = sum of t; squares[b, j] = sum of t * t; pooled[b, j] = 0.5 * (sums^2 - squares).
-   * v (N, K); sums, pooled and squares (B, K). `squares` null: not stored. Rows [start, end).
+   * Bi-Interaction pooling (He & Chua 2017, equation 4). With t = x_i * v_ij for each entry, in order, and
+   * with sums that start from those of the context: sums[b, j] = sum of t; squares[b, j] = sum of t * t;
+   * pooled[b, j] = 0.5 * (sums^2 - squares). v (N, K); sums, pooled and squares (B, K). `squares` null: not
+   * stored. Rows [start, end).
    */
   biInteractionForward(
     batch: SparseBatch,
@@ -97,31 +102,31 @@ export interface ForwardKernels {
   ): void;
 
   /**
-   * c = a b + bias. Each element sums a[i, p] * b[p, j] over ascending p from 0, then adds bias[0, j] if
-   * there is one.
-   * c (m, n), a (m, depth), b (depth, n), bias (1, n). Rows [start, end) of c.
+   * Matrix product c = a b + bias. Each element sums a[i, p] * b[p, j] over ascending p, starting from 0.
+   * Then it adds bias[0, j], unless bias is null. c (m, n), a (m, depth), b (depth, n), bias (1, n). Rows
+   * [start, end) of c.
    */
   matmul(c: Tensor, a: Tensor, b: Tensor, bias: Tensor | null, start: number, end: number): void;
 
   /**
-   * y = activation(x); tanh and sigmoid by core/math.ts in float64, rounded once. relu passes NaN on.
-   * Rows [start, end).
+   * y = activation(x). tanh and sigmoid are computed in float64 by core/math.ts and rounded once. relu(NaN)
+   * is NaN. y and x (B, K). Rows [start, end).
    */
   activationForward(name: ActivationName, y: Tensor, x: Tensor, start: number, end: number): void;
 
-  /** Writes `mean` and `inverseStd` from the running averages. Columns [start, end). */
+  /** Writes `mean` and `inverseStd` of batch norm from the running averages. Columns [start, end). */
   runningStatistics(norm: NormTensors, epsilon: number, start: number, end: number): void;
 
   /**
-   * y = ((x - mean) * inverseStd) * scale + shift, over the first `rows` rows.
+   * Batch norm: y = ((x - mean) * inverseStd) * scale + shift, for the first `rows` rows.
    * x and y (B, K). Columns [start, end).
    */
   normalize(y: Tensor, x: Tensor, norm: NormTensors, rows: number, start: number, end: number): void;
 
   /**
-   * scores[b] = (bias + linear[b]) + y[b] . h. The dot product has four partial sums: column j goes to sum
-   * j mod 4, in ascending order. Together they are (s0 + s2) + (s1 + s3).
-   * scores and linear (B, 1) with stride 1, bias (1, 1), y (B, H), h (1, H). Rows [start, end).
+   * Score: scores[b] = (bias + linear[b]) + y[b] . h. The dot product has four partial sums. Column j is
+   * added to partial sum j mod 4, in ascending order. The dot product is then (s0 + s2) + (s1 + s3). scores
+   * and linear (B, 1) with stride 1, bias (1, 1), y (B, H), h (1, H). Rows [start, end).
    */
   scoreForward(
     scores: Tensor,
@@ -134,18 +139,18 @@ export interface ForwardKernels {
   ): void;
 }
 
-/** What training needs besides. Gradients are named d and what they belong to. */
+/** The further kernels of training. The gradient of a tensor x is named dX. */
 export interface TrainingKernels {
   /**
-   * dw[slot] = sum over the entries of the feature, in batch order, of dScores[b] * x_i.
+   * Gradient of w: dw[slot] = sum of dScores[b] * x_i over the entries of the feature, in batch order.
    * dScores (B, 1) and dw (T, 1), both with stride 1.
    */
   linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void;
 
   /**
-   * dV[slot, j] = sum over the entries of the feature, in batch order, of
-   * ((sums[b, j] - x_i * v_ij) * dPooled[b, j]) * x_i.
-   * v (N, K), sums and dPooled (B, K), dV (T, K). Columns [start, end).
+   * Gradient of V (He & Chua 2017, equation 11): dV[slot, j] = sum over the entries of the feature, in batch
+   * order, of ((sums[b, j] - x_i * v_ij) * dPooled[b, j]) * x_i. v (N, K), sums and dPooled (B, K), dV (T,
+   * K). Columns [start, end).
    */
   biInteractionBackward(
     batch: SparseBatch,
@@ -158,23 +163,23 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * c = a^T b over the first `depth` rows of a and b, in ascending order.
+   * Matrix product c = a^T b. The sums are over the first `depth` rows of a and b, in ascending order.
    * c (m, n), a (depth, m), b (depth, n). Rows [start, end) of c.
    */
   matmulTransposed(c: Tensor, a: Tensor, b: Tensor, depth: number, start: number, end: number): void;
 
-  /** out = x^T. */
+  /** out = x^T; x (rows, cols), out (cols, rows). */
   transpose(out: Tensor, x: Tensor): void;
 
   /**
-   * out[0, j] = sum of x[b, j] over the first `rows` rows, ascending.
+   * out[0, j] = sum of x[b, j] over the first `rows` rows, in ascending order.
    * x (B, K), out (1, K). Columns [start, end).
    */
   columnSums(out: Tensor, x: Tensor, rows: number, start: number, end: number): void;
 
   /**
-   * The gradient from y = activation(x): relu dX = y > 0 ? dY : 0, tanh dX = dY * (1 - y * y),
-   * sigmoid dX = dY * (y * (1 - y)). Rows [start, end).
+   * Gradient of an activation from its output y. relu: dX = y > 0 ? dY : 0. tanh: dX = dY * (1 - y * y).
+   * sigmoid: dX = dY * (y * (1 - y)). dX, y and dY (B, K). Rows [start, end).
    */
   activationBackward(
     name: ActivationName,
@@ -186,9 +191,9 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * Writes `mean` and `inverseStd` from the first `rows` rows of x, rows ascending, with the biased variance,
-   * the mean of (x - mean)^2. Moves the running averages: running = running + momentum * (batch - running).
-   * x (B, K). Columns [start, end).
+   * Statistics of batch norm (Ioffe & Szegedy 2015). Writes `mean` and `inverseStd` of the first `rows` rows
+   * of x, summed in ascending order. The variance is biased: the mean of (x - mean)^2. Updates the running
+   * averages: running = running + momentum * (batch - running). x (B, K). Columns [start, end).
    */
   batchStatistics(
     x: Tensor,
@@ -201,8 +206,9 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * With n = (x - mean) * inverseStd: dShift = sum of dY, dScale = sum of dY * n,
-   * dX = (scale * inverseStd) * ((dY - dShift / B) - n * (dScale / B)). Columns [start, end).
+   * Gradient of batch norm (Ioffe & Szegedy 2015, section 3). With n = (x - mean) * inverseStd: dShift = sum
+   * of dY, dScale = sum of dY * n, dX = (scale * inverseStd) * ((dY - dShift / B) - n * (dScale / B)). dX, x
+   * and dY (B, K), dScale and dShift (1, K). Columns [start, end).
    */
   batchNormBackward(
     dX: Tensor,
@@ -217,8 +223,9 @@ export interface TrainingKernels {
   ): void;
 
   /**
-   * mask = (upper 31 random bits of element i * cols + j) < round(rate * (2^31 - 1)) ? 0 : 1 / (1 - rate);
-   * y = x * mask. `rate` from 0 to below 1. Rows [start, end).
+   * Dropout (Srivastava et al. 2014). mask = r < round(rate * (2^31 - 1)) ? 0 : 1 / (1 - rate), where r are
+   * the upper 31 of the random bits number i * cols + j. y = x * mask. `rate` is at least 0 and below 1. y,
+   * mask and x (B, K). Rows [start, end).
    */
   dropoutForward(
     y: Tensor,
@@ -230,21 +237,27 @@ export interface TrainingKernels {
     end: number,
   ): void;
 
-  /** out = a * b, element by element. Rows [start, end). */
+  /** out = a * b, element by element; all (B, K). Rows [start, end). */
   multiply(out: Tensor, a: Tensor, b: Tensor, start: number, end: number): void;
 
-  /** dY[b, j] = dScores[b] * h[j]. dScores (B, 1) with stride 1, dY (B, H), h (1, H). Rows [start, end). */
+  /**
+   * Gradient of the last layer's output: dY[b, j] = dScores[b] * h[j].
+   * dScores (B, 1) with stride 1, dY (B, H), h (1, H). Rows [start, end).
+   */
   scoreBackward(dY: Tensor, dScores: Tensor, h: Tensor, start: number, end: number): void;
 
-  /** g += l2 * theta; G += g * g; theta -= (learningRate * g) / sqrt(G), with G the state. */
+  /**
+   * Step of Adagrad (Duchi et al. 2011): g += l2 * theta; G += g * g; theta -= (learningRate * g) / sqrt(G),
+   * where G is the state.
+   */
   adagrad(update: Update, learningRate: number): void;
 
   /**
-   * g += l2 * theta. With a state v: v = momentum * v + g and theta -= learningRate * v; without one:
-   * theta -= learningRate * g.
+   * Step of stochastic gradient descent: g += l2 * theta. With a state v: v = momentum * v + g and
+   * theta -= learningRate * v. Without a state: theta -= learningRate * g.
    */
   sgd(update: Update, learningRate: number, momentum: number): void;
 }
 
-/** Every kernel. */
+/** All kernels. */
 export interface Kernels extends ForwardKernels, TrainingKernels {}

@@ -1,7 +1,7 @@
-// The owner of a model's memory: it lays tensors out, lets them grow, and knows the kernels that work on
-// them. In WebAssembly all tensors share one memory: lasting ones first, in order of allocation, then the
-// buffers. So buffers can grow without moving a table, and a table that grows pushes what lies behind it up.
-// In plain JavaScript every tensor has an ArrayBuffer of its own.
+// The memory of a model. It allocates tensors, lets them grow, and has the kernels that work on them. In
+// WebAssembly all tensors share one memory: first the lasting tensors in the order of allocation, then the
+// buffers. So buffers can grow without moving a table. A table that grows moves the tensors behind it up. In
+// plain JavaScript every tensor has its own ArrayBuffer.
 
 import { strideOf, type Tensor } from "../core/tensor.ts";
 import { forwardKernels } from "./forward.ts";
@@ -14,58 +14,61 @@ export type { KernelSet } from "./kernel-set.ts";
 /** Bytes kept free at the start of a WebAssembly memory, so that address 0 can stand for "none". */
 const RESERVED = 16;
 
-/** How a tensor is laid out. */
+/** The layout of a tensor. */
 export interface TensorOptions {
   /**
    * Distance between the starts of two rows, in floats. Default: cols rounded up to a multiple of 4.
    * 1 for a column that is never padded.
    */
   readonly stride?: number | undefined;
-  /** Whether the content survives later changes of the layout. Default: false, a buffer. */
+  /** Whether the tensor keeps its content when the layout changes. Default: false, a buffer. */
   readonly lasting?: boolean | undefined;
 }
 
-/** Unsigned integers in a model's memory. `data` may be another array after each commit. */
+/** Unsigned integers in a model's memory. */
 export interface Integers {
+  /** The integers. This may be another array after each commit. */
   readonly data: Uint32Array;
 }
 
 type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
-/** A tensor, or integers as rows of one word, and where it lies. */
+/** A tensor, or integers as rows of one word each, and its place in memory. */
 interface Block {
   readonly view: { data: Words; rows?: number };
-  /** Words per row. */
+  /** Words per row. A word has 4 bytes. */
   readonly stride: number;
   readonly lasting: boolean;
-  /** Rows at present. */
+  /** Number of rows at present. */
   rows: number;
-  /** Rows from the next commit on. */
+  /** Number of rows after the next commit. */
   wanted: number;
-  /** Rows that have room where it lies; -1 before it lies anywhere. */
+  /** Number of rows that fit into its place; -1 before the first commit. */
   capacity: number;
-  /** Byte address in a WebAssembly memory; 0 before it lies anywhere. */
+  /** Byte address in a WebAssembly memory; 0 before the first commit. */
   start: number;
 }
 
-/** Allocates the tensors of one model and carries the kernels for them. */
+/** Allocates the tensors of one model and provides the kernels for them. */
 export class Memory {
   readonly #requested: "auto" | "wasm" | "js";
-  /** Compiled sets, shared with forks. */
+  /** Compiled sets of kernels, which all forks share. */
   readonly #modules: Map<KernelSet, WebAssembly.Module>;
-  /** What was added to the kernels of prediction. */
+  /** The sets that were added to the kernels of prediction. */
   readonly #sets: KernelSet[] = [];
-  /** Where everything lies; null where plain JavaScript runs. */
+  /** The WebAssembly memory; null if plain JavaScript runs. */
   #space: WasmSpace | null = null;
   #kernels: (ForwardKernels & Partial<TrainingKernels>) | null = null;
-  /** What the last commit laid out, lasting blocks first. */
+  /** The blocks of the last commit, lasting blocks first. */
   #blocks: readonly Block[] = [];
-  /** What waits for the next commit. */
+  /** The blocks that the next commit will add. */
   #added: Block[] = [];
 
   /**
-   * @param requested "auto" takes WebAssembly SIMD where it runs and plain JavaScript elsewhere.
-   * @param origin Internal: the memory to share compiled kernels with.
+   * Chooses the backend.
+   *
+   * @param requested "auto" takes WebAssembly SIMD if the engine can run it, and plain JavaScript otherwise.
+   * @param origin Internal: the memory whose compiled kernels are shared.
    * @throws Error that says why, for "wasm" in an engine that cannot run it.
    */
   constructor(requested: "auto" | "wasm" | "js", origin: Memory | null = null) {
@@ -79,14 +82,16 @@ export class Memory {
     }
   }
 
-  /** Which kernels run. Under "auto" a commit can change it from "wasm" to "js". */
+  /**
+   * The kernels that run. With "auto" a commit can change "wasm" to "js", if it gets no WebAssembly memory.
+   */
   get backend(): "js" | "wasm" {
     return this.#space === null ? "js" : "wasm";
   }
 
   /**
    * The kernels for the tensors of this memory: those of prediction, and those that `addKernels` added. They
-   * run from the first commit on. After a commit that changes the backend it is another object.
+   * can run after the first commit. After a commit that changes the backend this is another object.
    */
   get kernels(): ForwardKernels & Partial<TrainingKernels> {
     this.#kernels ??= this.#sets.reduce(
@@ -96,7 +101,12 @@ export class Memory {
     return this.#kernels;
   }
 
-  /** Adds a set of kernels to the object that `kernels` gives, unless they are there. Returns this object. */
+  /**
+   * Adds a set of kernels to the object `kernels`, unless it is there already.
+   *
+   * @param set The set.
+   * @returns The object `kernels`.
+   */
   addKernels<K extends object>(set: KernelSet<K>): ForwardKernels & K {
     const { kernels } = this;
     if (!this.#sets.includes(set)) {
@@ -107,8 +117,12 @@ export class Memory {
   }
 
   /**
-   * Asks for a tensor of zeros. It has its shape at once and its `data` from the next commit on; until then
-   * they are empty.
+   * Requests a tensor of zeros. It has its shape at once. Its `data` are empty until the next commit.
+   *
+   * @param rows Number of rows.
+   * @param cols Number of columns.
+   * @param options Its layout.
+   * @returns The tensor, (rows, cols).
    */
   allocate(rows: number, cols: number, options: TensorOptions = {}): Tensor {
     const { stride = strideOf(cols), lasting = false } = options;
@@ -117,14 +131,25 @@ export class Memory {
     return view;
   }
 
-  /** Asks for a buffer of unsigned integers, all 0. Its `data` are empty until the next commit. */
+  /**
+   * Requests a buffer of unsigned integers, all 0. Its `data` are empty until the next commit.
+   *
+   * @param length Number of integers.
+   * @returns The integers.
+   */
   allocateIntegers(length: number): Integers {
     const view = { data: new Uint32Array(0) };
     this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: -1, start: 0 });
     return view;
   }
 
-  /** Asks for another number of rows (of integers: another length), from the next commit on. */
+  /**
+   * Requests another size. The next commit applies it.
+   *
+   * @param x A tensor or integers of this memory.
+   * @param rows Number of rows; for integers, their number.
+   * @throws Error if x does not belong to this memory.
+   */
   resize(x: Tensor | Integers, rows: number): void {
     const block = [...this.#blocks, ...this.#added].find(({ view }) => view === x);
     if (block === undefined) throw new Error("resize: the tensor does not belong to this memory");
@@ -132,13 +157,15 @@ export class Memory {
   }
 
   /**
-   * Carries out everything that was asked for since the last commit, or nothing of it.
+   * Carries out all requests since the last commit. If it throws, none of them is carried out.
    *
-   * Lasting tensors keep the rows that both sizes have, and new rows are zero. A lasting tensor that outgrows
-   * its place gets at least twice the rows, if there is memory for them. A buffer that is moved or resized is
-   * all zeros then; the others keep their content. `data` of every tensor may be another array.
+   * A lasting tensor keeps the rows that both sizes have, and its new rows are zero. If it no longer fits
+   * into its place, it gets capacity for at least twice the rows, unless there is too little memory for that.
+   * A buffer that is moved or resized is filled with zeros. Other buffers keep their content. `data` of every
+   * tensor may be another array after the commit.
    *
-   * @throws RangeError that says how much memory was needed, if it cannot be had. Nothing has changed then.
+   * @throws RangeError that says how much memory was needed, if it cannot be allocated. Nothing has changed
+   *   then.
    */
   commit(): void {
     const all = [...this.#blocks, ...this.#added];
@@ -154,7 +181,11 @@ export class Memory {
     }
   }
 
-  /** Makes an empty memory with the same kernels; compiled modules are shared. */
+  /**
+   * Makes an empty memory with the same kernels. Both share the compiled modules.
+   *
+   * @returns The new memory.
+   */
   fork(): Memory {
     const fork = new Memory(this.#space === null ? "js" : this.#requested, this);
     fork.#sets.push(...this.#sets);
@@ -168,7 +199,7 @@ export class Memory {
     return this.#space.link(set, module);
   }
 
-  /** Lays the blocks out in the WebAssembly memory. Returns false if plain JavaScript has to take them. */
+  /** Places the blocks in the WebAssembly memory. Returns false if they must be placed by `#layOutApart`. */
   #layOutInSpace(blocks: readonly Block[]): boolean {
     const space = this.#space;
     if (space === null) return false;
@@ -188,7 +219,7 @@ export class Memory {
     return true;
   }
 
-  /** Gives each block an ArrayBuffer of its own, or leaves it in the one that it has. */
+  /** Gives each block its own ArrayBuffer, or leaves it in the one that it has. */
   #layOutApart(blocks: readonly Block[]): void {
     const leavesSpace = this.#space !== null;
     const places = tryRoomy(blocks, (capacities) =>
@@ -205,18 +236,20 @@ export class Memory {
   }
 }
 
-/** Adds properties. Unlike after `Object.assign`, V8 does not turn the object into a slower dictionary. */
+/**
+ * Adds properties. After `Object.assign`, V8 would store the object as a dictionary, whose calls are slower.
+ */
 function extend<K extends object>(kernels: K, added: object): K {
   return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
 }
 
-/** Where blocks go in a WebAssembly memory. */
+/** The places of blocks in a WebAssembly memory. */
 interface Layout {
-  /** Rows that each block gets room for. */
+  /** Number of rows that fit into the place of each block. */
   readonly capacities: readonly number[];
   /** Byte address of each block, a multiple of 16. */
   readonly starts: readonly number[];
-  /** Where the last one ends. */
+  /** Byte address behind the last block. */
   readonly end: number;
 }
 
@@ -230,14 +263,14 @@ function layOut(blocks: readonly Block[], capacities: readonly number[]): Layout
   return { capacities, starts, end };
 }
 
-/** Bytes of some rows of a block, up to the next 16-byte boundary. */
+/** Number of bytes of some rows of a block, rounded up to a multiple of 16. */
 function bytesOf({ stride }: Block, rows: number): number {
   return strideOf(rows * stride) * 4;
 }
 
 /**
- * Runs `attempt` with the rows that each block shall have room for: at least twice as many as before where a
- * lasting block outgrows its place. If it throws, runs it again with what is needed and no more.
+ * Runs `attempt` with a capacity for each block: at least twice the old one if a lasting block no longer
+ * fits. If that throws, runs it again with the smallest possible capacities.
  */
 function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly number[]) => T): T {
   try {
@@ -247,7 +280,9 @@ function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly nu
   }
 }
 
-/** A lasting block never gives up room, and a buffer has none to spare. */
+/**
+ * Computes the capacity of each block. That of a lasting block never shrinks. A buffer has exactly its rows.
+ */
 function capacitiesOf(blocks: readonly Block[], growth: 1 | 2): number[] {
   return blocks.map(({ lasting, wanted, capacity }) => {
     if (!lasting) return wanted;
@@ -258,7 +293,7 @@ function capacitiesOf(blocks: readonly Block[], growth: 1 | 2): number[] {
 /** Moves blocks to their places in a memory whose bytes from `used` on are zero. */
 function moveWithin(buffer: ArrayBuffer, used: number, blocks: readonly Block[], layout: Layout): void {
   const bytes = new Uint8Array(buffer);
-  // Lasting blocks only ever move up, so the last one goes first.
+  // Lasting blocks move only to higher addresses, so the last one is moved first.
   for (let i = blocks.length - 1; i >= 0; i--) {
     const [block, to] = [blocks[i], layout.starts[i]];
     if (!block.lasting || block.start === to) continue;
@@ -274,7 +309,7 @@ function moveWithin(buffer: ArrayBuffer, used: number, blocks: readonly Block[],
   });
 }
 
-/** Moves a block to an ArrayBuffer of zeros, or lets it have another size in its own. */
+/** Moves a block to an ArrayBuffer of zeros, or changes its size within its own ArrayBuffer. */
 function moveTo(buffer: ArrayBuffer, capacity: number, block: Block): void {
   const { rows, wanted, stride, lasting } = block;
   const old = block.view.data;
@@ -285,7 +320,7 @@ function moveTo(buffer: ArrayBuffer, capacity: number, block: Block): void {
   else block.view.data.set(old.subarray(0, kept));
 }
 
-/** Makes the view of a block that lies in its place. */
+/** Makes the view of a block at its new place. */
 function place(block: Block, buffer: ArrayBuffer, start: number, capacity: number): void {
   const { view, stride, wanted } = block;
   const length = wanted * stride;

@@ -29,7 +29,12 @@ export class Activation implements Layer {
     this.activation = checkChoice("Activation: activation", activation, ACTIVATION_NAMES);
   }
 
-  /** Declares the output width; there are no parameters. */
+  /**
+   * Declares the output width; there are no parameters.
+   *
+   * @param inputDim Width of the input, at least 1.
+   * @returns The tensors that the layer needs.
+   */
   shape(inputDim: number): LayerShape {
     return { outputDim: inputDim };
   }
@@ -44,7 +49,11 @@ export class Activation implements Layer {
     kernels.activationBackward(this.activation, dX, y, dY, 0, rows);
   }
 
-  /** Returns the options of the constructor. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor.
+   */
   toJSON(): Record<string, unknown> {
     return { activation: this.activation };
   }

@@ -20,7 +20,12 @@ export class BatchNorm implements Layer {
   /** Name of the kind of layer in the model file. */
   readonly type: string = "batch-norm";
 
-  /** Declares the learned scale and shift (`weight`, `bias`) and the running statistics. */
+  /**
+   * Declares the learned scale and shift (`weight`, `bias`) and the running statistics.
+   *
+   * @param inputDim Width of the input, at least 1.
+   * @returns The tensors that the layer needs.
+   */
   shape(inputDim: number): LayerShape {
     const shape = [inputDim];
     return {
@@ -60,7 +65,11 @@ export class BatchNorm implements Layer {
     );
   }
 
-  /** Returns no options. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor.
+   */
   toJSON(): Record<string, unknown> {
     return {};
   }

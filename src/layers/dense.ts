@@ -26,7 +26,12 @@ export class Dense implements Layer {
     this.units = checkInteger("Dense: units", units, 1);
   }
 
-  /** Declares W (`weight`) and b (`bias`). */
+  /**
+   * Declares W (`weight`) and b (`bias`).
+   *
+   * @param inputDim Width of the input, at least 1.
+   * @returns The tensors that the layer needs.
+   */
   shape(inputDim: number): LayerShape {
     const std = Math.sqrt(2 / (inputDim + this.units)); // Glorot & Bengio 2010
     return {
@@ -52,7 +57,11 @@ export class Dense implements Layer {
     kernels.matmul(dX, dY, cache.transposed, null, 0, rows);
   }
 
-  /** Returns the options of the constructor. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor.
+   */
   toJSON(): Record<string, unknown> {
     return { units: this.units };
   }

@@ -33,7 +33,12 @@ export class Dropout implements Layer {
     );
   }
 
-  /** Declares the output width and the mask. */
+  /**
+   * Declares the output width and the mask.
+   *
+   * @param inputDim Width of the input, at least 1.
+   * @returns The tensors that the layer needs.
+   */
   shape(inputDim: number): LayerShape {
     return { outputDim: inputDim, cache: { mask: ["batch", inputDim] } };
   }
@@ -49,7 +54,11 @@ export class Dropout implements Layer {
     kernels.multiply(dX, dY, cache.mask, 0, rows);
   }
 
-  /** Returns the options of the constructor. */
+  /**
+   * Lists the options for the model file.
+   *
+   * @returns The options of the constructor.
+   */
   toJSON(): Record<string, unknown> {
     return { rate: this.rate };
   }

@@ -91,7 +91,7 @@ export interface MetricInput {
   /** Smallest and largest training target; null if they are not known. */
   readonly labelRange: readonly [number, number] | null;
   /**
-   * Group number of each row, from 0 to G - 1, (rows). The rows of a group may stand anywhere. Null or
+   * Group number of each row, from 0 to G - 1, (rows). The rows of a group need not be adjacent. Null or
    * absent: ranking metrics cannot be measured.
    */
   readonly groups?: Uint32Array | null;

@@ -56,7 +56,7 @@ export interface GroupedRows {
   readonly scores: Float32Array;
   /** Targets, (rows). */
   readonly targets: Float32Array;
-  /** Group number of each row, from 0 to G - 1, (rows). The rows of a group may stand anywhere. */
+  /** Group number of each row, from 0 to G - 1, (rows). The rows of a group need not be adjacent. */
   readonly groups?: Uint32Array | null;
 }
 

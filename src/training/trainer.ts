@@ -28,7 +28,7 @@ export interface TrainedParameter {
   readonly state: Tensor | null;
 }
 
-/** The counters of a model's training, which go on when training resumes. */
+/** The counters of a model's training, which continue when training resumes. */
 export interface TrainingRecord {
   /** Number of steps so far. The dropout masks of a step depend on it. */
   steps: number;

@@ -96,7 +96,8 @@ export async function compare(
   for (const { name, epochs, options } of MODELS) {
     print(`\n${name}`);
     const start = performance.now();
-    const encoder = new FeatureEncoder({ scale: "standard" }); // gives the price the scale of the other features
+    // Scaling gives the price the magnitude of the other features.
+    const encoder = new FeatureEncoder({ scale: "standard" });
     const model = new NFM({
       ...options,
       loss: "log",

@@ -1,14 +1,14 @@
-// The gradients of the activations in plain JavaScript, from y = activation(x).
+// The gradients of the activations in plain JavaScript, computed from y = activation(x).
 
 import { bitsOf, type Tensor } from "../../core/tensor.ts";
 import type { ActivationName } from "../kernels.ts";
 
 const f = Math.fround;
 
-/** Infinity as bits: positive numbers have bits up to it, positive NaNs above. */
+/** The bits of Infinity. Positive numbers have bits up to it, and positive NaNs larger ones. */
 const INFINITY = 0x7f800000;
 
-/** `activationBackward` of the contract. */
+/** `activationBackward` of kernels.ts. */
 export function activationBackward(
   name: ActivationName,
   dX: Tensor,
@@ -22,7 +22,7 @@ export function activationBackward(
   else sigmoidBackward(dX, y, dY, start, end);
 }
 
-/** By bits, because a branch on random signs would be mispredicted half the time. */
+/** Works on bits, because a branch on random signs would be predicted wrongly half of the time. */
 function reluBackward(dX: Tensor, y: Tensor, dY: Tensor, start: number, end: number): void {
   const [out, gradient, from] = [bitsOf(dX), bitsOf(dY), bitsOf(y)];
   for (let i = start; i < end; i++) {

@@ -1,14 +1,17 @@
-// The activations in plain JavaScript. relu works on the bits of its floats: a branch on random signs would
-// be mispredicted half the time.
+// The activations in plain JavaScript. relu works on the bits of the floats. A branch on random signs would
+// be predicted wrongly half of the time.
 
 import { sigmoid, tanh } from "../../core/math.ts";
 import { bitsOf, type Tensor } from "../../core/tensor.ts";
 import type { ActivationName } from "../kernels.ts";
 
-/** -Infinity as bits: negative numbers have bits up to it, negative NaNs above. */
+/**
+ * The bits of -Infinity. As signed integers, negative numbers have bits up to it, and negative NaNs larger
+ * ones.
+ */
 const MINUS_INFINITY = -0x800000;
 
-/** `activationForward` of the contract. */
+/** `activationForward` of kernels.ts. */
 export function activationForward(
   name: ActivationName,
   y: Tensor,

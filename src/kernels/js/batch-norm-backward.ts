@@ -1,5 +1,5 @@
-// Batch normalization in training, in plain JavaScript: statistics of the batch and the way back, and the
-// column sums that both start with.
+// Batch normalization in training, in plain JavaScript: the statistics of the batch, the gradient, and the
+// column sums that both need.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { NormTensors } from "../kernels.ts";
@@ -7,7 +7,7 @@ import { inverseRoot } from "./batch-norm.ts";
 
 const f = Math.fround;
 
-/** `columnSums` of the contract, four columns at a time. */
+/** `columnSums` of kernels.ts, four columns at a time. */
 export function columnSums(out: Tensor, x: Tensor, rows: number, start: number, end: number): void {
   const { data, stride } = x;
   let j = start;
@@ -34,7 +34,7 @@ export function columnSums(out: Tensor, x: Tensor, rows: number, start: number, 
   }
 }
 
-/** `batchStatistics` of the contract. */
+/** `batchStatistics` of kernels.ts. */
 export function batchStatistics(
   x: Tensor,
   norm: NormTensors,
@@ -59,7 +59,7 @@ export function batchStatistics(
   }
 }
 
-/** out[j] = sum over rows of (x - mean)^2, ascending. */
+/** out[j] = sum of (x[b, j] - mean[j])^2 over the rows b, in ascending order. */
 function squaredDeviations(
   out: Float32Array,
   x: Tensor,
@@ -95,7 +95,7 @@ function squaredDeviations(
   }
 }
 
-/** `batchNormBackward` of the contract. */
+/** `batchNormBackward` of kernels.ts. */
 export function batchNormBackward(
   dX: Tensor,
   dScale: Tensor,

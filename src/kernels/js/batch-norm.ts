@@ -1,11 +1,11 @@
-// Batch normalization for prediction, and what training shares with it, in plain JavaScript.
+// Batch normalization for prediction, and the parts that training shares with it, in plain JavaScript.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { NormTensors } from "../kernels.ts";
 
 const f = Math.fround;
 
-/** `runningStatistics` of the contract. */
+/** `runningStatistics` of kernels.ts. */
 export function runningStatistics(norm: NormTensors, epsilon: number, start: number, end: number): void {
   const { mean, inverseStd, runningMean, runningVariance } = norm;
   for (let j = start; j < end; j++) {
@@ -14,7 +14,7 @@ export function runningStatistics(norm: NormTensors, epsilon: number, start: num
   }
 }
 
-/** `normalize` of the contract. */
+/** `normalize` of kernels.ts. */
 export function normalize(
   y: Tensor,
   x: Tensor,
@@ -39,7 +39,13 @@ export function normalize(
   }
 }
 
-/** 1 / sqrt(variance + epsilon), each operation rounded to float32. */
+/**
+ * Computes 1 / sqrt(variance + epsilon), with each operation rounded to float32.
+ *
+ * @param variance At least 0.
+ * @param epsilon Above 0.
+ * @returns The result, a float32.
+ */
 export function inverseRoot(variance: number, epsilon: number): number {
   return f(1 / f(Math.sqrt(f(variance + f(epsilon)))));
 }

@@ -1,11 +1,11 @@
-// The way back into the two tables, in plain JavaScript. Gradients are summed per touched feature.
+// The gradients of the two tables, in plain JavaScript. They are summed per touched feature.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { SparseBatch } from "../kernels.ts";
 
 const f = Math.fround;
 
-/** `linearBackward` of the contract. */
+/** `linearBackward` of kernels.ts. */
 export function linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void {
   const { rows, indptr, slots, values, touchedCount } = batch;
   const { data: out, stride } = dw;
@@ -18,7 +18,7 @@ export function linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor):
   }
 }
 
-/** `biInteractionBackward` of the contract, four columns at a time. */
+/** `biInteractionBackward` of kernels.ts, four columns at a time. */
 export function biInteractionBackward(
   batch: SparseBatch,
   v: Tensor,

@@ -1,13 +1,14 @@
-// What prediction reads from the two tables, in plain JavaScript: the linear term and Bi-Interaction pooling.
-// A product or sum of two float32 numbers, computed in float64 and rounded once by `f`, is exactly the
-// float32 operation; stores into a Float32Array round as well.
+// The linear term and Bi-Interaction pooling in plain JavaScript. They read the two tables. A product or a
+// sum of two float32 numbers, computed in float64 and rounded by `f`, has exactly the bits of the float32
+// operation (Figueroa 1995, "When is double rounding innocuous?"). Storing into a Float32Array rounds as
+// well.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { SparseBatch } from "../kernels.ts";
 
 const f = Math.fround;
 
-/** `linearForward` of the contract. */
+/** `linearForward` of kernels.ts. */
 export function linearForward(batch: SparseBatch, w: Tensor, out: Tensor, start: number, end: number): void {
   const { indptr, indices, values, context } = batch;
   for (let b = start; b < end; b++) {
@@ -20,7 +21,7 @@ export function linearForward(batch: SparseBatch, w: Tensor, out: Tensor, start:
   }
 }
 
-/** `biInteractionForward` of the contract, four columns at a time. */
+/** `biInteractionForward` of kernels.ts, four columns at a time. */
 export function biInteractionForward(
   batch: SparseBatch,
   v: Tensor,
@@ -97,7 +98,7 @@ export function biInteractionForward(
 }
 
 /**
- * Adds one feature to Bi-Interaction sums in float64, for explanations and catalogs. With
+ * Adds one feature to the sums of Bi-Interaction in float64, for explanations and catalogs. With
  * t = x * v[feature, j]: sums[j] += t and squares[j] += t * t.
  *
  * @param sums Sum of t, (K).

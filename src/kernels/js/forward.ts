@@ -1,5 +1,5 @@
-// The plain kernels of prediction together. They define every number that the library computes, and they run
-// where nothing faster does.
+// All kernels of prediction in plain JavaScript. They define the bits that every other version must compute.
+// They run where WebAssembly SIMD is not available.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { ForwardKernels } from "../kernels.ts";
@@ -10,7 +10,11 @@ import { createWorkspace, product } from "./product.ts";
 
 const f = Math.fround;
 
-/** Makes the plain kernels of prediction, with a workspace of their own. */
+/**
+ * Makes the plain kernels of prediction.
+ *
+ * @returns The kernels, with their own workspace.
+ */
 export function createForwardKernels(): ForwardKernels {
   const workspace = createWorkspace();
   return {
@@ -25,6 +29,7 @@ export function createForwardKernels(): ForwardKernels {
   };
 }
 
+/** `scoreForward` of kernels.ts. */
 function scoreForward(
   scores: Tensor,
   bias: Tensor,

@@ -1,10 +1,10 @@
-// The optimizer steps in plain JavaScript: each named row of a parameter moves once.
+// The optimizer steps in plain JavaScript. Each row of the update is changed once.
 
 import type { Update } from "../kernels.ts";
 
 const f = Math.fround;
 
-/** `adagrad` of the contract. */
+/** `adagrad` of kernels.ts. */
 export function adagrad(update: Update, learningRate: number): void {
   const { rows, count, l2 } = update;
   const { data: theta, cols, stride } = update.theta;
@@ -23,7 +23,7 @@ export function adagrad(update: Update, learningRate: number): void {
   }
 }
 
-/** `sgd` of the contract. */
+/** `sgd` of kernels.ts. */
 export function sgd(update: Update, learningRate: number, momentum: number): void {
   const { rows, count, l2 } = update;
   const { data: theta, cols, stride } = update.theta;

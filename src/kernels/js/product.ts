@@ -1,36 +1,45 @@
-// The matrix product in plain JavaScript: every sum in the contract's order, with eight columns in registers.
+// The matrix product in plain JavaScript. Every sum has the order that kernels.ts states. Eight columns of a
+// row are summed at the same time, so that the sums stay in registers.
 
 import { bitsOf, type Tensor } from "../../core/tensor.ts";
 
 const f = Math.fround;
 
-/** What products copy their operands to; grows with the largest operands seen. */
+/** Buffers for copies of operands. They grow with the largest operands so far. */
 export interface Workspace {
-  /** b in float64, which saves a conversion per multiplication. */
+  /** b in float64, (depth * n) or longer. It saves one conversion per multiplication. */
   wideB: Float64Array;
-  /** The elements of one row of a that take part. */
+  /** The elements of one row of a that are used, (depth) or longer. */
   factors: Float64Array;
-  /** Where their rows of b start in `wideB`. */
+  /** For each of these elements: the start of its row of b in `wideB`, (depth) or longer. */
   starts: Int32Array;
 }
 
-/** Makes an empty workspace. */
+/**
+ * Makes an empty workspace.
+ *
+ * @returns The workspace.
+ */
 export function createWorkspace(): Workspace {
   return { wideB: new Float64Array(0), factors: new Float64Array(0), starts: new Int32Array(0) };
 }
 
 /**
- * c[i, j] = sum over p < depth of a(i, p) * b[p, j], plus bias[0, j]; a(i, p) = a.data[i * aRow + p * aCol].
- * Zeros of a (half of it, after dropout or relu) are left out: from a sum that starts at +0, adding a zero
- * changes no bit - as long as b is finite, which is why that is checked first.
+ * Computes c[i, j] = sum of a(i, p) * b[p, j] over p < depth, plus bias[0, j]. Here a(i, p) is a.data[i *
+ * aRow + p * aCol], so a may be transposed. Zeros of a are skipped, because about half of a is zero after
+ * dropout or relu. If b is finite, this changes no bit: the sum starts at +0, and adding a zero leaves it as
+ * it is. So the function first checks that b is finite.
  *
- * @param c (m, n).
+ * @param workspace Buffers, which are overwritten.
+ * @param c Output, (m, n).
+ * @param a Left factor, (m, depth), or transposed (depth, m).
  * @param aRow Floats from one row of a to the next.
  * @param aCol Floats from one column of a to the next.
- * @param b (depth, n).
- * @param bias (1, n), or null.
+ * @param depth Number of terms of each sum.
+ * @param b Right factor, (depth, n).
+ * @param bias Number to add to each column, (1, n); null: none.
  * @param start First row of c to write.
- * @param end Row of c to stop before.
+ * @param end Row of c behind the last one to write.
  */
 export function product(
   workspace: Workspace,
@@ -60,7 +69,8 @@ export function product(
     if (bias !== null) for (let j = 0; j < n; j++) c.data[out + j] += bias.data[j];
   }
 }
-/** Copies the first `depth` rows of b without padding; returns whether all of it is finite. */
+
+/** Copies the first `depth` rows of b without padding. Returns whether all elements are finite. */
 function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
   const { data, cols, stride } = b;
   let check = 0;
@@ -68,16 +78,16 @@ function widen(wide: Float64Array, b: Tensor, depth: number): boolean {
     for (let j = 0; j < cols; j++) {
       const value = data[p * stride + j];
       wide[p * cols + j] = value;
-      check += value * 0; // NaN once a value is not finite
+      check += value * 0; // NaN as soon as one value is not finite
     }
   }
   return check === 0;
 }
 
 /**
- * Lists the elements of one row of a that take part: all, or those that are not zero; returns their number.
- * Each is written and then kept or not by a bit of arithmetic: a branch on random zeros would be
- * mispredicted.
+ * Lists the elements of one row of a that are used: all of them, or those that are not zero. Returns their
+ * number. Each element is written, and integer arithmetic decides whether the next one overwrites it. A
+ * branch on random zeros would often be predicted wrongly.
  */
 function collect(
   a: Float32Array,
@@ -93,7 +103,7 @@ function collect(
   let count = 0;
   for (let p = 0; p < depth; p++) {
     const from = at + p * step;
-    const magnitude = skipZeros ? aBits[from] << 1 : 1; // 0 for +0 and -0 alone
+    const magnitude = skipZeros ? aBits[from] << 1 : 1; // 0 only for +0 and -0
     factor[count] = a[from];
     start[count] = p * n;
     count += (magnitude | -magnitude) >>> 31;
@@ -101,7 +111,7 @@ function collect(
   return count;
 }
 
-/** out[at + j] = sum over q of factor[q] * wide[start[q] + j], for j < n. */
+/** out[at + j] = sum of factor[q] * wide[start[q] + j] over q < count, for j < n. */
 function combineRows(
   out: Float32Array,
   at: number,

@@ -1,4 +1,4 @@
-// The plain kernels that training needs besides, together.
+// All further kernels of training in plain JavaScript.
 
 import { type RandomKey, randomBits } from "../../core/random.ts";
 import type { Tensor } from "../../core/tensor.ts";
@@ -9,7 +9,11 @@ import { biInteractionBackward, linearBackward } from "./bi-interaction-backward
 import { adagrad, sgd } from "./optimizers.ts";
 import { createWorkspace, product } from "./product.ts";
 
-/** Makes the plain kernels of training, with a workspace of their own. */
+/**
+ * Makes the plain kernels of training.
+ *
+ * @returns The kernels, with their own workspace.
+ */
 export function createTrainingKernels(): TrainingKernels {
   const workspace = createWorkspace();
   return {
@@ -53,7 +57,8 @@ function dropoutForward(
   for (let i = start; i < end; i++) {
     const row = i * x.stride;
     for (let j = 0; j < x.cols; j++) {
-      // The sign bit of (bits - threshold) picks the factor: a branch on random bits would be mispredicted.
+      // The sign of (bits - threshold) selects the factor. A branch on random bits would be predicted
+      // wrongly.
       const m = factors[(((randomBits(key, i * x.cols + j) >>> 1) - threshold) >> 31) + 1];
       maskData[row + j] = m;
       yData[row + j] = xData[row + j] * m;

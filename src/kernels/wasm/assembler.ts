@@ -1,19 +1,22 @@
-// A small WebAssembly assembler that knows nothing of what is computed. Expressions are trees that name their
-// operation and operands; writing one out keeps a stack of types and throws at the first operand of a wrong
-// type. Statements (assignments, stores, loops) end with an empty stack. One imported memory, exported
-// functions, nothing else.
+// A small WebAssembly assembler (https://webassembly.github.io/spec/core/binary/). Expressions are trees of
+// operations and operands. While they are written, a stack of types is checked: the first operand of a wrong
+// type throws. Statements (assignments, stores, loops) leave the stack empty. A module imports one memory and
+// exports functions; it has nothing else.
 
 /** Types of WebAssembly values. */
 export type ValueType = "i32" | "f32" | "v128";
 
 const TYPE_CODES: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 
-/** One operation: its opcode (prefix 0xfd for SIMD), operand types and result. */
+/** One operation of WebAssembly. */
 export interface Operation {
+  /** The opcode, which for SIMD starts with the prefix 0xfd. */
   readonly code: readonly number[];
+  /** The types of the operands. */
   readonly operands: readonly ValueType[];
+  /** The type of the result; null: none. */
   readonly result: ValueType | null;
-  /** log2 of the access's size, for operations on memory. */
+  /** For operations on memory: log2 of the number of bytes that they access. */
   readonly align?: number;
 }
 
@@ -31,7 +34,7 @@ const operation = (
 });
 const [I, F, V] = ["i32", "f32", "v128"] as const;
 
-/** Every operation the assembler offers, by its name in the WebAssembly specification. */
+/** The operations that the assembler knows, by their names in the WebAssembly specification. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "i32.load": operation(0x28, [I], I, 2),
   "f32.load": operation(0x2a, [I], F, 2),
@@ -71,26 +74,36 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "f32x4.max": operation(simd(233), [V, V], V),
 };
 
-/** A value to be computed; `emit` writes the instructions that leave it on the stack. */
+/** A value to be computed. */
 export interface Expression {
+  /** Writes the instructions that compute the value and leave it on the stack. */
   emit(code: Code): void;
 }
 
-/** What may stand as an operand: an expression, or a number as an i32 constant. */
+/** An operand: an expression, or a number, which becomes an i32 constant. */
 export type Operand = Expression | number;
 
-/** The instructions of one function, with the types on the stack as they are written. */
+/** The instructions of one function, and the types that are on the stack after them. */
 export class Code {
+  /** The instructions in binary form. */
   readonly bytes: number[] = [];
   readonly #stack: ValueType[] = [];
 
+  /**
+   * Records that an instruction puts a value on the stack.
+   *
+   * @param type Type of the value.
+   */
   push(type: ValueType): void {
     this.#stack.push(type);
   }
 
   /**
-   * Takes a value of this type from the stack. @throws TypeError that names the instruction if it is of
-   * another.
+   * Records that an instruction takes a value from the stack.
+   *
+   * @param type Type of the value that the instruction needs.
+   * @param instruction What errors call the instruction.
+   * @throws TypeError if the value has another type or the stack is empty.
    */
   pop(type: ValueType, instruction: string): void {
     const found = this.#stack.pop();
@@ -98,12 +111,24 @@ export class Code {
       throw new TypeError(`${instruction} needs ${type} on the stack, found ${found ?? "nothing"}`);
   }
 
-  /** Throws unless the stack is empty, as it must be between statements. */
+  /**
+   * Checks that the stack is empty, as it must be between statements.
+   *
+   * @param where What errors call the statement.
+   * @throws TypeError if it is not empty.
+   */
   expectEmpty(where: string): void {
     if (this.#stack.length > 0) throw new TypeError(`${where} leaves ${this.#stack.join(", ")} on the stack`);
   }
 
-  /** Writes operands in order, then the operation; checks types. */
+  /**
+   * Writes the operands in order, then the operation.
+   *
+   * @param name Name of the operation.
+   * @param operands The operands.
+   * @param offset Number of bytes to add to the address, for operations on memory. Default: 0.
+   * @throws TypeError for an unknown operation, or for operands of a wrong number or type.
+   */
   operate(name: string, operands: readonly Operand[], offset: number = 0): void {
     if (!Object.hasOwn(OPERATIONS, name)) throw new TypeError(`unknown operation ${name}`);
     const { code, operands: types, result, align } = OPERATIONS[name];
@@ -119,6 +144,11 @@ export class Code {
     if (result !== null) this.push(result);
   }
 
+  /**
+   * Writes the instructions that leave an operand on the stack.
+   *
+   * @param operand The operand.
+   */
   value(operand: Operand): void {
     if (typeof operand === "number") {
       this.bytes.push(0x41);
@@ -130,12 +160,25 @@ export class Code {
   }
 }
 
-/** An operation on values, as an expression. */
+/**
+ * Makes an expression from an operation on values.
+ *
+ * @param name Name of the operation.
+ * @param operands The operands.
+ * @returns The expression.
+ */
 export function op(name: string, ...operands: Operand[]): Expression {
   return { emit: (code) => code.operate(name, operands) };
 }
 
-/** A load from `address + offset`. */
+/**
+ * Makes an expression that loads from memory.
+ *
+ * @param name Name of the operation.
+ * @param address Byte address.
+ * @param offset Number of bytes to add to the address. Default: 0.
+ * @returns The expression.
+ */
 export function load(
   name: "i32.load" | "f32.load" | "v128.load" | "v128.load32_splat",
   address: Operand,
@@ -144,7 +187,12 @@ export function load(
   return { emit: (code) => code.operate(name, [address], offset) };
 }
 
-/** A float constant. */
+/**
+ * Makes a float constant.
+ *
+ * @param value The number, which is rounded to float32.
+ * @returns The expression.
+ */
 export function f32(value: number): Expression {
   return {
     emit: (code) => {
@@ -154,7 +202,12 @@ export function f32(value: number): Expression {
   };
 }
 
-/** Four i32 constants. */
+/**
+ * Makes a vector of four i32 constants.
+ *
+ * @param lanes The four integers.
+ * @returns The expression.
+ */
 export function i32x4(...lanes: readonly [number, number, number, number]): Expression {
   return {
     emit: (code) => {
@@ -164,7 +217,14 @@ export function i32x4(...lanes: readonly [number, number, number, number]): Expr
   };
 }
 
-/** Four lanes picked from two vectors: lanes 0 to 3 are those of `a`, 4 to 7 those of `b`. */
+/**
+ * Makes an expression that selects four lanes of two vectors.
+ *
+ * @param a A vector, with the lanes 0 to 3.
+ * @param b A vector, with the lanes 4 to 7.
+ * @param lanes Numbers of the four lanes.
+ * @returns The expression.
+ */
 export function shuffle(
   a: Operand,
   b: Operand,
@@ -182,7 +242,13 @@ export function shuffle(
   };
 }
 
-/** Lane `lane` of a vector of floats. */
+/**
+ * Makes an expression that takes one float from a vector.
+ *
+ * @param a A vector of floats.
+ * @param lane Number of the lane, from 0 to 3.
+ * @returns The expression.
+ */
 export function lane(a: Operand, lane: number): Expression {
   return {
     emit: (code) => {
@@ -194,23 +260,39 @@ export function lane(a: Operand, lane: number): Expression {
   };
 }
 
-/** A parameter or local variable of a function: an expression that can be assigned. */
+/** A parameter or a local variable of a function. It is an expression and can be assigned. */
 export interface Variable extends Expression {
+  /** Type of its value. */
   readonly type: ValueType;
+  /** Index among the parameters and local variables. */
   readonly index: number;
 }
 
-/** Writes the body of one function, statement by statement. */
+/** Writes the body of one function, one statement after the other. */
 export class FunctionBuilder {
+  /** The parameters. */
   readonly params: readonly Variable[];
+  /** The types of the local variables. */
   readonly locals: ValueType[] = [];
+  /** The instructions. */
   readonly code: Code = new Code();
 
+  /**
+   * Starts an empty body.
+   *
+   * @param params The types of the parameters.
+   */
   constructor(params: readonly ValueType[]) {
     this.params = params.map((type, index) => variable(type, index));
   }
 
-  /** A new local variable, 0 at first; with `value`, assigned here. */
+  /**
+   * Adds a local variable.
+   *
+   * @param type Its type.
+   * @param value The value to assign at this place; undefined: it is 0 at the start of the function.
+   * @returns The variable.
+   */
   local(type: ValueType, value?: Operand): Variable {
     const created = variable(type, this.params.length + this.locals.length);
     this.locals.push(type);
@@ -218,7 +300,13 @@ export class FunctionBuilder {
     return created;
   }
 
-  /** target = value */
+  /**
+   * Writes: target = value.
+   *
+   * @param target The variable.
+   * @param value The value, of the same type.
+   * @throws TypeError if the types differ.
+   */
   set(target: Variable, value: Operand): void {
     this.code.value(value);
     this.code.pop(target.type, `assignment to local ${target.index}`);
@@ -227,12 +315,25 @@ export class FunctionBuilder {
     this.code.expectEmpty("an assignment");
   }
 
-  /** target += value, for integers. */
+  /**
+   * Writes: target += value.
+   *
+   * @param target An integer variable.
+   * @param value An integer.
+   */
   increase(target: Variable, value: Operand): void {
     this.set(target, op("i32.add", target, value));
   }
 
-  /** memory[address + offset] = value */
+  /**
+   * Writes: memory[address + offset] = value.
+   *
+   * @param name Name of the operation.
+   * @param address Byte address.
+   * @param value The value to store.
+   * @param offset Number of bytes to add to the address. Default: 0.
+   * @throws TypeError if the value has a wrong type.
+   */
   store(
     name: "i32.store" | "f32.store" | "v128.store",
     address: Operand,
@@ -243,7 +344,13 @@ export class FunctionBuilder {
     this.code.expectEmpty(name);
   }
 
-  /** Runs `body` if `condition` is not 0, else `otherwise`. */
+  /**
+   * Writes: if (condition !== 0) body() else otherwise().
+   *
+   * @param condition An integer.
+   * @param body Writes the first branch.
+   * @param otherwise Writes the second branch; undefined: there is none.
+   */
   if(condition: Operand, body: () => void, otherwise?: () => void): void {
     this.code.value(condition);
     this.code.pop("i32", "if");
@@ -257,7 +364,14 @@ export class FunctionBuilder {
     this.code.expectEmpty("if");
   }
 
-  /** for (counter as it is; counter < end; counter += step) body(), unsigned. */
+  /**
+   * Writes: for (; counter < end; counter += step) body(), with an unsigned comparison.
+   *
+   * @param counter An integer variable.
+   * @param end The value at which the loop ends.
+   * @param step The number that each iteration adds.
+   * @param body Writes the body.
+   */
   while(counter: Variable, end: Operand, step: Operand, body: () => void): void {
     this.if(op("i32.lt_u", counter, end), () => {
       this.code.bytes.push(0x03, 0x40);
@@ -269,7 +383,15 @@ export class FunctionBuilder {
     });
   }
 
-  /** for (let counter = start; counter < end; counter += step) body(counter), unsigned. */
+  /**
+   * Writes: for (let counter = start; counter < end; counter += step) body(counter), with an unsigned
+   * comparison.
+   *
+   * @param start The first value of the counter.
+   * @param end The value at which the loop ends.
+   * @param step The number that each iteration adds.
+   * @param body Writes the body. It gets the counter.
+   */
   for(start: Operand, end: Operand, step: Operand, body: (counter: Variable) => void): void {
     const counter = this.local("i32", start);
     this.while(counter, end, step, () => body(counter));
@@ -288,7 +410,9 @@ function variable(type: ValueType, index: number): Variable {
   };
 }
 
-/** Collects functions without results and writes the module; its memory is imported as `env.memory`. */
+/**
+ * Collects functions without results and writes them as a module, whose memory is imported as `env.memory`.
+ */
 export class ModuleBuilder {
   readonly #functions: {
     readonly name: string;
@@ -296,7 +420,14 @@ export class ModuleBuilder {
     readonly builder: FunctionBuilder;
   }[] = [];
 
-  /** Adds an exported function; `build` writes its body. */
+  /**
+   * Adds an exported function.
+   *
+   * @param name Name of the function.
+   * @param params Types of its parameters.
+   * @param build Writes its body.
+   * @throws TypeError if the body leaves a value on the stack.
+   */
   function(
     name: string,
     params: readonly ValueType[],
@@ -308,7 +439,11 @@ export class ModuleBuilder {
     this.#functions.push({ name, params, builder });
   }
 
-  /** The module in binary form. */
+  /**
+   * Writes the module.
+   *
+   * @returns The module in binary form.
+   */
   toBytes(): Uint8Array<ArrayBuffer> {
     const functions = this.#functions;
     const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -348,13 +483,13 @@ export class ModuleBuilder {
   }
 }
 
-/** A number of items, then each of them. */
+/** Writes the number of items, then each item. */
 function list<T>(into: number[], items: readonly T[], write: (item: T, i: number) => void): void {
   unsigned(into, items.length);
   items.forEach(write);
 }
 
-/** A number of bytes, then those that `write` appends. */
+/** Writes the number of bytes that `write` appends, then these bytes. */
 function sized(into: number[], write: (content: number[]) => void): void {
   const content: number[] = [];
   write(content);
@@ -371,14 +506,14 @@ function text(into: number[], value: string): void {
   append(into, [...new TextEncoder().encode(value)]);
 }
 
-/** LEB128 of an integer from 0 to 2^32 - 1. */
+/** Writes an integer from 0 to 2^32 - 1 in LEB128 form. */
 function unsigned(into: number[], value: number): void {
   let rest = value >>> 0;
   for (; rest >= 0x80; rest >>>= 7) into.push((rest & 0x7f) | 0x80);
   into.push(rest);
 }
 
-/** LEB128 of a signed 32-bit integer. */
+/** Writes a signed 32-bit integer in LEB128 form. */
 function signed(into: number[], value: number): void {
   let rest = value;
   for (; rest < -64 || rest > 63; rest >>= 7) into.push((rest & 0x7f) | 0x80);

@@ -1,10 +1,14 @@
-// The way back into the tables: gradients are summed per touched feature. Strides are in bytes.
+// The gradients of the two tables. They are summed per touched feature. Addresses and strides are in bytes.
 
 import { f32, load, type ModuleBuilder, op } from "./assembler.ts";
 import { entries, withAndWithout } from "./bi-interaction.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/** Adds `linearBackward` and `biInteractionBackward`. */
+/**
+ * Adds `linearBackward` and `biInteractionBackward` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitBiInteractionBackward(m: ModuleBuilder): void {
   // dw[slot] += dScores[b] * x_i
   m.function("linearBackward", integers(7), (f, indptr, slots, values, dScores, dw, rows, touched) => {

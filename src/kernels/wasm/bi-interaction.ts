@@ -1,11 +1,18 @@
-// What prediction reads from the tables: the linear term and Bi-Interaction. `values` is 0 for batches of
-// ones; each loop over entries is written twice, with and without the multiplication. The addresses of a
-// context's sums are 0 without one. Strides are in bytes.
+// The linear term and Bi-Interaction, which read the two tables. `values` is 0 if all values of the batch are
+// 1. Each loop over entries is written twice, with and without the multiplication by values. The addresses of
+// the context's sums are 0 if there is no context. Addresses and strides are in bytes.
 
 import { type FunctionBuilder, f32, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/** Runs `body` for every entry of row `b`, with its byte position in indices, values and slots. */
+/**
+ * Writes a loop over the entries of a row.
+ *
+ * @param f The function.
+ * @param indptr Address of indptr.
+ * @param b Number of the row.
+ * @param body Writes the body. It gets the byte position of the entry in indices, values and slots.
+ */
 export function entries(
   f: FunctionBuilder,
   indptr: Variable,
@@ -17,7 +24,13 @@ export function entries(
   f.for(op("i32.shl", load("i32.load", row), 2), end, 4, body);
 }
 
-/** Writes `body` twice: for batches with values, and for batches of ones. */
+/**
+ * Writes a body twice: for batches with values, and for batches whose values are all 1.
+ *
+ * @param f The function.
+ * @param values Address of the values; 0 if all are 1.
+ * @param body Writes the body.
+ */
 export function withAndWithout(
   f: FunctionBuilder,
   values: Variable,
@@ -30,8 +43,18 @@ export function withAndWithout(
   );
 }
 
-/** Adds `linearForward` and `biInteractionForward`. */
+/**
+ * Adds `linearForward` and `biInteractionForward` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitBiInteraction(m: ModuleBuilder): void {
+  emitLinearForward(m);
+  emitBiInteractionForward(m);
+}
+
+/** Adds `linearForward`. */
+function emitLinearForward(m: ModuleBuilder): void {
   // out[b] = sum of w[i] * x_i
   m.function("linearForward", integers(8), (f, indptr, indices, values, context, w, out, start, end) => {
     const first = f.local("f32", f32(0));
@@ -50,7 +73,10 @@ export function emitBiInteraction(m: ModuleBuilder): void {
       });
     });
   });
+}
 
+/** Adds `biInteractionForward`. */
+function emitBiInteractionForward(m: ModuleBuilder): void {
   // sums = sum of t, squares = sum of t * t, pooled = 0.5 * (sums * sums - squares); t = x_i * v_i
   m.function(
     "biInteractionForward",

@@ -1,16 +1,27 @@
-// The kernels of training that go down columns: sums, batch norm. Blocks of eight vectors (two cache lines of
-// a row) keep their sums in registers while the rows pass. Addresses and strides are in bytes; `start` and
-// `end` are byte columns.
+// The kernels of training that sum over rows: column sums and batch norm. A block of columns keeps its sums
+// in registers while the loop visits all rows. Blocks of eight vectors are two cache lines of a row.
+// Addresses and strides are in bytes. `start` and `end` are columns in bytes.
 
 import type { Expression, ModuleBuilder, Variable } from "./assembler.ts";
 import { downRows, inverseRoot } from "./columns.ts";
 import { add, columns, div, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
-/** Vectors per block of column sums. */
+/** Number of vectors per block of column sums. */
 const BLOCK = 8;
 
-/** Adds `columnSums`, `batchStatistics` and `batchNormBackward`. */
+/**
+ * Adds `columnSums`, `batchStatistics` and `batchNormBackward` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitColumnsBackward(m: ModuleBuilder): void {
+  emitColumnSums(m);
+  emitBatchStatistics(m);
+  emitBatchNormBackward(m);
+}
+
+/** Adds `columnSums`. */
+function emitColumnSums(m: ModuleBuilder): void {
   m.function("columnSums", integers(6), (f, out, x, rowBytes, rows, start, end) => {
     columns(f, start, end, BLOCK, (j, vectors) => {
       const sums = range(vectors).map(() => f.local("v128", splat(0)));
@@ -20,7 +31,10 @@ export function emitColumnsBackward(m: ModuleBuilder): void {
       sums.forEach((sum, c) => f.store("v128.store", plus(out, j), sum, 16 * c));
     });
   });
+}
 
+/** Adds `batchStatistics`. */
+function emitBatchStatistics(m: ModuleBuilder): void {
   // mean and inverseStd of the batch, and the running averages
   const statistics = [...integers(9), "f32", "f32", "f32"] as const;
   m.function(
@@ -68,7 +82,10 @@ export function emitColumnsBackward(m: ModuleBuilder): void {
       });
     },
   );
+}
 
+/** Adds `batchNormBackward`. */
+function emitBatchNormBackward(m: ModuleBuilder): void {
   // n = (x - mean) * inverseStd; dShift = sum dY; dScale = sum dY * n
   // dX = factor * ((dY - dShift / B) - n * (dScale / B))
   const backward = [...integers(12), "f32"] as const;

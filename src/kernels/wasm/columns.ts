@@ -1,10 +1,19 @@
-// Batch norm for prediction, going down columns. Addresses and strides are in bytes; `start` and `end` are
-// byte columns.
+// Batch norm for prediction, one block of columns after the other. Addresses and strides are in bytes.
+// `start` and `end` are columns in bytes.
 
 import type { Expression, FunctionBuilder, ModuleBuilder, Operand, Variable } from "./assembler.ts";
 import { add, columns, div, integers, mul, plus, range, splat, sqrt, sub, vector } from "./vectors.ts";
 
-/** Runs `body` for every row with the addresses of its block in the matrices. */
+/**
+ * Writes a loop over the rows of a block of columns.
+ *
+ * @param f The function.
+ * @param matrices Addresses of the matrices.
+ * @param rowBytes Bytes from one row to the next, the same in all matrices.
+ * @param rows Number of rows.
+ * @param j First column of the block, in bytes.
+ * @param body Writes the body. It gets the address of the block's part of the row in each matrix.
+ */
 export function downRows(
   f: FunctionBuilder,
   matrices: readonly Variable[],
@@ -20,12 +29,22 @@ export function downRows(
   });
 }
 
-/** 1 / sqrt(variance + epsilon) */
+/**
+ * Makes the expression 1 / sqrt(variance + epsilon).
+ *
+ * @param variance A vector of variances.
+ * @param epsilon A float.
+ * @returns The expression.
+ */
 export function inverseRoot(variance: Operand, epsilon: Variable): Expression {
   return div(splat(1), sqrt(add(variance, splat(epsilon))));
 }
 
-/** Adds `runningStatistics` and `normalize`. */
+/**
+ * Adds `runningStatistics` and `normalize` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitColumns(m: ModuleBuilder): void {
   // mean and inverseStd from the running averages
   m.function(

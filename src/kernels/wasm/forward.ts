@@ -1,5 +1,6 @@
-// The SIMD kernels of prediction: what goes into their module, and how its functions are called. Tensors are
-// passed as byte addresses. What is not emitted (tanh, sigmoid) runs the plain loops on the same memory.
+// The SIMD kernels of prediction: the functions of their module, and the calls of these functions. Tensors
+// are passed as byte addresses. tanh and sigmoid are not in the module: they run the plain loops on the same
+// memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationForward } from "../js/activations.ts";
@@ -11,7 +12,11 @@ import { emitColumns } from "./columns.ts";
 import { emitMatmul } from "./matmul.ts";
 import { emitRows } from "./rows.ts";
 
-/** Adds the functions of prediction to a module. */
+/**
+ * Adds the functions of prediction to a module.
+ *
+ * @param m The module.
+ */
 export function emit(m: ModuleBuilder): void {
   emitBiInteraction(m);
   emitMatmul(m);
@@ -19,22 +24,43 @@ export function emit(m: ModuleBuilder): void {
   emitRows(m);
 }
 
-/** Bytes from one row of a tensor to the next. */
+/**
+ * Returns the number of bytes from one row of a tensor to the next.
+ *
+ * @param x The tensor.
+ * @returns Its stride in bytes.
+ */
 export function rowBytes(x: Tensor): number {
   return x.stride * 4;
 }
 
-/** Where the batch's values start; 0 for a batch of ones. */
+/**
+ * Returns the address of the values of a batch.
+ *
+ * @param batch The batch.
+ * @returns The byte address; 0 if all values are 1.
+ */
 export function valuesOf({ values }: SparseBatch): number {
   return values === null ? 0 : values.byteOffset;
 }
 
-/** Bytes up to the end of the padded row that holds `cols` columns. */
+/**
+ * Computes the number of bytes of a padded row.
+ *
+ * @param cols Number of columns.
+ * @returns A multiple of 16.
+ */
 export function padded(cols: number): number {
   return Math.ceil(cols / 4) * 16;
 }
 
-/** Makes the kernels of prediction from the functions that `emit` added. */
+/**
+ * Makes the kernels of prediction from the functions that `emit` added.
+ *
+ * @param wasm The functions.
+ * @param row Returns the address of a row.
+ * @returns The kernels.
+ */
 export function bind(wasm: Exports, row: RowAddress): ForwardKernels {
   const address = (x: Tensor): number => row(x, 0);
   const addressOrNone = (x: Tensor | null): number => (x === null ? 0 : row(x, 0));

@@ -1,27 +1,32 @@
-// The matrix product. Tiles of ROWS x (4 VECTORS) sums stay in registers while p runs over the depth; each
-// sum takes its terms in ascending order from 0, as the plain version does. One emitter serves the three
-// products of a dense layer: element (i, p) of a lies at a + i * aRow + p * aCol, so a transposed matrix is
-// one with its steps exchanged.
+// The matrix product. The sums of one tile of c stay in registers while p runs over the depth. Each sum adds
+// its terms in ascending order from 0, as the plain version does. The same function computes all three
+// products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is transposed by
+// exchanging aRow and aCol.
 
 import { type FunctionBuilder, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { add, integers, mul, plus, range, splat } from "./vectors.ts";
 
 /**
- * The shapes of tiles, the last one vector wide to take what remains of the columns. Measured at 64, 128 and
- * 256 columns: 4 x 8 runs at 38 GFLOP/s on Node 20 and 58 on Node 24; 3 x 16 at 37 and 34 (its sums no longer
- * fit the registers).
+ * The shapes of tiles. The last one is a single vector wide, for the remaining columns. Measured at 64, 128
+ * and 256 columns: tiles of 4 x 8 floats reach 38 GFLOP/s on Node 20 and 58 on Node 24. Tiles of 3 x 16
+ * floats reach 37 and 34, because their sums do not fit into the registers.
  */
 const TILES: readonly (readonly [rows: number, vectors: number])[] = [
   [4, 2],
   [4, 1],
 ];
 
-/** Steps of p per turn of the innermost loop. */
+/** Number of steps of p per iteration of the innermost loop. */
 const UNROLL = 4;
 
-/** Adds `matmul`. */
+/**
+ * Adds `matmul`, which computes `matmul` and `matmulTransposed` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitMatmul(m: ModuleBuilder): void {
-  // Rows 0 .. end - 1 of c, all columns; strides and `width` in bytes. bias 0: none. more: sums go on from c.
+  // Computes the rows 0 to end - 1 of c, all columns. Strides and `width` are in bytes. bias = 0: there is no
+  // bias. more = 1: the sums start from the present values of c.
   m.function("matmul", integers(12), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, end, width) => {
     const start = f.local("i32");
     const j = f.local("i32");
@@ -49,7 +54,9 @@ type Operands = Record<
   Variable
 >;
 
-/** rows x (4 vectors) elements of c from row `start` and byte column `j` on. */
+/**
+ * Writes the code for one tile of c: `rows` rows from row `start` on, 4 * `vectors` columns from byte `j` on.
+ */
 function tile(
   f: FunctionBuilder,
   rows: number,

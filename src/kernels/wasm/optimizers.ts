@@ -1,6 +1,6 @@
-// The optimizer step. Each row of a parameter is taken in vectors of four, and what remains float by float,
-// so that neither the padding nor the neighbors of a single unpadded column (w) are touched. Strides are in
-// bytes.
+// The step of Adagrad. Each row of a parameter is processed in vectors of four floats, and the remaining
+// columns float by float. So neither padding nor the neighboring rows of an unpadded column (w) are changed.
+// Addresses and strides are in bytes.
 
 import {
   type Expression,
@@ -14,7 +14,7 @@ import {
 } from "./assembler.ts";
 import { at, integers, splat } from "./vectors.ts";
 
-/** How one element is read, computed and written: four at a time, or one. */
+/** The width of the operations: four floats, or one. */
 interface Width {
   readonly type: "v128" | "f32";
   readonly bytes: 16 | 4;
@@ -26,9 +26,14 @@ interface Width {
 const FOUR: Width = { type: "v128", bytes: 16, kind: "f32x4", spread: splat };
 const ONE: Width = { type: "f32", bytes: 4, kind: "f32", spread: (value) => value };
 
+/**
+ * Adds `adagrad` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitOptimizers(m: ModuleBuilder): void {
   const params = [...integers(8), "f32", "f32"] as const;
-  // g += l2 * theta; G += g * g; theta -= (rate * g) / sqrt(G). rows 0: rows 0 .. count - 1.
+  // g += l2 * theta; G += g * g; theta -= (rate * g) / sqrt(G). rows = 0: the rows are 0 to count - 1.
   m.function(
     "adagrad",
     params,
@@ -61,7 +66,7 @@ export function emitOptimizers(m: ModuleBuilder): void {
   );
 }
 
-/** One element, or four, of theta and its state. */
+/** Writes the step for one element or four elements of theta and of the state. */
 function step(
   f: FunctionBuilder,
   { type, kind, spread }: Width,

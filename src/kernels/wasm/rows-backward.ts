@@ -1,20 +1,30 @@
-// The kernels of training that go along rows: products, relu's gradient, dropout, the score's gradient.
-// Padding is computed like everything else. Addresses, strides and widths are in bytes; `size` is that of all
-// rows together.
+// The kernels of training that work element by element: products, the gradient of relu, dropout, the gradient
+// of the score. They compute the padding too. Addresses, strides and widths are in bytes. `size` is the size
+// of all rows together.
 
 import { i32x4, load, type ModuleBuilder, op } from "./assembler.ts";
 import { at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
 /**
- * Adds `multiply`, `reluBackward`, `dropoutForward` and `scoreBackward`.
+ * Adds `multiply`, `reluBackward`, `dropoutForward` and `scoreBackward` of kernels.ts.
  *
- * How a kernel is written and tested, on the shortest one, `multiply`: its function takes addresses and a
- * size in bytes; `columns` walks over them in blocks of vectors; within a block each line loads, computes and
- * stores four floats, in the order and with the rounding of the plain loop (`out = a * b` in js/training.ts).
- * training.ts passes the tensors' addresses, and test/kernels/backends.test.ts runs both versions on every
- * size and demands the same bits.
+ * `multiply` is the shortest kernel and shows how one is written and tested. Its function takes addresses and
+ * a size in bytes. `columns` writes a loop over blocks of vectors. In a block, each store computes four
+ * floats, in the order and with the rounding of the plain loop (`out = a * b` in js/training.ts). training.ts
+ * passes the addresses of the tensors. test/kernels/backends.test.ts runs both versions on many sizes and
+ * compares all bits.
+ *
+ * @param m The module.
  */
 export function emitRowsBackward(m: ModuleBuilder): void {
+  emitMultiply(m);
+  emitReluBackward(m);
+  emitDropoutForward(m);
+  emitScoreBackward(m);
+}
+
+/** Adds `multiply`. */
+function emitMultiply(m: ModuleBuilder): void {
   m.function("multiply", integers(4), (f, out, a, b, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
       range(vectors).forEach((c) =>
@@ -27,7 +37,10 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       );
     });
   });
+}
 
+/** Adds `reluBackward`. */
+function emitReluBackward(m: ModuleBuilder): void {
   m.function("reluBackward", integers(4), (f, dX, y, dY, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
       range(vectors).forEach((c) => {
@@ -36,8 +49,11 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       });
     });
   });
+}
 
-  // core/random.ts, four elements at a time: mask = upper 31 bits below threshold ? 0 : keep
+/** Adds `dropoutForward`. */
+function emitDropoutForward(m: ModuleBuilder): void {
+  // randomBits of core/random.ts for four elements at a time. mask = upper 31 bits below threshold ? 0 : keep
   const dropout = [...integers(9), "f32", "i32"] as const;
   m.function(
     "dropoutForward",
@@ -76,7 +92,10 @@ export function emitRowsBackward(m: ModuleBuilder): void {
       });
     },
   );
+}
 
+/** Adds `scoreBackward`. */
+function emitScoreBackward(m: ModuleBuilder): void {
   m.function("scoreBackward", integers(6), (f, dY, dScores, h, rowBytes, start, end) => {
     f.for(start, end, 1, (b) => {
       const d = f.local("v128", load("v128.load32_splat", at(dScores, b, 4)));

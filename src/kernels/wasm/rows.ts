@@ -1,5 +1,5 @@
-// The kernels of prediction that go along rows: relu and the score. Padding is computed like everything else.
-// Addresses, strides and widths are in bytes; `size` is that of all rows together.
+// The kernels of prediction that work row by row: relu and the score. relu computes the padding too.
+// Addresses, strides and widths are in bytes. `size` is the size of all rows together.
 
 import {
   type Expression,
@@ -13,7 +13,11 @@ import {
 } from "./assembler.ts";
 import { add, at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
-/** Adds `reluForward` and `scoreForward`. */
+/**
+ * Adds `reluForward` and `scoreForward` of kernels.ts.
+ *
+ * @param m The module.
+ */
 export function emitRows(m: ModuleBuilder): void {
   m.function("reluForward", integers(3), (f, y, x, size) => {
     columns(f, 0, size, 4, (i, vectors) => {
@@ -23,8 +27,8 @@ export function emitRows(m: ModuleBuilder): void {
     });
   });
 
-  // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), s the four partial sums of y . h
-  // Padding may hold NaN (infinity * 0 in a product before), so it is masked to 0.
+  // scores[b] = (bias + linear[b]) + ((s0 + s2) + (s1 + s3)), where s0 to s3 are the partial sums of y . h.
+  // Padding may be NaN, from infinity * 0 in an earlier product. So its products are replaced by 0.
   m.function("scoreForward", integers(9), (f, scores, bias, linear, y, h, rowBytes, cols, start, end) => {
     const whole = f.local("i32", op("i32.shl", op("i32.and", cols, -4), 2));
     const isColumn = f.local(

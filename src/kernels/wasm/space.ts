@@ -1,13 +1,14 @@
-// One WebAssembly memory and the functions that work on it. Emitted modules are linked to it one by one.
+// One WebAssembly memory and the functions that work on it. Emitted modules are linked to it one after the
+// other.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { KernelSet, RowAddress } from "../kernel-set.ts";
 import { ModuleBuilder } from "./assembler.ts";
 import { splat } from "./vectors.ts";
 
-/** Bytes of a WebAssembly page, by the specification. */
+/** Number of bytes of a WebAssembly page, by the specification. */
 const PAGE = 65536;
-/** Pages that 32-bit addresses reach. */
+/** Number of pages that 32-bit addresses can reach. */
 const MAX_PAGES = 65536;
 /**
  * Pages beyond what is needed, 4 MiB, so that buffers of usual size can be added without another growth. The
@@ -16,8 +17,10 @@ const MAX_PAGES = 65536;
 const SPARE_PAGES = 64;
 
 /**
- * Says why WebAssembly SIMD cannot run in this engine: it has no WebAssembly, no SIMD, or a content-security
- * policy forbids it. Null if it can. Compiles a module of one SIMD instruction to find out.
+ * Finds out whether WebAssembly SIMD can run in this engine, by compiling a module with one SIMD instruction.
+ *
+ * @returns Null if it can run. Otherwise the reason: the engine has no WebAssembly or no SIMD, or a
+ *   content-security policy forbids it.
  */
 export function findObstacle(): string | null {
   if (typeof WebAssembly === "undefined") return "this engine has no WebAssembly";
@@ -31,7 +34,12 @@ export function findObstacle(): string | null {
   }
 }
 
-/** Emits and compiles the module of a set of kernels; takes a few milliseconds. */
+/**
+ * Emits and compiles the module of a set of kernels. This takes a few milliseconds.
+ *
+ * @param set The set.
+ * @returns The compiled module.
+ */
 export function compile(set: KernelSet): WebAssembly.Module {
   const m = new ModuleBuilder();
   set.emit(m);
@@ -61,10 +69,18 @@ export class WasmSpace {
   readonly #modules: WebAssembly.Module[] = [];
   readonly #functions: Record<string, (...args: number[]) => void> = {};
   #memory: WebAssembly.Memory | null = null;
-  /** What the memory consists of at present. Growth detaches it and makes another one. */
+  /**
+   * The bytes of the memory; null before the first `grow`. Growth detaches this buffer and makes another one.
+   */
   buffer: ArrayBuffer | null = null;
 
-  /** Links a compiled set of kernels to this memory, after the sets that it depends on. */
+  /**
+   * Links a set of kernels to this memory, after the sets that it depends on.
+   *
+   * @param set The set.
+   * @param module Its compiled module.
+   * @returns The kernels. They can run after the first `grow`.
+   */
   link<K extends object>(set: KernelSet<K>, module: WebAssembly.Module): K {
     this.#modules.push(module);
     if (this.#memory !== null) this.#instantiate(module, this.#memory);
@@ -76,7 +92,9 @@ export class WasmSpace {
    * needed, because growth detaches an ArrayBuffer, and from the first time that this happens V8 runs all
    * loops over typed arrays 20 to 38 % slower.
    *
-   * @throws RangeError if that much cannot be had. The memory is as before then.
+   * @param bytes Number of bytes needed.
+   * @returns The bytes of the memory, at least so many.
+   * @throws RangeError if so much memory cannot be allocated. Nothing has changed then.
    */
   grow(bytes: number): ArrayBuffer {
     const pages = Math.ceil(bytes / PAGE);
@@ -101,7 +119,7 @@ export class WasmSpace {
     Object.assign(this.#functions, new WebAssembly.Instance(module, { env: { memory } }).exports);
   }
 
-  /** A tensor that lies elsewhere, as one of a user's own might, would be read from the wrong place. */
+  /** Refuses a tensor in another buffer, such as one of the user's own: its address would be wrong here. */
   readonly #row: RowAddress = ({ data, stride }: Tensor, i: number) => {
     if (data.buffer !== this.buffer) {
       throw new TypeError(

@@ -1,6 +1,6 @@
-// The SIMD kernels of training: what goes into their module, and how its functions are called. They are
-// linked behind those of prediction, whose product they share. What is not emitted (tanh, sigmoid, SGD) runs
-// the plain loops on the same memory.
+// The SIMD kernels of training: the functions of their module, and the calls of these functions. They are
+// linked after those of prediction, because they use the same matrix product. tanh, sigmoid and SGD are not
+// in the module: they run the plain loops on the same memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationBackward } from "../js/activations-backward.ts";
@@ -16,10 +16,14 @@ import { emitOptimizers } from "./optimizers.ts";
 import { emitRowsBackward } from "./rows-backward.ts";
 import { emitTranspose } from "./transpose.ts";
 
-/** Rows of a and b that `matmulTransposed` takes at a time. */
+/** Number of rows of a and b that `matmulTransposed` processes at a time. */
 const BLOCK = 128;
 
-/** Adds the functions of training to a module. */
+/**
+ * Adds the functions of training to a module.
+ *
+ * @param m The module.
+ */
 export function emit(m: ModuleBuilder): void {
   emitBiInteractionBackward(m);
   emitTranspose(m);
@@ -28,7 +32,14 @@ export function emit(m: ModuleBuilder): void {
   emitOptimizers(m);
 }
 
-/** Makes the kernels of training from the functions that `emit` added, and from prediction's `matmul`. */
+/**
+ * Makes the kernels of training from the functions that `emit` added and from `matmul` of the prediction
+ * module.
+ *
+ * @param wasm The functions.
+ * @param row Returns the address of a row.
+ * @returns The kernels.
+ */
 export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
   const address = (x: Tensor): number => row(x, 0);
   return {
@@ -60,7 +71,7 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
 
     matmulTransposed(c, a, b, depth, start, end) {
       const count = end - start;
-      // In blocks of rows that stay in the cache; each sum goes on from where the block before left it.
+      // Blocks of rows stay in the cache. The sums of a block start from the results of the block before.
       for (let first = 0; first < depth || first === 0; first += BLOCK) {
         wasm.matmul(
           row(c, start),

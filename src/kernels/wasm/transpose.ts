@@ -3,7 +3,12 @@
 import { load, type ModuleBuilder, op, shuffle, type Variable } from "./assembler.ts";
 import { at, integers, plus, range } from "./vectors.ts";
 
-/** out = x^T: blocks of 4 x 4 by shuffles, what remains float by float. Strides in bytes. */
+/**
+ * Adds `transpose` of kernels.ts: out = x^T. Blocks of 4 x 4 floats are transposed by shuffles, and the
+ * remaining rows and columns are copied float by float. Strides are in bytes.
+ *
+ * @param m The module.
+ */
 export function emitTranspose(m: ModuleBuilder): void {
   m.function("transpose", integers(6), (f, out, outRow, x, xRow, rows, cols) => {
     const wholeRows = f.local("i32", op("i32.and", rows, -4));

@@ -1,4 +1,5 @@
-// Shorthand that the emitters share: float vectors, and loops over columns in blocks of vectors.
+// Short functions that the emitters share: operations on vectors of four floats, and loops over blocks of
+// columns.
 
 import {
   type Expression,
@@ -11,33 +12,45 @@ import {
   type Variable,
 } from "./assembler.ts";
 
+/** a + b, for vectors of floats. */
 export const add = (a: Operand, b: Operand): Expression => op("f32x4.add", a, b);
+/** a - b, for vectors of floats. */
 export const sub = (a: Operand, b: Operand): Expression => op("f32x4.sub", a, b);
+/** a * b, for vectors of floats. */
 export const mul = (a: Operand, b: Operand): Expression => op("f32x4.mul", a, b);
+/** a / b, for vectors of floats. */
 export const div = (a: Operand, b: Operand): Expression => op("f32x4.div", a, b);
+/** The square root of each float of a vector. */
 export const sqrt = (a: Operand): Expression => op("f32x4.sqrt", a);
-/** Four times the same float: a constant, or an f32 expression. */
+/** A vector with four times the same float. The float is a constant or an f32 expression. */
 export const splat = (value: Expression | number): Expression =>
   op("f32x4.splat", typeof value === "number" ? f32(value) : value);
+/** The vector at a byte address. */
 export const vector = (address: Operand, offset: number = 0): Expression =>
   load("v128.load", address, offset);
 
-/** base + offset on addresses. */
+/** The address base + offset. */
 export const plus = (base: Operand, offset: Operand): Expression => op("i32.add", base, offset);
 
-/** a + b * c on addresses. */
+/** The address base + index * size. */
 export const at = (base: Operand, index: Operand, size: Operand): Expression =>
   op("i32.add", base, op("i32.mul", index, size));
 
-/** 0 .. n - 1 */
+/** The integers from 0 to n - 1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-/** The types of `n` integers, for parameter lists. */
+/** The types of n integer parameters. */
 export const integers = (n: number): ValueType[] => range(n).map(() => "i32");
 
 /**
- * Walks over columns from byte `start` to byte `end`, both multiples of 16, in blocks of `widest` vectors and
- * then one vector at a time. `body` gets the byte position and the number of vectors.
+ * Writes a loop over columns: first blocks of `widest` vectors, then single vectors for the remaining
+ * columns.
+ *
+ * @param f The function.
+ * @param start First column, in bytes, a multiple of 16.
+ * @param end The column behind the last one, in bytes, a multiple of 16.
+ * @param widest Number of vectors of a large block, at least 1.
+ * @param body Writes the body. It gets the byte position and the number of vectors of the block.
  */
 export function columns(
   f: FunctionBuilder,

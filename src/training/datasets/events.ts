@@ -1,7 +1,7 @@
 // Implicit feedback: an event says that an item was taken in some context. The data do not say which items
-// were refused. So the model compares the taken item with other items of the catalog, which each epoch draws
-// anew. A pairwise loss takes them as the worse rows of pairs (Rendle et al. 2009), a pointwise loss as rows
-// of label 0.
+// were refused. So each epoch draws other items of the catalog and compares the taken item with them. For a
+// pairwise loss these negative items are the worse rows of pairs (Rendle et al. 2009), for a pointwise loss
+// rows of label 0.
 
 import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
@@ -41,8 +41,11 @@ export interface CheckedEvents {
 
 /** Events as the user passed them, checked and not yet encoded. */
 export class Events implements DatasetSource {
+  /** Number of events. */
   readonly size: number;
+  /** Null: events have no labels. */
   readonly labelRange = null;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   readonly #place: string;
   readonly #loss: Loss;
@@ -83,6 +86,14 @@ export class Events implements DatasetSource {
     ];
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row; RangeError if there is no negative item for any
+   *   event.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const place = this.#place;
     const { itemOf, users } = this.#events;

@@ -35,6 +35,13 @@ export class GroupedRows extends LabelSource<PairwiseLoss> {
     this.#options = options;
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row; RangeError if no group has a pair.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const x = yield* readRows(this.rows.x, space, `${this.place}x`);
     const pairs = this.#pairs(this.place);

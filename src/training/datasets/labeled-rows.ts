@@ -114,9 +114,13 @@ export function rangeOf(targets: Float32Array): LabelRange {
  */
 export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   readonly size: number;
+  /** Target of each row, (rows). */
   readonly targets: Float32Array;
+  /** Group number of each row, (rows); null: no groups. */
   readonly groups: Uint32Array | null;
+  /** Smallest and largest target; null without labels. */
   readonly labelRange: LabelRange;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   protected readonly place: string;
   protected readonly lossFunction: L;
@@ -166,6 +170,14 @@ export class LabeledRows extends LabelSource<PointwiseLoss> {
     return new RowDataset(this.lossFunction, rows, targets, weights);
   }
 
+  /**
+   * Encodes the rows to be scored after every epoch. Yields now and then.
+   *
+   * @param place What errors start with.
+   * @param space The features of the model.
+   * @returns The encoded rows.
+   * @throws TypeError or RangeError that names the row.
+   */
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { targets, lossFunction } = this;
     const x = yield* readRows(this.rows.x, space, `${place}x`);

@@ -17,9 +17,13 @@ import { splitRows, takeRows } from "./split.ts";
 
 /** Pairs of rows as the user passed them, checked and not yet encoded. */
 export class Pairs implements MeasurableSource {
+  /** Number of pairs. */
   readonly size: number;
+  /** Null: pairs have no labels. */
   readonly labelRange = null;
+  /** Null: pairs have no groups. */
   readonly groups = null;
+  /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
   readonly #place: string;
   readonly #loss: PairwiseLoss;
@@ -55,12 +59,28 @@ export class Pairs implements MeasurableSource {
     return new Float32Array(2 * this.size).fill(1, 0, this.size);
   }
 
+  /**
+   * Encodes the rows. Yields now and then.
+   *
+   * @param space The features of the model.
+   * @returns The dataset.
+   * @throws TypeError or RangeError that names the row.
+   */
   *read(space: FeatureSpace): Generator<void, Dataset> {
     const positives = yield* readRows(this.#positives, space, `${this.#place}positives`);
     const negatives = yield* readRows(this.#negatives, space, `${this.#place}negatives`);
     return new PairDataset(this.#loss, this.size, new FixedRows(positives), new FixedRows(negatives));
   }
 
+  /**
+   * Divides the examples at random.
+   *
+   * @param place What errors start with.
+   * @param share Share to hold out, above 0 and below 1.
+   * @param seed Integer from 0 to 2^53 - 1.
+   * @returns The two parts.
+   * @throws RangeError if nothing would be left to train on.
+   */
   split(place: string, share: number, seed: number): [Pairs, Pairs] {
     const [kept, heldOut] = splitRows(this.size, null, share, seed, place);
     const take = (rows: Uint32Array): Pairs => {
@@ -74,10 +94,26 @@ export class Pairs implements MeasurableSource {
     return [take(kept), take(heldOut)];
   }
 
+  /**
+   * Checks data of the same kind from the option `validation`.
+   *
+   * @param place What errors start with.
+   * @param validation The value of the option.
+   * @returns The data as a source.
+   * @throws TypeError or RangeError that names the place.
+   */
   heldOut(place: string, { positives, negatives }: { positives?: unknown; negatives?: unknown }): Pairs {
     return new Pairs(place, this.#loss, positives, negatives);
   }
 
+  /**
+   * Encodes the rows to be scored after every epoch. Yields now and then.
+   *
+   * @param place What errors start with.
+   * @param space The features of the model.
+   * @returns The encoded rows.
+   * @throws TypeError or RangeError that names the row.
+   */
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const positives = yield* readRows(this.#positives, space, `${place}positives`);
     const negatives = yield* readRows(this.#negatives, space, `${place}negatives`);
