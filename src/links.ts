@@ -1,17 +1,17 @@
-// Link functions: from a score to the prediction that it stands for. Prediction knows the built-in losses by
-// these alone.
+// Link functions map a score to a prediction. Prediction needs only the link of a loss, so it imports this
+// file and not losses.ts.
 
 import { checkChoice, wrongType } from "./core/errors.ts";
 import { sigmoid } from "./core/math.ts";
 
-/** From a score to a prediction; null if the score is the prediction. */
+/** Maps a score to a prediction; null if the score is the prediction. */
 export type Link = ((score: number) => number) | null;
 
-/** The losses known by name. */
+/** The names of the built-in losses. */
 export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin";
 
-/** The link of each built-in loss: the log loss predicts a probability. */
-const LINKS: Readonly<Record<LossName, Link>> = {
+/** The link of each built-in loss. Only the log loss has one, which gives a probability. */
+export const LINKS: Readonly<Record<LossName, Link>> = {
   squared: null,
   log: sigmoid,
   hinge: null,
@@ -19,23 +19,29 @@ const LINKS: Readonly<Record<LossName, Link>> = {
   "max-margin": null,
 };
 
-/** The names of the built-in losses. */
+/** The names of the built-in losses, in the order of error messages. */
 export const LOSS_NAMES: readonly LossName[] = /* @__PURE__ */ Object.keys(LINKS) as LossName[];
 
-/** The link of a loss, built in or the user's own. */
+/**
+ * Returns the link of a loss.
+ *
+ * @param loss The name of a built-in loss, or a loss of the user's own.
+ * @returns The link; null if it has none.
+ */
 export function linkOf(loss: LossName | object): Link {
   if (typeof loss === "string") return LINKS[loss];
   return (loss as { link?(score: number): number }).link?.bind(loss) ?? null;
 }
 
 /**
- * The loss that a model file names, or the one that takes its place.
+ * Returns the loss of a model file, or the loss that replaces it.
  *
  * @param config The configuration in the file.
- * @param given A loss that takes the place of the saved one.
+ * @param given A loss that replaces the saved one; undefined: none.
  * @param place What errors start with.
- * @throws Error if the saved loss is the user's own and none is given; TypeError or RangeError for what is no
- *   loss.
+ * @returns The name of a built-in loss, or `given`.
+ * @throws Error if the saved loss is the user's own and none is given; TypeError or RangeError for a value
+ *   that is not a loss.
  */
 export function savedLoss<L extends object>(
   { loss, customLoss }: { readonly loss?: unknown; readonly customLoss?: unknown },

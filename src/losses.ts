@@ -1,43 +1,47 @@
-// Losses as scalar functions in score space (section 3.2). A pointwise loss compares a score with a target, a
-// pairwise one looks at the difference between the scores of a positive and a negative row. All are stable at
-// any score.
+// Losses as scalar functions of scores (He & Chua 2017, section 3.2). A pointwise loss compares a score with
+// a target. A pairwise loss takes the difference between the scores of a positive and a negative row. All are
+// numerically stable at any score.
 
 import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
 import { sigmoid, softplus } from "./core/math.ts";
-import { LOSS_NAMES, type LossName } from "./links.ts";
+import { LINKS, LOSS_NAMES, type LossName } from "./links.ts";
 
-/** A loss of one score against one target; your own may be passed to `NFM`. */
+/** A loss of one score and one target. You can pass your own to `NFM`. */
 export interface PointwiseLoss {
+  /** Says that the loss takes rows one by one. */
   readonly kind: "pointwise";
-  /** Stands in the model file; a loss of your own is passed to `NFM.load` again. */
+  /** Name of the loss in the model file. A loss of your own is passed to `NFM.load` again. */
   readonly name: string;
   /** The loss, in float64. */
   value(score: number, target: number): number;
-  /** Its derivative by the score. */
+  /** The derivative of the loss by the score. */
   gradient(score: number, target: number): number;
-  /** From score to prediction. Default: the score itself. */
+  /** Maps a score to a prediction. Default: the score itself. */
   link?(score: number): number;
-  /** From a label as users write it to a target; NaN refuses the label. Default: the label itself. */
+  /** Maps a label of the user to a target. NaN refuses the label. Default: the label itself. */
   target?(label: number): number;
-  /** What `target` accepts, in words, for the error message. */
+  /** The labels that `target` accepts, in words, for error messages. */
   readonly labels?: string;
 }
 
-/** A loss of the difference score(positive) - score(negative). */
+/** A loss of the difference score(positive) - score(negative). You can pass your own to `NFM`. */
 export interface PairwiseLoss {
+  /** Says that the loss compares two rows. */
   readonly kind: "pairwise";
+  /** Name of the loss in the model file. A loss of your own is passed to `NFM.load` again. */
   readonly name: string;
   /** The loss, in float64. */
   value(difference: number): number;
-  /** Its derivative by the difference. */
+  /** The derivative of the loss by the difference. */
   gradient(difference: number): number;
 }
 
+/** A loss of either kind. */
 export type Loss = PointwiseLoss | PairwiseLoss;
 
 const BINARY = "0 or 1, or -1 or 1";
 
-/** (s - y)^2, for ratings and other real targets. */
+/** Squared loss (s - y)^2 (He & Chua 2017, equation 9), for ratings and other real targets. */
 export const squared: PointwiseLoss = {
   kind: "pointwise",
   name: "squared",
@@ -45,18 +49,18 @@ export const squared: PointwiseLoss = {
   gradient: (score, target) => 2 * (score - target),
 };
 
-/** softplus(-(2y - 1) s), for clicks; the prediction is a probability. */
+/** Log loss softplus(-(2y - 1) s) with y = 0 or 1, for clicks. The prediction is a probability. */
 export const log: PointwiseLoss = {
   kind: "pointwise",
   name: "log",
   value: (score, target) => softplus(target > 0.5 ? -score : score),
   gradient: (score, target) => (target > 0.5 ? -sigmoid(-score) : sigmoid(score)),
-  link: sigmoid,
+  link: LINKS.log!,
   target: (label) => (label === 1 ? 1 : label === 0 || label === -1 ? 0 : NaN),
   labels: BINARY,
 };
 
-/** max(0, 1 - y s), y = -1 or 1. */
+/** Hinge loss max(0, 1 - y s) with y = -1 or 1. */
 export const hinge: PointwiseLoss = {
   kind: "pointwise",
   name: "hinge",
@@ -66,7 +70,7 @@ export const hinge: PointwiseLoss = {
   labels: BINARY,
 };
 
-/** Bayesian personalized ranking (Rendle et al. 2009), softplus(-(s+ - s-)). */
+/** Bayesian personalized ranking (Rendle et al. 2009): softplus(-(s+ - s-)). */
 export const bpr: PairwiseLoss = {
   kind: "pairwise",
   name: "bpr",
@@ -75,9 +79,11 @@ export const bpr: PairwiseLoss = {
 };
 
 /**
- * max(0, margin - (s+ - s-)).
+ * Makes a max-margin loss: max(0, margin - (s+ - s-)).
  *
- * @param margin How far a positive must stay ahead, above 0. Default: 1.
+ * @param margin Difference of the scores from which on the loss is 0, above 0. Default: 1.
+ * @returns The loss.
+ * @throws TypeError or RangeError for a bad margin.
  */
 export function maxMargin(margin: number = 1): PairwiseLoss {
   checkNumber("maxMargin: margin", margin, "a number above 0", (m) => m > 0);
@@ -97,16 +103,23 @@ const BY_NAME: Record<LossName, Loss> = {
   "max-margin": /* @__PURE__ */ maxMargin(),
 };
 
-/** The built-in loss of that name. */
+/**
+ * Returns a built-in loss.
+ *
+ * @param name Its name.
+ * @returns The loss.
+ */
 export function lossByName(name: LossName): Loss {
   return BY_NAME[name];
 }
 
 /**
- * Checks a loss, which may be the user's own.
+ * Checks a loss.
  *
- * @param place What errors call it.
- * @throws TypeError or RangeError.
+ * @param loss The name of a built-in loss, or a loss of the user's own.
+ * @param place What errors call the loss.
+ * @returns The loss.
+ * @throws TypeError or RangeError if it is neither.
  */
 export function readLoss(loss: LossName | Loss, place: string): Loss {
   if (typeof loss === "string") return lossByName(checkChoice(place, loss, LOSS_NAMES));

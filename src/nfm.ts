@@ -3,6 +3,7 @@
 // changes the model, predictor.ts predicts, ranks and explains, metrics/ measures.
 
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
+import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { type IdsOption, readIds } from "./data/ids.ts";
@@ -31,8 +32,8 @@ export interface EvaluateOptions<M extends Metric = Metric> {
   /** What to measure. Default: by the loss. */
   metrics?: readonly M[] | undefined;
   /**
-   * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default: no
-   * groups.
+   * Group of each row, for ranking metrics such as "ndcg@10": a field name, or an id per row. Default:
+   * none.
    */
   groups?: IdsOption | undefined;
 }
@@ -370,13 +371,9 @@ export class NFM {
   }
 
   /** @internal What `console.log` shows in Node. */
-  [Symbol.for("nodejs.util.inspect.custom")](
-    _depth: number,
-    _options: unknown,
-    inspect?: (x: unknown) => string,
-  ): string {
+  [INSPECT](_depth: number, _options: unknown, inspect?: Inspect): string {
     const { options, ...rest } = this.toJSON();
-    return `NFM ${inspect ? inspect({ ...options, ...rest }) : JSON.stringify({ ...options, ...rest })}`;
+    return showSummary("NFM", { ...options, ...rest }, inspect);
   }
 
   #requireLoss<K extends "pointwise" | "pairwise">(

@@ -1,19 +1,25 @@
-// Optimizers: how a gradient moves a parameter. One update serves dense tensors and tables alike; of a table
-// it visits the touched rows only, each once per batch. An optimizer keeps at most one state tensor per
-// parameter.
+// Optimizers change parameters by their gradients: Adagrad (Duchi et al. 2011), which the paper uses (He &
+// Chua 2017, section 3.2), and stochastic gradient descent. The same update works for dense tensors and for
+// tables. In a table it changes only the rows of features in the batch, each once per batch. An optimizer
+// keeps at most one state tensor per parameter.
 
 import { checkKeys, checkNumber } from "./core/errors.ts";
 import type { Kernels, Update } from "./kernels/kernels.ts";
 
-/** Moves parameters along their gradients; `Adagrad`, `SGD` or your own. */
+/** Changes parameters by their gradients: `Adagrad`, `SGD` or your own. */
 export interface Optimizer {
-  /** Stands in the model file. */
+  /** Name of the optimizer in the model file. */
   readonly name: string;
-  /** What the state of every parameter starts at; `null`: no state is kept. */
+  /** Initial value of every element of the state; `null`: the optimizer keeps no state. */
   readonly initialState: number | null;
-  /** Applies one step to the rows of one parameter. */
+  /**
+   * Applies one step to the rows of one parameter.
+   *
+   * @param kernels The kernels of the model's memory.
+   * @param update The parameter, its gradient and the rows to change.
+   */
   update(kernels: Kernels, update: Update): void;
-  /** The constructor's options, for the model file. */
+  /** Returns the options of the constructor, for the model file. */
   toJSON(): Record<string, number>;
 }
 
@@ -21,7 +27,7 @@ export interface Optimizer {
 export interface AdagradOptions {
   /** Step size, at least 0. Default: 0.05. */
   learningRate?: number | undefined;
-  /** Start of the sum of squared gradients, from 1e-37 to 1e37. Default: 1e-8. */
+  /** Initial value of the sum of squared gradients, from 1e-37 to 1e37. Default: 1e-8. */
   initialAccumulator?: number | undefined;
 }
 
@@ -29,31 +35,36 @@ export interface AdagradOptions {
 export interface SGDOptions {
   /** Step size, at least 0. Default: 0.01. */
   learningRate?: number | undefined;
-  /** Share of the velocity that is kept from step to step, at least 0, below 1. Default: 0. */
+  /** Share of the velocity that each step keeps, at least 0 and below 1. Default: 0. */
   momentum?: number | undefined;
 }
 
 /**
- * Mini-batch Adagrad (Duchi et al. 2011), the authors' choice: G += g^2, theta -= learningRate * g / sqrt(G),
- * one update per touched feature and batch. A coordinate whose gradient is 0 does not move.
+ * Mini-batch Adagrad (Duchi et al. 2011), the optimizer of the paper: G += g^2, theta -= learningRate * g /
+ * sqrt(G). Each feature of a batch gets one update per batch. An element whose gradient is 0 does not change.
  *
  * @example
  * new NFM({ optimizer: new Adagrad({ learningRate: 0.02 }) });
  */
 export class Adagrad implements Optimizer {
+  /** Name of the optimizer in the model file. */
   readonly name: string = "adagrad";
   #learningRate: number;
-  /** What the sum of squared gradients starts at. */
+  /** Initial value of the sum of squared gradients. */
   readonly initialState: number;
 
   /**
-   * @param options.learningRate At least 0. Default: 0.05.
-   * @param options.initialAccumulator Start of the sum of squares, above 0. Default: 1e-8.
+   * Checks the options.
+   *
+   * @param options.learningRate Step size, at least 0. Default: 0.05.
+   * @param options.initialAccumulator Initial value of the sum of squares, from 1e-37 to 1e37. Default: 1e-8.
+   * @throws TypeError or RangeError that names the option.
    */
   constructor(options: AdagradOptions = {}) {
     checkKeys("Adagrad", options, ["learningRate", "initialAccumulator"]);
     this.#learningRate = checkRate("Adagrad", options.learningRate ?? 0.05);
-    // Above 0 even in float32: with a sum of 0, a tiny gradient would be divided by 0.
+    // The bounds keep the value above 0 and finite in float32. With a sum of 0, a gradient whose square
+    // becomes 0 would be divided by 0.
     this.initialState = checkNumber(
       "Adagrad: initialAccumulator",
       options.initialAccumulator ?? 1e-8,
@@ -62,7 +73,7 @@ export class Adagrad implements Optimizer {
     );
   }
 
-  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  /** Step size. It may be changed between steps, for example by a schedule in `onEpoch`. */
   get learningRate(): number {
     return this.#learningRate;
   }
@@ -71,31 +82,37 @@ export class Adagrad implements Optimizer {
     this.#learningRate = checkRate("Adagrad", rate);
   }
 
+  /** Applies one step to the rows of one parameter. */
   update(kernels: Kernels, update: Update): void {
     kernels.adagrad(update, this.#learningRate);
   }
 
+  /** Returns the options of the constructor. */
   toJSON(): Record<string, number> {
     return { learningRate: this.learningRate, initialAccumulator: this.initialState };
   }
 }
 
 /**
- * Stochastic gradient descent, with momentum if asked for: v = momentum * v + g, theta -= learningRate * v.
- * The velocity of a feature rests while no batch touches the feature.
+ * Stochastic gradient descent with optional momentum (Polyak 1964): v = momentum * v + g,
+ * theta -= learningRate * v. The velocity of a feature does not change while no batch contains the feature.
  *
  * @example
  * new NFM({ optimizer: new SGD({ learningRate: 0.1, momentum: 0.9 }) });
  */
 export class SGD implements Optimizer {
+  /** Name of the optimizer in the model file. */
   readonly name: string = "sgd";
   #learningRate: number;
-  /** Share of the velocity that is kept from step to step. */
+  /** Share of the velocity that each step keeps. */
   readonly momentum: number;
 
   /**
-   * @param options.learningRate At least 0. Default: 0.01.
-   * @param options.momentum At least 0, below 1. Default: 0.
+   * Checks the options.
+   *
+   * @param options.learningRate Step size, at least 0. Default: 0.01.
+   * @param options.momentum Share of the velocity that each step keeps, at least 0 and below 1. Default: 0.
+   * @throws TypeError or RangeError that names the option.
    */
   constructor(options: SGDOptions = {}) {
     checkKeys("SGD", options, ["learningRate", "momentum"]);
@@ -108,7 +125,7 @@ export class SGD implements Optimizer {
     );
   }
 
-  /** Step size; may be changed between steps, for example by a schedule in `onEpoch`. */
+  /** Step size. It may be changed between steps, for example by a schedule in `onEpoch`. */
   get learningRate(): number {
     return this.#learningRate;
   }
@@ -117,14 +134,17 @@ export class SGD implements Optimizer {
     this.#learningRate = checkRate("SGD", rate);
   }
 
+  /** Initial velocity: 0 with momentum, null without. */
   get initialState(): number | null {
     return this.momentum > 0 ? 0 : null;
   }
 
+  /** Applies one step to the rows of one parameter. */
   update(kernels: Kernels, update: Update): void {
     kernels.sgd(update, this.#learningRate, this.momentum);
   }
 
+  /** Returns the options of the constructor. */
   toJSON(): Record<string, number> {
     return { learningRate: this.learningRate, momentum: this.momentum };
   }

@@ -1,9 +1,20 @@
 // The small entry "neural-fm/predict": load a model and predict.
 
+export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
+export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
+export type { Rows } from "./data/rows.ts";
+export type { SparseVector } from "./data/sparse-row.ts";
+export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
+export type { Layer } from "./layers/layer.ts";
+export type { LossName } from "./links.ts";
+export type { Loss, PairwiseLoss, PointwiseLoss } from "./losses.ts";
 export {
+  type BackendName,
   type PredictOptions,
   Predictor,
   type PredictorOptions,
+  type PredictorSummary,
   type Ranked,
   type RankOptions,
 } from "./predictor.ts";
+export type { Catalog } from "./ranking/catalog.ts";

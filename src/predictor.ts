@@ -4,6 +4,7 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
+import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { toPacked } from "./core/tensor.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import { Encoder } from "./data/encoder.ts";
@@ -76,6 +77,16 @@ export interface Ranked {
   readonly score: number;
 }
 
+/** A short summary of a predictor, as `JSON.stringify` and `console.log` show it. */
+export interface PredictorSummary {
+  /** Length of a feature's embedding. */
+  readonly embeddingDim: number;
+  /** Kinds of the layers, in their order. */
+  readonly layers: readonly string[];
+  readonly numFeatures: number;
+  readonly backend: "wasm" | "js";
+}
+
 /** Most features of a row that `explain` takes, since it lists every pair of them. */
 const MAX_EXPLAINED = 2000;
 
@@ -98,6 +109,7 @@ export class Predictor implements FeatureSpace {
 
   /** @internal Asks for the buffers of prediction; `allocate` gets them, together with the parameters. */
   constructor(parameters: Parameters, encoder: Encoder | null, link: Link) {
+    if (!(parameters instanceof Parameters)) throw new TypeError("Predictor: use Predictor.load(bytes)");
     this.encoder = encoder;
     this.link = link;
     this.network = predictionNetwork(parameters);
@@ -300,5 +312,17 @@ export class Predictor implements FeatureSpace {
     if (!found)
       throw wrongValue("tensor: name", `one of ${parameters.all.map(({ name }) => name).join(", ")}`, name);
     return { shape: parameters.shapeOf(found), data: toPacked(found.value, found.transposed) };
+  }
+
+  /** A short summary; the model itself is what `NFM.save` writes. */
+  toJSON(): PredictorSummary {
+    const { numFeatures, backend } = this;
+    const { embeddingDim, layers } = this.network.parameters;
+    return { embeddingDim, layers: layers.map(({ layer }) => layer.type), numFeatures, backend };
+  }
+
+  /** @internal What `console.log` shows in Node. */
+  [INSPECT](_depth: number, _options: unknown, inspect?: Inspect): string {
+    return showSummary("Predictor", this.toJSON(), inspect);
   }
 }

@@ -16,7 +16,7 @@ const PACKED = 250_000;
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only by a commit
  * that says why.
  */
-const CEILINGS = { index: 50_000, predict: 22_500 };
+const CEILINGS = { index: 50_500, predict: 22_500 };
 
 /** What the entry that only predicts must not hold. */
 const TRAINING = ["partialFit", "Adagrad", "pairsPerRow", "fitPairs", "negatives", "biInteractionBackward:"];
@@ -51,7 +51,7 @@ check(
 const files = readdirSync(installed, { recursive: true })
   .filter((name) => !name.endsWith("/"))
   .sort();
-const wanted = /^(dist|docs|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|package\.json)/;
+const wanted = /^(dist|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|package\.json)/;
 check(
   "holds what users need and nothing else",
   files.every((name) => wanted.test(name)),

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// The command `neural-fm`. Everything it does is in main.ts, where tests reach it.
+// The program `neural-fm`. Its work is in main.ts, so that tests can call it.
 
 import { main } from "./main.ts";
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0); // the reader, such as `head`, has enough
+  if (error.code === "EPIPE") process.exit(0); // the reader, such as `head`, has closed the pipe
   process.stderr.write(`neural-fm: ${error.message}\n`);
   process.exit(1);
 });

@@ -1,4 +1,4 @@
-// neural-fm demo: compares three models on a generated world.
+// neural-fm demo: compares three models on generated data.
 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { type Command, readInteger, readText, type Streams, text, type Values } 
 import { demo } from "./demo/demo.ts";
 import { checkWritable, writeWhole } from "./files.ts";
 
-/** The command. */
+/** The command `demo`. */
 export const demoCommand: Command = {
   positionals: [],
   options: { seed: text, rows: text, out: text },

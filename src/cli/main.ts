@@ -1,5 +1,5 @@
-// neural-fm train | predict | demo: reads the command line, runs a command, and turns whatever goes wrong
-// into one line on stderr. Exit code 0: done; 1: failed; 2: wrong usage.
+// neural-fm train | predict | demo: reads the command line and runs a command. An error becomes one line on
+// stderr. Exit code 0: success. Exit code 1: the command failed. Exit code 2: the command line is wrong.
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -26,10 +26,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /**
- * Runs the command line.
+ * Runs a command line.
  *
  * @param argv Arguments after the name of the program.
- * @returns The exit code.
+ * @param streams The output.
+ * @returns The exit code: 0, 1 or 2.
  */
 export async function main(argv: readonly string[], streams: Streams): Promise<number> {
   try {
@@ -61,7 +62,7 @@ async function dispatch(argv: readonly string[], streams: Streams): Promise<void
   await command.run(positionals, values, streams);
 }
 
-/** The package's version. package.json is one folder up from dist, and two from src/cli. */
+/** Reads the version from package.json, which is one folder up from dist and two folders up from src/cli. */
 function readVersion(): string {
   const paths = ["../package.json", "../../package.json"].map((path) => new URL(path, import.meta.url));
   const found = paths.find((path) => existsSync(path))!;

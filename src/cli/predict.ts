@@ -7,7 +7,7 @@ import { Predictor } from "../predict.ts";
 import { type Command, flag, readText, type Streams, text, type Values, write } from "./arguments.ts";
 import { checkWritable, inFile, named, plainFile, temporaryName } from "./files.ts";
 
-/** The command. */
+/** The command `predict`. */
 export const predictCommand: Command = {
   positionals: ["MODEL", "FILE"],
   options: { raw: flag, out: text, "one-based": flag },
@@ -34,7 +34,7 @@ async function predict(
   const temporary = target === null ? null : temporaryName(target);
   const file = out === undefined ? null : createWriteStream(temporary ?? out);
   try {
-    // Under `once`, opening a missing folder or a full disk rejects here instead of going unheard.
+    // `once` rejects if the file cannot be opened. Without it, the "error" event would have no listener.
     if (file) await once(file, "open");
     const raw = values.raw === true;
     const source = createReadStream(path);
@@ -43,7 +43,8 @@ async function predict(
         cols: model.numFeatures,
         zeroBased: values["one-based"] !== true,
       })) {
-        const lines = Array.from(model.predict(x, { raw }), (value) => `${Number(value.toPrecision(9))}\n`); // 9 digits name a float32
+        // Nine digits identify every float32.
+        const lines = Array.from(model.predict(x, { raw }), (value) => `${Number(value.toPrecision(9))}\n`);
         await write(file ?? stdout, lines.join(""));
       }
     } catch (error) {

@@ -21,7 +21,7 @@ import { checkWritable, messageOf, readData, writeWhole } from "./files.ts";
 /** Losses that compare the rows of a group. */
 const PAIRWISE = ["bpr", "max-margin"] as const;
 
-/** The command. */
+/** The command `train`. */
 export const trainCommand: Command = {
   positionals: ["TRAIN"],
   options: {
@@ -98,12 +98,14 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   ] as const) {
     if (PAIRWISE.some((name) => name === options.loss) && !groups)
       throw new Error(
-        `${file}: --loss ${options.loss as string} compares the lines of a query, and there is no qid: write "label qid:N index:value ..."`,
+        `${file}: --loss ${options.loss as string} compares the lines of a query, ` +
+          `and there is no qid: write "label qid:N index:value ..."`,
       );
     const ranking = metrics?.find(isRankingMetric);
     if (ranking && !groups)
       throw new Error(
-        `${file}: --metrics ${ranking} ranks the lines of a query, and there is no qid: write "label qid:N index:value ..."`,
+        `${file}: --metrics ${ranking} ranks the lines of a query, ` +
+          `and there is no qid: write "label qid:N index:value ..."`,
       );
   }
   const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
@@ -136,6 +138,7 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   );
 }
 
+/** Checks a name of `--metrics`. */
 function checkMetricName(name: string): void {
   try {
     checkMetric("--metrics", name);
@@ -144,6 +147,10 @@ function checkMetricName(name: string): void {
   }
 }
 
+/**
+ * Reads the options of the model. Options that were not given are left out, so that the defaults of `NFM`
+ * apply.
+ */
 function readModelOptions(values: Values): NFMOptions {
   const hidden = readText(values, "hidden");
   const rates = readText(values, "dropout")
@@ -176,6 +183,7 @@ function readModelOptions(values: Values): NFMOptions {
   };
 }
 
+/** Lists names and values for a line of output. */
 function listValues(values: Readonly<Record<string, number>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name} ${value.toPrecision(5)}`)

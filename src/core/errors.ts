@@ -1,32 +1,66 @@
-// How the library refuses bad input: TypeError for the kind of a value, RangeError for its size, Error for
-// the state of the model. Every message names the place, what was expected there and what came.
+// Errors for bad input. A value of the wrong kind gives a TypeError, a value out of range a RangeError, and a
+// call that the state of the model does not allow an Error. Every message names the place, what was expected
+// there and what was found.
 
-/** Renders any value shortly enough for an error message. */
+/**
+ * Describes a value in an error message.
+ *
+ * @param value Any value.
+ * @returns A short text.
+ */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "string") {
+    const shown = value.length > 40 ? `${value.slice(0, 40)}…` : value;
+    return JSON.stringify(shown);
+  }
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
   if (value === null || typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `array of ${value.length}`;
-  if (ArrayBuffer.isView(value))
-    return `${value.constructor.name} of ${(value as unknown as ArrayLike<number>).length ?? value.byteLength}`;
+  if (ArrayBuffer.isView(value)) {
+    const length = (value as unknown as ArrayLike<number>).length ?? value.byteLength;
+    return `${value.constructor.name} of ${length}`;
+  }
   const name = value.constructor?.name ?? "Object";
   return name === "Object"
     ? `object with keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`
     : name;
 }
 
-/** A TypeError: "place must be expected, got what came". */
+/**
+ * Makes the error for a value of the wrong kind.
+ *
+ * @param place What the message calls the value, such as "fit: x".
+ * @param expected What it must be, such as "an array".
+ * @param got The value.
+ * @returns A TypeError "PLACE must be EXPECTED, got GOT".
+ */
 export function wrongType(place: string, expected: string, got: unknown): TypeError {
   return new TypeError(`${place} must be ${expected}, got ${describe(got)}`);
 }
 
-/** A RangeError: "place must be expected, got what came". */
+/**
+ * Makes the error for a value out of range.
+ *
+ * @param place What the message calls the value, such as "fit: epochs".
+ * @param expected What it must be, such as "at least 1".
+ * @param got The value.
+ * @returns A RangeError "PLACE must be EXPECTED, got GOT".
+ */
 export function wrongValue(place: string, expected: string, got: unknown): RangeError {
   return new RangeError(`${place} must be ${expected}, got ${describe(got)}`);
 }
 
-/** Returns `value` if it is an integer in [min, max]; throws otherwise. */
+/**
+ * Checks an integer.
+ *
+ * @param place What errors call the value.
+ * @param value Any value.
+ * @param min Smallest allowed integer.
+ * @param max Largest allowed integer. Default: 2^53 - 1.
+ * @returns `value`.
+ * @throws TypeError if it is not a number; RangeError if it is not an integer from min to max.
+ */
 export function checkInteger(
   place: string,
   value: unknown,
@@ -42,7 +76,16 @@ export function checkInteger(
   return value;
 }
 
-/** Returns `value` if it is a number, finite in 32 bits, for which `test` holds; throws otherwise. */
+/**
+ * Checks a number.
+ *
+ * @param place What errors call the value.
+ * @param value Any value.
+ * @param expected What it must be, in words.
+ * @param test Returns true for allowed numbers.
+ * @returns `value`.
+ * @throws TypeError if it is not a number; RangeError if it is not finite as a float32 or not allowed.
+ */
 export function checkNumber(
   place: string,
   value: unknown,
@@ -54,13 +97,28 @@ export function checkNumber(
   return value;
 }
 
-/** Returns `value` if it is a boolean; throws otherwise. */
+/**
+ * Checks a boolean.
+ *
+ * @param place What errors call the value.
+ * @param value Any value.
+ * @returns `value`.
+ * @throws TypeError if it is not a boolean.
+ */
 export function checkBoolean(place: string, value: unknown): boolean {
   if (typeof value !== "boolean") throw wrongType(place, "a boolean", value);
   return value;
 }
 
-/** Returns `value` if it is one of `choices`; throws otherwise. */
+/**
+ * Checks a choice.
+ *
+ * @param place What errors call the value.
+ * @param value Any value.
+ * @param choices The allowed strings.
+ * @returns `value`.
+ * @throws TypeError if it is not a string; RangeError if it is not one of the choices.
+ */
 export function checkChoice<T extends string>(place: string, value: unknown, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === value);
   if (found === undefined) {
@@ -71,8 +129,12 @@ export function checkChoice<T extends string>(place: string, value: unknown, cho
 }
 
 /**
- * Throws unless `options` is a plain object whose keys are all known: a misspelt option must not pass in
- * silence.
+ * Checks the keys of an options object, so that a misspelled option is an error.
+ *
+ * @param place What errors call the options.
+ * @param options Any value.
+ * @param known The allowed keys.
+ * @throws TypeError if it is not an object or has another key.
  */
 export function checkKeys(place: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
@@ -84,7 +146,12 @@ export function checkKeys(place: string, options: unknown, known: readonly strin
   }
 }
 
-/** True for arrays and typed arrays: what can be read by index and has a length. */
+/**
+ * Says whether a value can be read by index and has a length.
+ *
+ * @param value Any value.
+ * @returns True for arrays and typed arrays.
+ */
 export function isArrayLike(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }

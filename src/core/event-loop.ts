@@ -1,13 +1,13 @@
-// Long work as generators that yield wherever they may pause. Synchronous callers run them to the end;
-// asynchronous ones give way to the event loop whenever a slice of time is used up, so that a page or server
-// stays responsive.
+// Runs long work, which is written as generators that yield where they may pause. Synchronous callers run a
+// generator to its end. Asynchronous callers give way to the event loop after each slice of time, so that a
+// page or a server stays responsive.
 
-/** How long to work before giving way, in milliseconds; half of a frame. */
+/** Time to work before giving way, in milliseconds: half of a frame at 60 frames per second. */
 const SLICE = 8;
 
 const { setImmediate } = globalThis as { setImmediate?: (task: () => void) => void };
 
-/** Resolves after the event loop has had a turn; without the 4 ms that browsers add to nested timers. */
+/** Resolves after one turn of the event loop. Unlike nested timers in browsers, it does not wait 4 ms. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (setImmediate) return setImmediate(resolve);
@@ -20,23 +20,29 @@ function nextTurn(): Promise<void> {
   });
 }
 
-/** Gives way to the event loop once a slice of time is used up. */
+/** Measures slices of time and gives way to the event loop between them. */
 export class Pacer {
   #sliceStart = performance.now();
   readonly #signal: AbortSignal | undefined;
 
+  /**
+   * Starts the first slice.
+   *
+   * @param signal Aborts the work; undefined: nothing can abort it.
+   */
   constructor(signal?: AbortSignal) {
     this.#signal = signal;
   }
 
-  /** True when it is time to `rest`. */
+  /** Whether the present slice is used up, so that `rest` should be called. */
   get due(): boolean {
     return performance.now() - this.#sliceStart > SLICE;
   }
 
   /**
-   * Gives way; the next slice starts when this resolves. Rejects with the signal's reason once that is
-   * aborted.
+   * Gives way to the event loop. The next slice starts when the promise resolves.
+   *
+   * @throws The reason of the signal if it was aborted.
    */
   async rest(): Promise<void> {
     await nextTurn();
@@ -45,7 +51,14 @@ export class Pacer {
   }
 }
 
-/** Runs `work` to the end, giving way where it yields and the slice is used up. */
+/**
+ * Runs a generator to its end. It gives way to the event loop at those yields where a slice is used up.
+ *
+ * @param work The generator.
+ * @param pacer Measures the slices.
+ * @returns What the generator returns.
+ * @throws What the generator throws, or the reason of the pacer's signal if it was aborted.
+ */
 export async function runPaced<T>(work: Generator<void, T>, pacer: Pacer): Promise<T> {
   for (;;) {
     const step = work.next();
@@ -54,7 +67,13 @@ export async function runPaced<T>(work: Generator<void, T>, pacer: Pacer): Promi
   }
 }
 
-/** Runs `work` to the end at once. */
+/**
+ * Runs a generator to its end without giving way.
+ *
+ * @param work The generator.
+ * @returns What the generator returns.
+ * @throws What the generator throws.
+ */
 export function runAtOnce<T>(work: Generator<void, T>): T {
   for (;;) {
     const step = work.next();

@@ -1,14 +1,18 @@
-// Elementary functions from the four operations and sqrt alone. Engines differ in the last bits of Math.exp,
-// Math.log and Math.tanh; these are the same everywhere. They compute in float64 and are accurate to about
-// 1e-14 relative, far below a float32 ulp. exp underflows to 0 and overflows to Infinity where a float32
-// would.
+// Elementary functions that use only the four basic operations. Engines differ in the last bits of Math.exp,
+// Math.log and Math.tanh; the functions here give the same bits everywhere. They compute in float64 with a
+// relative error of about 1e-14, far below the precision of a float32. exp becomes 0 and Infinity where a
+// float32 would. The methods are in Muller, "Elementary Functions: Algorithms and Implementation".
 
-const LN2_HIGH = 0.6931471803691238; // ln 2 = LN2_HIGH + LN2_LOW; n * LN2_HIGH is exact for |n| < 2^20
+// ln 2 = LN2_HIGH + LN2_LOW, and n * LN2_HIGH is exact for |n| < 2^20 (Cody & Waite 1980). Values as in
+// FDLIBM.
+const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
+/** 1 / ln 2. */
 const INV_LN2 = 1.4426950408889634;
+/** Exponent of the first entry of `POWERS`. */
 const MIN_EXPONENT = -150;
 
-/** 2^(i - 150) for i = 0 .. 278: every power of two a float32 result can need. */
+/** 2^(i - 150) for i = 0 .. 278: every power of two that a float32 result can need. */
 const POWERS = /* @__PURE__ */ powersOfTwo(MIN_EXPONENT, 128);
 
 function powersOfTwo(from: number, to: number): Float64Array {
@@ -19,7 +23,12 @@ function powersOfTwo(from: number, to: number): Float64Array {
   return powers;
 }
 
-/** e^x. */
+/**
+ * Computes e^x: x = n ln 2 + r, and a Taylor polynomial of degree 12 for e^r.
+ *
+ * @param x Any number.
+ * @returns e^x; 0 for x below -103.98 and Infinity for x above 88.8, as in float32; NaN for NaN.
+ */
 export function exp(x: number): number {
   if (x > 88.8) return Infinity;
   if (x < -103.98) return 0;
@@ -44,7 +53,12 @@ export function exp(x: number): number {
 
 const scratch = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
-/** Natural logarithm of x, for normal x > 0; -Infinity at 0, NaN below. */
+/**
+ * Computes the natural logarithm.
+ *
+ * @param x A number that is not subnormal.
+ * @returns ln x; -Infinity for 0; NaN for negative numbers and NaN.
+ */
 export function log(x: number): number {
   if (x === Infinity) return x;
   if (!(x > 0)) return x === 0 ? -Infinity : NaN;
@@ -72,30 +86,52 @@ export function log(x: number): number {
   return exponent * LN2_HIGH + (2 * s + (2 * s * z * p + exponent * LN2_LOW));
 }
 
-/** log(1 + x), accurate near 0 (Kahan's correction of the rounding in 1 + x). */
+/**
+ * Computes log(1 + x). Kahan's correction compensates the rounding of 1 + x, so the result is accurate near
+ * 0.
+ *
+ * @param x A number of at least -1.
+ * @returns log(1 + x).
+ */
 export function log1p(x: number): number {
   const u = 1 + x;
   if (u === 1 || u === Infinity) return x;
   return u > 0 ? log(u) * (x / (u - 1)) : log(u);
 }
 
-/** log(1 + e^x), without overflow. */
+/**
+ * Computes log(1 + e^x) without overflow.
+ *
+ * @param x Any number.
+ * @returns log(1 + e^x).
+ */
 export function softplus(x: number): number {
   return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
 
-/** 1 / (1 + e^-x). */
+/**
+ * Computes the logistic function 1 / (1 + e^-x) without overflow.
+ *
+ * @param x Any number.
+ * @returns A number from 0 to 1.
+ */
 export function sigmoid(x: number): number {
   if (x >= 0) return 1 / (1 + exp(-x));
   const e = exp(x);
   return e / (1 + e);
 }
 
-/** Hyperbolic tangent. */
+/**
+ * Computes the hyperbolic tangent.
+ *
+ * @param x Any number.
+ * @returns A number from -1 to 1.
+ */
 export function tanh(x: number): number {
   const a = x < 0 ? -x : x;
   if (a < 0.25) {
-    // Continued fraction, where 1 - 2 / (e^2x + 1) would cancel.
+    // Near 0 the formula 1 - 2 / (e^2x + 1) loses digits by cancellation. Lambert's continued fraction does
+    // not.
     const z = x * x;
     return x / (1 + z / (3 + z / (5 + z / (7 + z / (9 + z / 11)))));
   }

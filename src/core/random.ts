@@ -1,10 +1,13 @@
-// Counter-based randomness: every number is a pure function of (seed, stream, counter), so no generator
-// carries state, work can be split or resumed, and tables can grow without moving a number. A key of 64 bits
-// names a sequence; two multiply-xorshift rounds turn its i-th position into 32 bits.
+// Counter-based random numbers (the idea of Salmon et al. 2011): every number depends only on (seed, stream,
+// counter). There is no generator with a state. So work can be split, training can stop and resume, and
+// tables can grow without changing a number. A key of 64 bits stands for one sequence. Two rounds of xorshift
+// and multiply, with the two halves of the key added, turn a position in the sequence into 32 bits.
 
 import { log } from "./math.ts";
 
-/** What a sequence is used for; part of its key, so that uses never share numbers. */
+/**
+ * The purpose of a sequence. It is part of the key, so that different purposes never share random numbers.
+ */
 export const Stream = {
   embedding: 1,
   parameter: 2,
@@ -16,12 +19,19 @@ export const Stream = {
   pairs: 8,
 } as const;
 
-/** Names one sequence of random numbers. */
+/** The key of one sequence of random numbers. */
 export interface RandomKey {
+  /** First half of the key, a signed 32-bit integer. */
   readonly k0: number;
+  /** Second half of the key, a signed 32-bit integer. */
   readonly k1: number;
 }
 
+/**
+ * Mixes the bits of a 32-bit integer. The form is that of lowbias32 (Chris Wellons, "Prospecting for Hash
+ * Functions", https://nullprogram.com/blog/2018/07/31/). The shifts 16, 15, 15 and both factors come from a
+ * later search by TheIronBorn: https://github.com/skeeto/hash-prospector/issues/19#issuecomment-1120105785.
+ */
 function mix(x: number): number {
   x ^= x >>> 16;
   x = Math.imul(x, 0x21f0aaad);
@@ -31,12 +41,16 @@ function mix(x: number): number {
 }
 
 /**
- * The key of one sequence.
+ * Computes the key of one sequence. The added constants are arbitrary odd numbers: 2^32 divided by the golden
+ * ratio (0x9e3779b9 and the nearby prime 0x9e3779b1), parts of its 64-bit version (0x7f4a7c15), and a factor
+ * of MurmurHash3 (0x85ebca6b).
  *
  * @param seed Integer from 0 to 2^53 - 1.
- * @param stream What the numbers are for (`Stream`).
- * @param a First coordinate within the stream, for example an epoch or a feature index; a 32-bit integer.
- * @param b Second coordinate, for example a layer.
+ * @param stream The purpose of the numbers, one of `Stream`.
+ * @param a First coordinate within the stream, such as an epoch or a feature index; a 32-bit integer.
+ *   Default: 0.
+ * @param b Second coordinate, such as a layer; a 32-bit integer. Default: 0.
+ * @returns The key.
  */
 export function randomKey(seed: number, stream: number, a: number = 0, b: number = 0): RandomKey {
   let k0 = mix((seed >>> 0) ^ 0x9e3779b9);
@@ -48,7 +62,13 @@ export function randomKey(seed: number, stream: number, a: number = 0, b: number
   return { k0, k1 };
 }
 
-/** 32 random bits: element `i` of the sequence, an integer from 0 to 2^32 - 1. */
+/**
+ * Computes 32 random bits. The constants are those of `mix`.
+ *
+ * @param key The key of the sequence.
+ * @param i Position in the sequence, an integer from 0 to 2^32 - 1.
+ * @returns An integer from 0 to 2^32 - 1.
+ */
 export function randomBits(key: RandomKey, i: number): number {
   let x = (i + key.k0) | 0;
   x ^= x >>> 16;
@@ -60,19 +80,36 @@ export function randomBits(key: RandomKey, i: number): number {
   return (x ^ (x >>> 15)) >>> 0;
 }
 
-/** A uniform number in the open interval (0, 1). */
+/**
+ * Computes a uniform random number.
+ *
+ * @param key The key of the sequence.
+ * @param i Position in the sequence, an integer from 0 to 2^32 - 1.
+ * @returns A number in the open interval (0, 1), a multiple of 2^-33.
+ */
 export function randomUniform(key: RandomKey, i: number): number {
   return (randomBits(key, i) + 0.5) / 4294967296;
 }
 
-/** A uniform integer from 0 to `n` - 1, for n up to 2^32. */
+/**
+ * Computes a uniform random integer. The probabilities of different integers differ by at most 2^-32.
+ *
+ * @param key The key of the sequence.
+ * @param i Position in the sequence, an integer from 0 to 2^32 - 1.
+ * @param n Number of possible integers, from 1 to 2^32.
+ * @returns An integer from 0 to n - 1.
+ */
 export function randomBelow(key: RandomKey, i: number, n: number): number {
   return Math.floor((randomBits(key, i) / 4294967296) * n);
 }
 
 /**
- * A standard normal number: the inverse of the normal distribution function (Wichura 1988, AS 241, PPND7) at
- * a uniform one.
+ * Computes a standard normal random number: the inverse of the normal distribution function at a uniform
+ * random number. Algorithm AS 241, PPND7 (Wichura 1988), which has about seven digits.
+ *
+ * @param key The key of the sequence.
+ * @param i Position in the sequence, an integer from 0 to 2^32 - 1.
+ * @returns A number of magnitude below 6.4.
  */
 export function randomNormal(key: RandomKey, i: number): number {
   const p = randomUniform(key, i);
@@ -84,14 +121,21 @@ export function randomNormal(key: RandomKey, i: number): number {
     return (q * top) / bottom;
   }
   const tail = Math.sqrt(-log(q < 0 ? p : 1 - p));
-  const r = tail - 1.6; // AS 241 has a third branch, for tail > 5; p >= 2^-33 keeps tail below 4.8
+  // AS 241 has another branch for tail > 5. It is not needed: p >= 2^-33, so tail is below 4.8.
+  const r = tail - 1.6;
   const x =
     (((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777) /
     ((0.12021132975 * r + 0.7370016425) * r + 1);
   return q < 0 ? -x : x;
 }
 
-/** The order in which one epoch visits `n` rows: a Fisher-Yates shuffle of 0 .. n - 1. */
+/**
+ * Computes a random permutation by the inside-out form of the Fisher-Yates shuffle (Durstenfeld 1964).
+ *
+ * @param key The key of the sequence.
+ * @param n Number of elements, from 0 to 2^32 - 1.
+ * @returns The integers from 0 to n - 1 in random order, (n).
+ */
 export function randomPermutation(key: RandomKey, n: number): Uint32Array {
   const order = new Uint32Array(n);
   for (let i = 0; i < n; i++) {

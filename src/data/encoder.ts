@@ -1,5 +1,6 @@
-// From feature maps to sparse rows, with a vocabulary that has been learned (or with hashed names). This is
-// the part of an encoder that prediction needs; feature-encoder.ts adds learning.
+// Encodes feature maps as sparse rows, by a learned vocabulary or by hashed names (Weinberger et al. 2009,
+// "Feature Hashing for Large Scale Multitask Learning"). Prediction needs only this class. feature-encoder.ts
+// adds the learning of a vocabulary.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
@@ -9,37 +10,41 @@ import { badValue, isFloat32, type SparseVector } from "./sparse-row.ts";
 /** Options of a FeatureEncoder. */
 export interface FeatureEncoderOptions {
   /**
-   * Hash feature names into 2^hashBits columns instead of learning a vocabulary; 1 to 30. Default: learn a
-   * vocabulary.
+   * With this option feature names are hashed into 2^hashBits columns, and no vocabulary is learned; 1 to 30.
+   * Default: learn a vocabulary.
    */
   hashBits?: number | undefined;
   /**
-   * Drop features that occur in fewer training maps than this; at least 1, not with `hashBits`. Default: 1.
+   * Features that occur in fewer training maps than this get no column; at least 1. It cannot be combined
+   * with `hashBits`. Default: 1.
    */
   minCount?: number | undefined;
   /**
-   * "standard": number fields become (value - mean) / standard deviation, as learned by `fit`. Default:
-   * "none".
+   * With "standard", a number field becomes (value - mean) / standard deviation, as learned by `fit`.
+   * Default: "none".
    */
   scale?: "none" | "standard" | undefined;
 }
 
-/** An encoder as plain JSON data; `names` and `scales` are what `fit` learned. */
+/** An encoder as plain JSON data. */
 export interface FeatureEncoderJSON extends FeatureEncoderOptions {
+  /** Version of this format. */
   version: 1;
-  /** Feature names by index. */
+  /** The learned feature names, by index; absent with `hashBits`. */
   names?: string[] | undefined;
-  /** Field name, mean and standard deviation of each number field. */
+  /** The learned scales: field name, mean and standard deviation of each number field. */
   scales?: [string, number, number][] | undefined;
 }
 
 /** Mean and standard deviation of a number field in the training maps. */
 export interface Scale {
+  /** Mean of the values. */
   readonly mean: number;
+  /** Standard deviation of the values, at least 0. */
   readonly std: number;
 }
 
-/** What an encoder has learned. */
+/** The vocabulary and the scales that an encoder has learned. */
 export interface Learned {
   /** Feature names by column. */
   readonly names: readonly string[];
@@ -53,8 +58,8 @@ const SCALES = ["none", "standard"] as const;
 const NOTHING: Learned = { names: [], columns: new Map(), scales: new Map() };
 
 /**
- * Encodes feature maps as sparse rows. What it has learned never changes; `FeatureEncoder` is the one that
- * learns.
+ * Encodes feature maps as sparse rows. Its vocabulary never changes. The subclass `FeatureEncoder` learns a
+ * vocabulary.
  */
 export class Encoder {
   /** The options in effect, defaults included. */
@@ -63,7 +68,12 @@ export class Encoder {
   protected learned: Learned | null = null;
   readonly #scratch = new CSRBuilder();
 
-  /** @throws TypeError or RangeError for a bad or unknown option, or `minCount` together with `hashBits`. */
+  /**
+   * Checks the options.
+   *
+   * @param options See `FeatureEncoderOptions`.
+   * @throws TypeError or RangeError for a bad or unknown option, or for `minCount` together with `hashBits`.
+   */
   constructor(options: FeatureEncoderOptions = {}) {
     checkKeys("FeatureEncoder: options", options, ["hashBits", "minCount", "scale"]);
     const { hashBits, minCount } = options;
@@ -86,17 +96,21 @@ export class Encoder {
     return this.learned !== null;
   }
 
-  /** Number of columns. @throws Error before `fit`, unless hashing. */
+  /**
+   * Number of columns.
+   *
+   * @throws Error before `fit`, except with `hashBits`.
+   */
   get numFeatures(): number {
     const { hashBits } = this.options;
     return hashBits === undefined ? this.ready("FeatureEncoder.numFeatures").names.length : 2 ** hashBits;
   }
 
   /**
-   * Encodes one map. Features not in the vocabulary are skipped.
+   * Encodes one map. Features that are not in the vocabulary are skipped.
    *
    * @param map Field names and their values.
-   * @returns A sparse vector of its own; without `values` when all of them are ones.
+   * @returns A new sparse vector. It has no `values` if all of them are 1.
    * @throws TypeError or RangeError that names the field; Error before `fit`.
    * @example
    * encoder.encode({ user: "ana", item: "milk" }); // { indices: Uint32Array [ 0, 17 ] }
@@ -109,7 +123,13 @@ export class Encoder {
   }
 
   /**
-   * @internal Encodes one map as the next row of `builder`. A map that is refused leaves that row unfinished.
+   * @internal Encodes one map as the next row of a builder. If it throws, that row of the builder is
+   *   unfinished.
+   *
+   * @param builder The builder.
+   * @param map Field names and their values.
+   * @param place What errors call the map.
+   * @throws TypeError or RangeError that names the field; Error before `fit`.
    */
   append(builder: CSRBuilder, map: FeatureMap, place: string): void {
     const learned = this.ready("FeatureEncoder.append");
@@ -127,9 +147,9 @@ export class Encoder {
   }
 
   /**
-   * Lists the features of a map that contribute nothing, because `fit` never saw them or `minCount` dropped
-   * them, each once. With `hashBits` every feature has a column, so only number fields without a learned
-   * scale remain.
+   * Lists the features of a map that contribute nothing, because `fit` never saw them or because `minCount`
+   * left them out. Each is listed once. With `hashBits` every feature has a column. Then the list has only
+   * number fields without a learned scale.
    *
    * @param map Field names and their values.
    * @returns Feature names such as "user=nobody".
@@ -152,12 +172,12 @@ export class Encoder {
   }
 
   /**
-   * The name of a column.
+   * Returns the name of a column.
    *
-   * @param index Column, from 0, below `numFeatures`.
-   * @returns A name such as "user=ana" or "hour"; with `hashBits`, where names cannot be recovered, "#" and
-   *   the column.
-   * @throws TypeError or RangeError for anything else.
+   * @param index Column, from 0 to `numFeatures` - 1.
+   * @returns A name such as "user=ana" or "hour". With `hashBits` names cannot be recovered, and the result
+   *   is "#" followed by the column.
+   * @throws TypeError or RangeError if it is not a column; Error before `fit`.
    */
   name(index: number): string {
     const { numFeatures } = this;
@@ -168,11 +188,11 @@ export class Encoder {
   }
 
   /**
-   * The column of a feature name.
+   * Returns the column of a feature name.
    *
    * @param name A name such as "user=ana" or "hour".
-   * @returns The column; `undefined` if the vocabulary does not hold the name.
-   * @throws TypeError if the name is no string; Error before `fit`.
+   * @returns The column; `undefined` if the name is not in the vocabulary.
+   * @throws TypeError if the name is not a string; Error before `fit`.
    */
   index(name: string): number | undefined {
     if (typeof name !== "string") throw wrongType("FeatureEncoder.index: name", "a string", name);
@@ -181,11 +201,21 @@ export class Encoder {
     return this.ready("FeatureEncoder.index").columns.get(name);
   }
 
+  /** Plain data that `JSON.stringify` keeps exactly and `fromJSON` reads. */
+  toJSON(): FeatureEncoderJSON {
+    const json: FeatureEncoderJSON = { version: 1, ...this.options };
+    if (this.learned !== null && json.hashBits === undefined) json.names = [...this.learned.names];
+    if (this.learned !== null && json.scale === "standard") {
+      json.scales = Array.from(this.learned.scales, ([field, { mean, std }]) => [field, mean, std]);
+    }
+    return json;
+  }
+
   /**
-   * Rebuilds an encoder from the data of `toJSON`, checking every part.
+   * Rebuilds an encoder from the data of `toJSON`. Every part of the data is checked.
    *
-   * @param json What `toJSON` gave, for example after `JSON.parse`.
-   * @returns The encoder, fitted as the one before.
+   * @param json The result of `toJSON`, for example after `JSON.parse`.
+   * @returns An encoder with the same options, vocabulary and scales.
    * @throws TypeError or RangeError that names the part.
    * @example
    * const copy = FeatureEncoder.fromJSON(JSON.parse(JSON.stringify(encoder)));
@@ -202,7 +232,8 @@ export class Encoder {
     if (scales !== undefined && scale === "none") {
       throw new TypeError(`${place}.scales must be absent with scale "none"`);
     }
-    if (names === undefined && scales === undefined) return encoder; // hashing without scales, or not fitted
+    // Nothing was learned: the encoder was not fitted, or it hashes and does not scale.
+    if (names === undefined && scales === undefined) return encoder;
     if (hashBits === undefined && !Array.isArray(names)) {
       throw wrongType(`${place}.names`, "an array of feature names", names);
     }
@@ -216,7 +247,12 @@ export class Encoder {
     return encoder;
   }
 
-  /** @internal What has been learned. @throws Error before `fit`. */
+  /**
+   * @internal Returns the vocabulary and the scales.
+   *
+   * @param place What errors start with.
+   * @throws Error before `fit`.
+   */
   protected ready(place: string): Learned {
     if (this.learned !== null) return this.learned;
     const missing =
@@ -227,15 +263,18 @@ export class Encoder {
   }
 }
 
-/** A number field that `fit` saw as a constant, or never as a number, contributes nothing. */
+/**
+ * Scales a value. A field that was constant in training, or never a number, becomes 0 and contributes
+ * nothing.
+ */
 function standardized(value: number, scale: Scale | undefined): number {
   return scale === undefined || scale.std === 0 ? 0 : (value - scale.mean) / scale.std;
 }
 
 /**
  * Hashes a name to the given number of bits: FNV-1a over UTF-16 code units (Fowler, Noll and Vo,
- * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011), then the top
- * bits.
+ * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011,
+ * https://github.com/aappleby/smhasher), which spreads the entropy to the top bits. They are the result.
  */
 function hashName(name: string, bits: number): number {
   let h = 0x811c9dc5;

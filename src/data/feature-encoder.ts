@@ -5,13 +5,7 @@
 import { wrongType } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import { type CSRMatrix, matrixOf } from "./csr-matrix.ts";
-import {
-  Encoder,
-  type FeatureEncoderJSON,
-  type FeatureEncoderOptions,
-  type Learned,
-  type Scale,
-} from "./encoder.ts";
+import { Encoder, type FeatureEncoderOptions, type Learned, type Scale } from "./encoder.ts";
 import { type FeatureMap, walkFeatures } from "./feature-map.ts";
 
 /**
@@ -111,16 +105,6 @@ export class FeatureEncoder extends Encoder {
     // An iterator can be walked only once, and the maps are needed twice.
     const kept = Array.isArray(maps) ? (maps as readonly FeatureMap[]) : [...checkIterable(place, maps)];
     return this.#fit(place, kept).#transform(place, kept);
-  }
-
-  /** Plain data that `JSON.stringify` keeps exactly and `fromJSON` reads. */
-  toJSON(): FeatureEncoderJSON {
-    const json: FeatureEncoderJSON = { version: 1, ...this.options };
-    if (this.learned !== null && json.hashBits === undefined) json.names = [...this.learned.names];
-    if (this.learned !== null && json.scale === "standard") {
-      json.scales = Array.from(this.learned.scales, ([field, { mean, std }]) => [field, mean, std]);
-    }
-    return json;
   }
 }
 

@@ -1,10 +1,11 @@
-// Feature maps: what a field may hold and which named features it stands for. One walk serves learning a
-// vocabulary, encoding and listing unseen features, so each kind of value is treated in exactly one place.
+// Feature maps: which values a field may hold, and which named features they stand for. Learning a
+// vocabulary, encoding and listing unseen features all use `walkFeatures`, so each kind of value is handled
+// in one place.
 
 import { describe, wrongType } from "../core/errors.ts";
 import { badValue, isFloat32 } from "./sparse-row.ts";
 
-/** What a field of a feature map may hold; `null` and `undefined` mean absent. */
+/** A value of a field of a feature map. `null` and `undefined` mean that the field is absent. */
 export type FeatureValue =
   | number
   | string
@@ -15,12 +16,13 @@ export type FeatureValue =
   | Readonly<Record<string, number>>;
 
 /**
- * One row as people write it: field names and their values. For a model trained on sparse rows instead of
- * feature maps, the keys are feature indices and the values numbers.
+ * One row, as field names and their values. For a model of sparse rows the keys are feature indices and the
+ * values are numbers.
  *
  * @example
- * const map: FeatureMap = { user: "ana", item: "milk", hour: 18, member: true, tags: ["cold", "white"], mix:
- * { fat: 0.3 } };
+ * const map: FeatureMap = {
+ *   user: "ana", item: "milk", hour: 18, member: true, tags: ["cold", "white"], mix: { fat: 0.3 },
+ * };
  */
 export type FeatureMap =
   | Readonly<Record<string, FeatureValue>>
@@ -28,21 +30,24 @@ export type FeatureMap =
   | ReadonlyMap<number, number>;
 
 /**
- * What makes a type of one's own a row: every field holds a feature value. (An `interface` is no `Record`, so
- * methods take `T extends FeatureRow<T>` beside `FeatureMap`.)
+ * The condition that makes a user's own type a row: every field holds a feature value. Methods accept `T
+ * extends FeatureRow<T>` besides `FeatureMap`, because TypeScript does not take an `interface` for a
+ * `Record`.
  */
 export type FeatureRow<T> = { readonly [Field in keyof T]: FeatureValue };
 
 /**
- * Receives one feature: its name ("field=value", or "field" for numbers and booleans), its value, and whether
- * the value is a number field's own, to which scaling applies. A value of 0, once scaled, means absent.
+ * Receives one feature. `name` is "field=value", or "field" for numbers and booleans. `scalable` says whether
+ * the feature is a number field, to which scaling applies. A value that is 0 after scaling means absent.
  */
 export type FeatureVisitor = (name: string, value: number, scalable: boolean) => void;
 
 /**
  * Visits the features of a map in the order of its fields.
  *
- * @param place Names the map in errors, for example `fit: x[3]`.
+ * @param map The map.
+ * @param place What errors call the map, such as `fit: x[3]`.
+ * @param visit Called once per feature.
  * @throws TypeError or RangeError that names the field.
  */
 export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisitor): void {
@@ -90,14 +95,23 @@ function walkField(field: string, value: FeatureValue, place: string, visit: Fea
   }
 }
 
-/** "place.field", or "place["some field"]" when the name is no identifier. */
+/**
+ * Names a field in an error.
+ *
+ * @param place What errors call the map.
+ * @param field Name of the field.
+ * @returns "place.field", or `place["some field"]` if the name is not an identifier.
+ */
 export function fieldPlace(place: string, field: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(field) ? `${place}.${field}` : `${place}[${describe(field)}]`;
 }
 
 /**
- * Whether a value is an object with fields: an object literal or a class instance, but no array, Map, Date or
- * the like.
+ * Says whether a value is an object with fields.
+ *
+ * @param value Any value.
+ * @returns True for object literals and instances of the user's classes; false for arrays, Maps, Dates and
+ *   other built-in objects.
  */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return (
@@ -105,7 +119,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   );
 }
 
-/** The field names of an object: its own ones and, for a class instance, the getters of its class. */
+/**
+ * Lists the field names of an object.
+ *
+ * @param row An object for which `isRecord` returns true.
+ * @returns Its own enumerable fields and, for an instance of a class, the getters of the class.
+ */
 export function fieldsOfRecord(row: object): string[] {
   const fields = Object.keys(row);
   let prototype = Object.getPrototypeOf(row) as object | null;

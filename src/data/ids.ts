@@ -1,13 +1,19 @@
-// Ids of groups, users and items, as the user writes them. They are numbered from 0 in the order of first
-// appearance.
+// Reads the ids of groups, users and items, and numbers them from 0 in the order of first appearance.
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { type CheckedRows, countRows, isSparseRows } from "./rows.ts";
 
-/** What names a group, a user or an item. */
+/** The id of a group, a user or an item. */
 export type Id = string | number;
 
-/** Throws unless the value is a string or a finite number. */
+/**
+ * Checks an id.
+ *
+ * @param id Any value.
+ * @param place What errors call the value.
+ * @returns `id`.
+ * @throws TypeError if it is neither a string nor a number; RangeError if it is NaN or infinite.
+ */
 export function checkId(id: unknown, place: string): Id {
   if (typeof id === "number" && !Number.isFinite(id))
     throw wrongValue(place, "an id: a string or a finite number", id);
@@ -16,17 +22,17 @@ export function checkId(id: unknown, place: string): Id {
   return id;
 }
 
-/** The name of a field of feature maps that holds the id of each row, or one id per row. */
+/** The name of the field of feature maps that holds the id of each row, or one id per row, (rows). */
 export type IdsOption = string | ArrayLike<Id>;
 
 /**
  * Reads the id of each row and numbers the ids.
  *
- * @param ids The name of a field of the rows, or one id per row.
+ * @param ids The name of a field of the rows, or one id per row, (rows).
  * @param x The rows.
- * @param option Place and name of the option in errors, such as `fit: groups`.
- * @param rowsName What the rows are called there, such as `x`.
- * @returns Number of each row's id; (rows).
+ * @param option What errors call the option, such as `fit: groups`.
+ * @param rowsName What errors call the rows, such as `x`.
+ * @returns The number of each row's id, (rows).
  * @throws TypeError or RangeError that names the row.
  */
 export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: string): Uint32Array {
@@ -45,10 +51,13 @@ export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: 
 /**
  * Reads the id that each row has in a field.
  *
+ * @param x The rows.
+ * @param field Name of the field.
  * @param place What errors call the rows.
  * @param option Name of the option that named the field.
- * @throws TypeError that names the row if it has no id, or a number: a number is a value and names no feature
- *   of its own.
+ * @returns The id of each row, (rows).
+ * @throws TypeError that names the first row whose id is not a string. A number is refused, because a number
+ *   in a feature map is the value of one feature: different numbers would not be different features.
  */
 export function readField(x: CheckedRows, field: string, place: string, option: string): Id[] {
   if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
@@ -64,7 +73,12 @@ export function readField(x: CheckedRows, field: string, place: string, option: 
   });
 }
 
-/** Numbers ids from 0 in the order of first appearance; (ids). */
+/**
+ * Numbers ids from 0 in the order of first appearance.
+ *
+ * @param ids Ids, (n).
+ * @returns The number of each id, (n).
+ */
 export function numbered(ids: ArrayLike<Id>): Uint32Array {
   const numbers = new Map<Id, number>();
   const result = new Uint32Array(ids.length);
@@ -76,7 +90,12 @@ export function numbered(ids: ArrayLike<Id>): Uint32Array {
   return result;
 }
 
-/** Number of groups, given the group number of each row. */
+/**
+ * Counts groups.
+ *
+ * @param groups Group number of each row, (rows).
+ * @returns The largest group number + 1; 0 without rows.
+ */
 export function countGroups(groups: Uint32Array): number {
   let count = 0;
   for (let row = 0; row < groups.length; row++) if (groups[row] >= count) count = groups[row] + 1;
@@ -84,8 +103,10 @@ export function countGroups(groups: Uint32Array): number {
 }
 
 /**
- * Lists the rows of each group, one group after the other: where each group starts, (groups + 1), and the
- * rows, (rows).
+ * Lists the rows of each group, one group behind the other, by counting sort.
+ *
+ * @param groups Group number of each row, (rows).
+ * @returns The position where each group starts, (groups + 1), and the row numbers, (rows).
  */
 export function rowsByGroup(groups: Uint32Array): [starts: Uint32Array, order: Uint32Array] {
   const numGroups = countGroups(groups);

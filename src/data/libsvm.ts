@@ -1,6 +1,7 @@
-// Reads libSVM / libFM text: lines "label [qid:q] index:value ... # comment". One parser over bytes serves
-// whole texts and streams. Numbers are exactly Math.fround(Number(text)): short decimals by one exact
-// multiplication or division (Clinger 1990), all others through Number itself.
+// Reads libSVM / libFM text: lines "label [qid:q] index:value ... # comment". One parser over bytes reads
+// both whole texts and streams. Numbers are exactly Math.fround(Number(text)). Decimals of at most 2^53 and
+// with a power of ten up to 10^22 need one correctly rounded multiplication or division (the fast path of
+// Clinger 1990); all others are parsed by Number.
 
 import { checkBoolean, checkInteger, checkKeys, describe, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder, grown } from "./csr-builder.ts";
@@ -9,11 +10,11 @@ import { isFloat32, MAX_INDEX } from "./sparse-row.ts";
 
 /** Rows read from libSVM text. */
 export interface LibSVMData {
-  /** The features, (N, cols). */
+  /** The features, (rows, cols). */
   x: CSRMatrix;
-  /** The labels, (N). */
+  /** The labels, (rows). */
   y: Float32Array;
-  /** The query id of each row, (N); present when the rows have one. */
+  /** The query id of each row, (rows). It is present when the rows have query ids. */
   groups?: Uint32Array | undefined;
 }
 
@@ -22,31 +23,35 @@ export interface ParseLibSVMOptions {
   /** Number of columns, 1 to 2^32 - 1. Default: the largest index + 1. */
   cols?: number | undefined;
   /**
-   * `true`: indices are columns as they stand (harmless for files that count from 1: column 0 stays empty).
-   * `false`: 1 is subtracted. Default: true.
+   * With `true`, indices are columns as they are. This also works for files that count from 1: column 0 then
+   * stays empty. With `false`, 1 is subtracted from each index. Default: true.
    */
   zeroBased?: boolean | undefined;
 }
 
 /** Options of `readLibSVM`. */
 export interface ReadLibSVMOptions {
-  /** Number of columns, 1 to 2^32 - 1; required, as a stream's width is not known ahead. */
+  /**
+   * Number of columns, 1 to 2^32 - 1. It is required, because the width of a stream is not known in advance.
+   */
   cols: number;
   /** As for `parseLibSVM`. Default: true. */
   zeroBased?: boolean | undefined;
-  /** Rows per block (the last may have fewer), at least 1. Default: 4096. */
+  /** Rows per block, at least 1. The last block may have fewer. Default: 4096. */
   batchSize?: number | undefined;
 }
 
 /**
- * Parses libSVM / libFM text: one row per line, "label [qid:q] index:value ... # comment", LF or CRLF. Blank
- * lines and comments are skipped, indices that come twice in a line are summed, zeros are dropped.
+ * Parses libSVM / libFM text: one row per line, "label [qid:q] index:value ... # comment", with LF or CRLF at
+ * line ends. Blank lines and comments are skipped. Values of an index that occurs twice in a line are summed.
+ * Zeros are dropped.
  *
  * @param text The text, or its UTF-8 bytes.
  * @param options.cols Number of columns, 1 to 2^32 - 1. Default: the largest index + 1.
- * @param options.zeroBased `true`: indices are columns as they stand (harmless for files that count from 1:
- *   column 0 stays empty). `false`: 1 is subtracted. Default `true`.
- * @throws RangeError with the number of the line, what was expected and what came.
+ * @param options.zeroBased With `true`, indices are columns as they are. With `false`, 1 is subtracted from
+ *   each index. Default `true`.
+ * @returns The rows, their labels and, if present, their query ids.
+ * @throws RangeError that names the line, what was expected and what was found; TypeError for a bad option.
  * @example
  * const { x, y } = parseLibSVM("1 0:1 3:0.5\n-1 2:1\n"); // x: 2 rows, 4 columns; y: [1, -1]
  */
@@ -62,16 +67,20 @@ export function parseLibSVM(text: string | Uint8Array, options: ParseLibSVMOptio
 }
 
 /**
- * Reads libSVM / libFM text from a stream in blocks of rows, in constant memory. Chunks may end anywhere.
+ * Reads libSVM / libFM text from a stream in blocks of rows, in constant memory. A chunk of the stream may
+ * end anywhere, even within a number.
  *
  * @param source Chunks of text or of UTF-8 bytes, for example `fs.createReadStream(path)` or `response.body`.
- * @param options.cols Number of columns, 1 to 2^32 - 1; required, as a stream's width is not known ahead.
+ * @param options.cols Number of columns, 1 to 2^32 - 1; required, because the width of a stream is not known
+ *   in advance.
  * @param options.zeroBased As for `parseLibSVM`. Default `true`.
- * @param options.batchSize Rows per block (the last may have fewer), at least 1. Default 4096.
- * @throws As `parseLibSVM`; lines are counted from the start of the stream.
+ * @param options.batchSize Rows per block, at least 1. The last block may have fewer. Default 4096.
+ * @returns The blocks, one after the other.
+ * @throws As `parseLibSVM`. Lines are counted from the start of the stream.
  * @example
- * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 }))
- * model.partialFit(x, y);
+ * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 })) {
+ *   model.partialFit(x, y);
+ * }
  */
 export function readLibSVM(
   source: AsyncIterable<Uint8Array | string>,
@@ -98,11 +107,11 @@ async function* readBlocks(
   parser: Parser,
   batchSize: number,
 ): AsyncGenerator<LibSVMData, void, undefined> {
-  let rest: Uint8Array[] = []; // the pieces of the unfinished last line
+  let rest: Uint8Array[] = []; // pieces of the last line, whose end has not been read yet
   for await (const chunk of source) {
     const piece = toBytes(`${place}: a chunk of source`, chunk);
     if (!piece.includes(LF)) {
-      rest.push(piece.slice()); // a copy: the source may use its buffer again
+      rest.push(piece.slice()); // a copy, because the source may overwrite its buffer
       continue;
     }
     const bytes = joined([...rest, piece]);
@@ -139,15 +148,20 @@ const decoder = /* @__PURE__ */ new TextDecoder();
 class Parser {
   readonly #place: string;
   readonly #cols: number | undefined;
-  readonly #limit: number; // indices as written are below it
+  /** Every index must be below this number, as it is written in the text. */
+  readonly #limit: number;
+  /** The index that stands for column 0: 0 or 1. */
   readonly #base: number;
   readonly #builder = new CSRBuilder();
   #labels = new Float32Array(256);
   #groups = new Uint32Array(256);
-  #grouped: boolean | null = null; // whether rows have a qid; null before the first row
+  /** Whether rows have a query id; null before the first row. */
+  #grouped: boolean | null = null;
+  /** Number of the present line, from 1. */
   #line = 0;
   #bytes: Uint8Array = new Uint8Array(0);
-  #position = 0; // where the last number read ends
+  /** The position behind the last number that was read. */
+  #position = 0;
 
   constructor(place: string, cols: number | undefined, zeroBased: boolean) {
     this.#place = place;
@@ -156,14 +170,14 @@ class Parser {
     this.#limit = (cols ?? MAX_INDEX + 1) + this.#base;
   }
 
-  /** Rows since the last `take`. */
+  /** Number of rows since the last `take`. */
   get rows(): number {
     return this.#builder.rows;
   }
 
   /**
-   * Parses the lines of `bytes` from `start` to `end`, until `maxRows` are collected; returns where it
-   * stopped.
+   * Parses the lines of `bytes` from `start` to `end`, until `maxRows` rows are collected. Returns the
+   * position behind the last parsed line.
    */
   parse(bytes: Uint8Array, start: number, end: number, maxRows: number): number {
     this.#bytes = bytes;
@@ -171,6 +185,7 @@ class Parser {
     while (position < end && this.#builder.rows < maxRows) {
       const newline = bytes.indexOf(LF, position);
       const lineEnd = newline < 0 || newline > end ? end : newline;
+      // A byte order mark at the start of the text is skipped.
       const marked =
         ++this.#line === 1 &&
         bytes[position] === 0xef &&
@@ -182,7 +197,7 @@ class Parser {
     return Math.min(position, end);
   }
 
-  /** The rows collected so far; the next ones start a new block. */
+  /** Returns the rows collected so far and starts a new block. */
   take(): LibSVMData {
     const rows = this.#builder.rows;
     const data: LibSVMData = {
@@ -225,14 +240,15 @@ class Parser {
     this.#grouped ??= grouped;
     if (grouped !== this.#grouped) {
       throw new RangeError(
-        `${this.#at()}either every row has a qid or none; this one ${grouped ? "has one, those" : "has none, those"} before ${grouped ? "have none" : "have one"}`,
+        `${this.#at()}either every row has a qid or none; this one ` +
+          `${grouped ? "has one, those" : "has none, those"} before ${grouped ? "have none" : "have one"}`,
       );
     }
     while (p < end && bytes[p] !== HASH) p = skipSpaces(bytes, this.#parseEntry(p, end), end);
     this.#builder.endRow(`${this.#place}: line ${this.#line}`);
   }
 
-  /** Reads "index:value" at `start`; returns its end. */
+  /** Reads "index:value" at `start`. Returns the position behind it. */
   #parseEntry(start: number, end: number): number {
     const bytes = this.#bytes;
     const index = this.#integer(start, end);
@@ -249,7 +265,10 @@ class Parser {
     return this.#position;
   }
 
-  /** Reads digits at `start` and sets `#position` behind them; NaN if there are none, inexact above 2^53. */
+  /**
+   * Reads digits at `start` and sets `#position` behind them. Returns NaN if there are none. Numbers above
+   * 2^53 are not exact.
+   */
   #integer(start: number, end: number): number {
     const bytes = this.#bytes;
     let p = start;
@@ -263,7 +282,7 @@ class Parser {
     return p > start ? n : NaN;
   }
 
-  /** Reads a decimal number at `start` and sets `#position` behind it; NaN if there is none. */
+  /** Reads a decimal number at `start` and sets `#position` behind it. Returns NaN if there is none. */
   #number(start: number, end: number): number {
     const bytes = this.#bytes;
     const negative = bytes[start] === MINUS;
@@ -280,7 +299,7 @@ class Parser {
         mantissa = mantissa * 10 + digit;
       }
       exponent = point + 1 - p;
-      if (p - first === 1) mantissa = NaN; // a lone point
+      if (p - first === 1) mantissa = NaN; // a point without digits
     }
     if (p < end && (bytes[p] | 0x20) === 0x65 && mantissa === mantissa) {
       // e or E
@@ -320,7 +339,8 @@ class Parser {
   #tooLarge(start: number, end: number): RangeError {
     let expected = `at most ${MAX_INDEX + this.#base}`;
     if (this.#cols !== undefined) expected = `${this.#base === 0 ? "below" : "at most"} cols (${this.#cols})`;
-    const digits = decoder.decode(this.#bytes.subarray(start, end)); // as written: a long one is no exact number
+    // The message shows the text itself, because `#integer` rounds numbers above 2^53.
+    const digits = decoder.decode(this.#bytes.subarray(start, end));
     return new RangeError(`${this.#at()}index must be ${expected}, got ${digits}`);
   }
 }
@@ -331,7 +351,9 @@ function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
   return p;
 }
 
-/** Carriage returns count as spaces, so CRLF needs no further thought. */
+/**
+ * Says whether a byte is a space. A carriage return counts as one, so CRLF at line ends needs no other code.
+ */
 function isSpace(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR;
 }

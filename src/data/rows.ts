@@ -1,6 +1,6 @@
-// What users pass as rows - a matrix, sparse vectors or feature maps - becomes `SparseRows` here, and is
-// checked once. Work on many rows is a generator that yields now and then, so that `fit` can give way to the
-// event loop.
+// Reads the rows that users pass: a matrix, sparse vectors or feature maps. They are checked once and become
+// `SparseRows`. Functions that work on many rows are generators that yield now and then, so that `fit` can
+// give way to the event loop.
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
 import { CSRBuilder } from "./csr-builder.ts";
@@ -18,38 +18,46 @@ import {
   type SparseVector,
 } from "./sparse-row.ts";
 
-/** Many rows, as every method takes them. */
+/** Rows, as every method accepts them: a matrix, or an array of sparse vectors or of feature maps. */
 export type Rows = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
 
-/** Rows whose kind has been checked; the rows of an array are checked when they are read. */
+/** Rows whose kind has been checked. The elements of an array are checked later, when they are read. */
 export type CheckedRows = SparseRows | readonly unknown[];
 
-/** Which features exist, and how feature maps name them. */
+/** The features of a model, and their names in feature maps. */
 export interface FeatureSpace {
-  /** Gives field names and values their feature index. Null: the keys of feature maps are feature indices. */
+  /** Maps field names and values to feature indices. Null: the keys of feature maps are feature indices. */
   readonly encoder: Encoder | null;
-  /** Every index is below it. Null: not yet known. */
+  /** Number of features: every index is below it. Null: not yet known. */
   readonly numFeatures: number | null;
 }
 
-/** Rows to read between two moments at which the work may pause. */
+/** Generators that read rows yield once per so many rows. */
 export const ROWS_PER_PAUSE = 64;
 
-/** Whether `x` looks like rows in compressed-sparse-row form. */
+/** Says whether `x` looks like rows in compressed-sparse-row form. */
 function isCSR(x: unknown): x is SparseRows {
   return typeof x === "object" && x !== null && "indptr" in x && "indices" in x;
 }
 
-/** Whether x is many rows rather than one. */
+/**
+ * Says whether a value is several rows and not a single one.
+ *
+ * @param x Any value.
+ * @returns True for arrays and for rows in compressed-sparse-row form.
+ */
 export function isRows(x: unknown): x is Rows {
   return Array.isArray(x) || isCSR(x);
 }
 
 /**
- * Checks the kind of x.
+ * Checks the kind of rows.
  *
+ * @param x Any value.
  * @param place What errors call x.
- * @throws TypeError if x is neither rows in compressed-sparse-row form nor an array.
+ * @returns The rows.
+ * @throws TypeError if x is neither rows in compressed-sparse-row form nor an array. TypeError or RangeError
+ *   that names the position, for arrays in compressed-sparse-row form that are not a valid `CSRMatrix`.
  */
 export function checkRows(x: unknown, place: string): CheckedRows {
   if (Array.isArray(x)) return x as readonly unknown[];
@@ -57,7 +65,7 @@ export function checkRows(x: unknown, place: string): CheckedRows {
   throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
 }
 
-/** Checks arrays in compressed-sparse-row form that are no `CSRMatrix`, by collecting their rows anew. */
+/** Checks an object in compressed-sparse-row form that is not a `CSRMatrix`, by building its rows again. */
 function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): SparseRows {
   const builder = new CSRBuilder();
   for (let i = 1; i < indptr.length; i++) {
@@ -76,23 +84,43 @@ function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): 
   return builder.build(cols, place);
 }
 
-/** Whether rows are in compressed-sparse-row form already. */
+/**
+ * Says whether rows are in compressed-sparse-row form.
+ *
+ * @param x Rows.
+ * @returns False for an array.
+ */
 export function isSparseRows(x: CheckedRows): x is SparseRows {
   return !Array.isArray(x);
 }
 
-/** Number of rows. */
+/**
+ * Counts rows.
+ *
+ * @param x Rows.
+ * @returns The number of rows.
+ */
 export function countRows(x: CheckedRows): number {
   return isSparseRows(x) ? x.rows : x.length;
 }
 
-/** Returns the rows as they are now. `fit` gives way to the event loop before it has read all of them. */
+/**
+ * Copies an array of rows, so that later changes of the array have no effect. `fit` needs it, because it
+ * gives way to the event loop before it has read all rows.
+ *
+ * @param x Rows.
+ * @returns The copy. Its elements are the same objects.
+ */
 export function snapshot(x: CheckedRows): CheckedRows {
   return isSparseRows(x) ? x : x.slice();
 }
 
 /**
- * Returns rows that do not change when the user changes the objects. Numbers in typed arrays are not copied.
+ * Copies rows, so that later changes of the row objects have no effect. Numbers in typed arrays are not
+ * copied.
+ *
+ * @param x Rows.
+ * @returns The copy.
  */
 export function copyRows(x: CheckedRows): CheckedRows {
   if (isSparseRows(x)) return x;
@@ -104,7 +132,10 @@ export function copyRows(x: CheckedRows): CheckedRows {
 }
 
 /**
- * Lists the fields that have a value in feature maps; none for sparse rows and for maps from feature indices.
+ * Lists the fields that have a value in feature maps. Sparse rows and maps from feature indices have none.
+ *
+ * @param x One row or rows of any form.
+ * @returns The field names, some of them several times.
  */
 export function* fieldsOf(x: unknown): Generator<string, void> {
   for (const row of Array.isArray(x) ? (x as readonly unknown[]) : isCSR(x) ? [] : [x]) {
@@ -118,14 +149,21 @@ export function* fieldsOf(x: unknown): Generator<string, void> {
   }
 }
 
-/** Whether the rows are feature maps, which need an encoder. */
+/**
+ * Says whether rows are feature maps, which need an encoder.
+ *
+ * @param x Rows.
+ * @returns True if the first row is a feature map.
+ */
 export function needsEncoder(x: CheckedRows): boolean {
   return !isSparseRows(x) && x.length > 0 && !isSparseRow(x[0]);
 }
 
 /**
- * Whether the features of a row are given by index: `{ indices, values? }`, or a Map whose first key is a
- * number.
+ * Says whether a row names its features by index.
+ *
+ * @param row Any value.
+ * @returns True for `{ indices, values? }` and for a Map whose first key is a number.
  */
 export function isSparseRow(row: unknown): boolean {
   return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
@@ -139,11 +177,13 @@ function isSparseVector(row: unknown): row is SparseVector {
 }
 
 /**
- * Reads rows of any form; yields now and then.
+ * Reads rows of any form. Yields now and then.
  *
- * @param space Which features exist.
+ * @param x Rows.
+ * @param space The features of the model.
  * @param place What errors call x.
- * @returns The rows, with indices below `space.numFeatures`. Rows in compressed form come back as they are.
+ * @returns The rows, with indices below `space.numFeatures`. Rows in compressed-sparse-row form are returned
+ *   without a copy.
  * @throws TypeError or RangeError that names the row.
  */
 export function* readRows(x: CheckedRows, space: FeatureSpace, place: string): Generator<void, SparseRows> {
@@ -163,6 +203,9 @@ export function* readRows(x: CheckedRows, space: FeatureSpace, place: string): G
 /**
  * Appends one row of any form to a builder.
  *
+ * @param builder The builder.
+ * @param row A sparse vector or a feature map.
+ * @param space The features of the model.
  * @param place What errors call the row.
  * @throws TypeError or RangeError that names the field or index.
  */
@@ -181,7 +224,7 @@ export function readRow(builder: CSRBuilder, row: unknown, space: FeatureSpace, 
   }
 }
 
-/** Pushes the entries of `{ 17: 1, 90: 0.5 }`: without an encoder the keys are feature indices. */
+/** Pushes the entries of a map such as `{ 17: 1, 90: 0.5 }`, whose keys are feature indices. */
 function pushIndexMap(builder: CSRBuilder, row: unknown, numFeatures: number, place: string): void {
   if (typeof row !== "object" || row === null || isArrayLike(row)) {
     throw wrongType(
@@ -210,7 +253,7 @@ function pushIndexMap(builder: CSRBuilder, row: unknown, numFeatures: number, pl
 
 function checkIndices(indices: ArrayLike<number>, numFeatures: number, place: string): void {
   for (let p = 0; p < indices.length; p++) {
-    // NaN and the like fall through to the builder, which has the better message for them.
+    // Other bad indices, such as NaN, are left to the builder, whose message says more about them.
     if (indices[p] >= numFeatures) {
       throw wrongValue(`${place}.indices[${p}]`, `below numFeatures (${numFeatures})`, indices[p]);
     }

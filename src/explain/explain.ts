@@ -1,8 +1,8 @@
 // Explains one score as a sum of parts: a bias, one part per feature and one part per pair of features.
-// score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d f(p) = h . layers(p). G is
-// the mean gradient of f on the straight line from 0 to BI(Vx): these are integrated gradients (Sundararajan
-// et al. 2017) of the Bi-Interaction vector. Without layers G is h, which is all ones in a factorization
-// machine. Then the parts are the terms of the formula of Rendle 2010.
+//     score(x) = (w0 + f(0)) + sum_i w_i x_i + sum_{i<j} x_i x_j sum_d v_id v_jd G_d,  f(p) = h . layers(p)
+// G is the mean gradient of f on the line from 0 to BI(Vx): the parts are integrated gradients (Sundararajan
+// et al. 2017) of the Bi-Interaction vector. Without layers G is h, which is all ones, and the parts are the
+// terms of a factorization machine (Rendle 2010).
 
 import { sigmoid, tanh } from "../core/math.ts";
 import type { Tensor } from "../core/tensor.ts";

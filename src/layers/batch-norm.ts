@@ -1,23 +1,26 @@
-// Batch normalization (Ioffe & Szegedy 2015; He & Chua 2017, section 3.3.2). Training uses the mean and the
-// biased variance of the batch, prediction uses running averages of the two.
+// Batch normalization (Ioffe & Szegedy 2015; He & Chua 2017, section 3.2.2, equation 12), for each column:
+//     y = scale * (x - mean) / sqrt(variance + epsilon) + shift
+// Training uses the mean and the biased variance of the batch. Prediction uses running averages of the two.
 
 import type { NormTensors } from "../kernels/kernels.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
 
-/** Added to variances before the square root. */
+/** Number added to variances before the square root. */
 export const EPSILON = 1e-3;
-/** running = running + MOMENTUM * (batch - running). */
+/** Weight of the newest batch in the running averages: running = running + MOMENTUM * (batch - running). */
 const MOMENTUM = 0.1;
 
 /**
- * Normalizes every column, then scales and shifts it by learned factors.
+ * A layer that normalizes every column, then multiplies it by a learned scale and adds a learned shift.
  *
  * @example
  * new NFM({ layers: [new BatchNorm(), new Dense(64), new BatchNorm(), new Activation("relu")] });
  */
 export class BatchNorm implements Layer {
+  /** Name of the kind of layer in the model file. */
   readonly type: string = "batch-norm";
 
+  /** Declares the learned scale and shift (`weight`, `bias`) and the running statistics. */
   shape(inputDim: number): LayerShape {
     const shape = [inputDim];
     return {
@@ -32,6 +35,7 @@ export class BatchNorm implements Layer {
     };
   }
 
+  /** Computes the normalized output, and in training the statistics of the batch. */
   forward(pass: LayerPass): void {
     const { kernels, x, y, rows, training } = pass;
     const norm = normTensors(pass);
@@ -40,6 +44,7 @@ export class BatchNorm implements Layer {
     kernels.normalize(y, x, norm, rows, 0, x.cols);
   }
 
+  /** Computes dX and the gradients of scale and shift. */
   backward(pass: LayerPass): void {
     const { kernels, x, dX, dY, rows, gradients } = pass;
     kernels.batchNormBackward(
@@ -55,11 +60,13 @@ export class BatchNorm implements Layer {
     );
   }
 
+  /** Returns no options. */
   toJSON(): Record<string, unknown> {
     return {};
   }
 }
 
+/** Collects the tensors of the layer by the names that the kernels use. */
 function normTensors({ parameters, cache }: LayerPass): NormTensors {
   return {
     scale: parameters.weight,

@@ -1,5 +1,5 @@
-// Fully connected layer, y = W x + b (the paper's W_l and b_l, section 3.1). W is kept in memory as (in,
-// out), so that the kernels walk along rows; the model file has PyTorch's (out, in).
+// Fully connected layer: y = W x + b (W_l and b_l of He & Chua 2017, section 3.1, equation 5). In memory W
+// has shape (in, out), so that the kernels read whole rows. The model file has PyTorch's shape (out, in).
 
 import { checkInteger } from "../core/errors.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
@@ -11,17 +11,24 @@ import type { Layer, LayerPass, LayerShape } from "./layer.ts";
  * new NFM({ layers: [new Dense(64), new Activation("relu")] });
  */
 export class Dense implements Layer {
+  /** Name of the kind of layer in the model file. */
   readonly type: string = "dense";
-  /** Output width. */
+  /** Width of the output. */
   readonly units: number;
 
-  /** @param units Output width, at least 1. */
+  /**
+   * Checks the width.
+   *
+   * @param units Width of the output, at least 1.
+   * @throws TypeError or RangeError for anything else.
+   */
   constructor(units: number) {
     this.units = checkInteger("Dense: units", units, 1);
   }
 
+  /** Declares W (`weight`) and b (`bias`). */
   shape(inputDim: number): LayerShape {
-    const std = Math.sqrt(2 / (inputDim + this.units));
+    const std = Math.sqrt(2 / (inputDim + this.units)); // Glorot & Bengio 2010
     return {
       outputDim: this.units,
       parameters: {
@@ -32,11 +39,12 @@ export class Dense implements Layer {
     };
   }
 
+  /** Computes y = x W + b, with W (in, out). */
   forward({ kernels, x, y, rows, parameters }: LayerPass): void {
     kernels.matmul(y, x, parameters.weight, parameters.bias, 0, rows);
   }
 
-  /** dW = x^T dY, db = column sums of dY, dX = dY W^T. */
+  /** Computes dW = x^T dY, db = the column sums of dY, and dX = dY W^T. */
   backward({ kernels, x, dX, dY, rows, parameters, gradients, cache }: LayerPass): void {
     kernels.matmulTransposed(gradients.weight, x, dY, rows, 0, x.cols);
     kernels.columnSums(gradients.bias, dY, rows, 0, dY.cols);
@@ -44,6 +52,7 @@ export class Dense implements Layer {
     kernels.matmul(dX, dY, cache.transposed, null, 0, rows);
   }
 
+  /** Returns the options of the constructor. */
   toJSON(): Record<string, unknown> {
     return { units: this.units };
   }

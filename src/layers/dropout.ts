@@ -1,23 +1,29 @@
-// Inverted dropout (section 3.3.1): in training each element is zeroed with probability `rate`, and the
-// survivors are scaled by 1 / (1 - rate); in prediction nothing happens. The mask is a function of seed,
-// step, layer and element.
+// Inverted dropout (Srivastava et al. 2014; He & Chua 2017, section 3.2.1). In training each element becomes
+// 0 with probability `rate`, and the others are multiplied by 1 / (1 - rate). In prediction nothing happens.
+// The mask depends only on seed, step, layer and element, so that training can stop and resume.
 
 import { checkNumber } from "../core/errors.ts";
 import { copyInto } from "../core/tensor.ts";
 import type { Layer, LayerPass, LayerShape } from "./layer.ts";
 
 /**
- * Drops elements at random in training.
+ * A layer that drops elements at random in training.
  *
  * @example
  * new NFM({ layers: [new Dropout(0.5), new Dense(64), new Activation("relu"), new Dropout(0.2)] });
  */
 export class Dropout implements Layer {
+  /** Name of the kind of layer in the model file. */
   readonly type: string = "dropout";
   /** Probability that an element is dropped. */
   readonly rate: number;
 
-  /** @param rate Probability of dropping an element, at least 0 and below 1. */
+  /**
+   * Checks the rate.
+   *
+   * @param rate Probability that an element is dropped, at least 0 and below 1.
+   * @throws TypeError or RangeError for anything else.
+   */
   constructor(rate: number) {
     this.rate = checkNumber(
       "Dropout: rate",
@@ -27,19 +33,23 @@ export class Dropout implements Layer {
     );
   }
 
+  /** Declares the output width and the mask. */
   shape(inputDim: number): LayerShape {
     return { outputDim: inputDim, cache: { mask: ["batch", inputDim] } };
   }
 
+  /** Computes y = x * mask in training; copies x in prediction. */
   forward({ kernels, x, y, rows, key, training, cache }: LayerPass): void {
     if (training) kernels.dropoutForward(y, cache.mask, x, key, this.rate, 0, rows);
     else copyInto(y, { ...x, rows });
   }
 
+  /** Computes dX = dY * mask. */
   backward({ kernels, dX, dY, rows, cache }: LayerPass): void {
     kernels.multiply(dX, dY, cache.mask, 0, rows);
   }
 
+  /** Returns the options of the constructor. */
   toJSON(): Record<string, unknown> {
     return { rate: this.rate };
   }

@@ -19,7 +19,7 @@ import {
  *
  * - "rmse": the root of the mean squared error of the predictions.
  * - "rmse-clamped": rmse with predictions clamped to the range of the training labels, as in the
- *   experiments of He & Chua 2017, section 4.1.
+ *   experiments of He & Chua 2017, section 4.1.2.
  * - "mae": the mean absolute error of the predictions.
  * - "logloss": the mean negative log likelihood.
  * - "auc": the probability that a positive row scores above a negative row; a tie counts half.

@@ -1,5 +1,5 @@
-// The options that describe the layers between Bi-Interaction and the score: how they are checked, which
-// layers they stand for, and how they are written into a model file.
+// The options that describe the layers between Bi-Interaction and the score (He & Chua 2017, section 3). This
+// file checks them, makes the layers, and converts the options to and from the JSON of a model file.
 
 import {
   checkBoolean,
@@ -18,59 +18,68 @@ import { isExactly, type Layer, type LayerShape, type ParameterSpec } from "../l
 
 /** The options of `new NFM` that describe the layers. */
 export interface ArchitectureOptions {
-  /** Length k of a feature's embedding, from 1 to 65536. Default: 64. */
+  /** Length k of the embedding of a feature, from 1 to 65536. Default: 64. */
   embeddingDim?: number | undefined;
-  /** Widths of the hidden layers, each from 1 to 65536; `[]` is a factorization machine. Default: [64]. */
+  /** Widths of the hidden layers, each from 1 to 65536. `[]` makes a factorization machine. Default: [64]. */
   hiddenUnits?: readonly number[] | undefined;
-  /** Non-linearity of every hidden layer. Default: "relu". */
+  /** Activation function of every hidden layer. Default: "relu". */
   activation?: "relu" | "tanh" | "sigmoid" | "identity" | undefined;
   /**
-   * Batch normalization of the pooled vector and of every hidden layer. Default: true; false for
+   * Whether the pooled vector and every hidden layer have batch normalization. Default: true; false for
    * `hiddenUnits: []`.
    */
   batchNorm?: boolean | undefined;
-  /** Dropout rates, at least 0 and below 1. Default: { biInteraction: 0.5, hidden: 0.2 }. */
+  /** Dropout rates, at least 0 and below 1. Default: 0.5 and 0.2. */
   dropout?: DropoutOptions | undefined;
   /**
-   * Any layers between Bi-Interaction and the score, in place of the four options above. Default: what those
-   * describe.
+   * A list of layers between Bi-Interaction and the score, instead of the four options above.
+   * Default: none.
    */
   layers?: readonly Layer[] | undefined;
 }
 
-/** Dropout rates, each the probability that an element is dropped. */
+/** Dropout rates. A rate is the probability that an element is dropped. */
 export interface DropoutOptions {
-  /** Of the pooled vector. Default: 0.5. */
+  /** Rate for the pooled vector. Default: 0.5. */
   biInteraction?: number | undefined;
-  /** Of every hidden layer. Default: 0.2. */
+  /** Rate for the output of every hidden layer. Default: 0.2. */
   hidden?: number | undefined;
 }
 
 /** The checked options of the standard layers. */
 export interface Stack {
+  /** Widths of the hidden layers. */
   readonly hiddenUnits: readonly number[];
+  /** Activation function of every hidden layer. */
   readonly activation: "relu" | "tanh" | "sigmoid" | "identity";
+  /** Whether there is batch normalization. */
   readonly batchNorm: boolean;
+  /** Dropout rates. */
   readonly dropout: { readonly biInteraction: number; readonly hidden: number };
 }
 
 /** Checked options of the layers. */
 export interface ArchitectureSettings {
+  /** Length K of an embedding. */
   readonly embeddingDim: number;
+  /** The layers between Bi-Interaction and the score. */
   readonly layers: readonly Layer[];
-  /** The options behind `layers`, for the model file; null if the layers were given themselves. */
+  /** The options from which `layers` were made, for the model file; null if the user passed the layers. */
   readonly stack: Stack | null;
 }
 
-/** The options that `layers` takes the place of. */
+/** The options that `layers` replaces. */
 export const STACK_KEYS = ["hiddenUnits", "activation", "batchNorm", "dropout"] as const;
 
+/** Largest width of a layer. */
 const MAX_WIDTH = 65536;
 
 /**
  * Checks the options of the layers and fills in defaults.
  *
- * @param place What errors start with.
+ * @param options The options as the user passed them.
+ * @param place What errors start with, such as "NFM".
+ * @returns The checked options and the layers.
  * @throws TypeError or RangeError that names the option.
  */
 export function readArchitecture(options: ArchitectureOptions, place: string): ArchitectureSettings {
@@ -87,6 +96,7 @@ export function readArchitecture(options: ArchitectureOptions, place: string): A
   return { embeddingDim, layers: [...layers], stack: null };
 }
 
+/** Checks layers that the user passes, one after the other with the width of its input. */
 function checkLayers(layers: readonly Layer[], embeddingDim: number, place: string): void {
   if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array of layers", layers);
   layers.forEach((layer: Partial<Layer> | null | undefined, i) => {
@@ -100,7 +110,7 @@ function checkLayers(layers: readonly Layer[], embeddingDim: number, place: stri
   });
 }
 
-/** Checks what a layer asks for. Returns its output width. */
+/** Checks the tensors that a layer declares. Returns the width of its output. */
 function checkShape(shape: LayerShape, place: string): number {
   if (typeof shape !== "object" || shape === null)
     throw wrongType(place, "{ outputDim, parameters?, cache? }", shape);
@@ -153,8 +163,8 @@ function readStack(options: ArchitectureOptions, place: string): Stack {
 }
 
 /**
- * The paper's layers: norm and dropout of the pooled vector, then dense, norm, activation and dropout per
- * hidden layer.
+ * Makes the layers of the paper (He & Chua 2017, sections 3.1 and 3.2): batch norm and dropout of the pooled
+ * vector, then a dense layer, batch norm, activation and dropout for each hidden layer.
  */
 function standardLayers({ hiddenUnits, activation, batchNorm, dropout }: Stack): Layer[] {
   const norm = batchNorm ? [new BatchNorm()] : [];
@@ -166,12 +176,22 @@ function standardLayers({ hiddenUnits, activation, batchNorm, dropout }: Stack):
   return [...norm, ...drop(dropout.biInteraction), ...hidden];
 }
 
-/** Whether a layer is one of the library's own, and not a subclass. */
+/**
+ * Says whether a layer belongs to the library.
+ *
+ * @param layer The layer.
+ * @returns False for layers of the user's own, which include subclasses of the library's layers.
+ */
 export function isBuiltIn(layer: Layer): boolean {
   return [Dense, BatchNorm, Activation, Dropout].some((kind) => isExactly(layer, kind));
 }
 
-/** The options of the layers as JSON. A layer of the user's own is written by its type alone. */
+/**
+ * Converts the options of the layers to JSON data for the model file.
+ *
+ * @param settings The checked options.
+ * @returns The options, or the type and the options of each layer.
+ */
 export function architectureToJSON({ stack, layers }: ArchitectureSettings): Record<string, unknown> {
   if (stack !== null) return { ...stack };
   return { layers: layers.map((layer) => ({ type: layer.type, ...layer.toJSON?.() })) };
@@ -181,8 +201,9 @@ export function architectureToJSON({ stack, layers }: ArchitectureSettings): Rec
  * Reads the options of the layers from a model file.
  *
  * @param config The configuration in the file.
- * @param given Layers that take the place of the saved ones.
+ * @param given Layers that replace the saved ones; undefined: none.
  * @param place What errors start with.
+ * @returns The options, not yet checked.
  * @throws Error, TypeError or RangeError that names the layer.
  */
 export function architectureFromJSON(
@@ -202,7 +223,7 @@ export function architectureFromJSON(
   return { embeddingDim, ...stack, layers: restored };
 }
 
-/** The layers given to `load` must be of the saved types, in the saved order. */
+/** Checks that the layers passed to `load` have the saved types, in the saved order. */
 function checkOrder(saved: unknown, given: readonly Layer[]): void {
   if (!Array.isArray(saved)) return;
   const typesOf = (layers: readonly unknown[]): string => {

@@ -1,5 +1,5 @@
-// The rows of one mini-batch, gathered from sparse rows into buffers that the kernels read. The buffers
-// belong to the model's memory and grow when a batch is larger than all before.
+// The rows of one mini-batch, copied from sparse rows into buffers that the kernels read. The buffers are
+// part of the model's memory. They grow when a batch is larger than all batches before.
 
 import type { Tensor } from "../core/tensor.ts";
 import { dropZeros, type SparseRows } from "../data/sparse-row.ts";
@@ -7,15 +7,20 @@ import type { Context, SparseBatch } from "../kernels/kernels.ts";
 import type { Integers, Memory } from "../kernels/memory.ts";
 
 /**
- * Gathers rows for the kernels: `clear`, then `append` once or more, then `indexFeatures` before a backward
- * pass. Whoever appends has made sure of the room with `reserve` and a commit of the memory.
+ * Collects rows for the kernels. The caller reserves enough capacity and commits the memory. Then it calls
+ * `clear`, `append` once or several times, and `indexFeatures` if a backward pass follows. No method checks
+ * the capacity.
  */
 export class Batch implements SparseBatch {
+  /** Number of rows, B. */
   rows = 0;
+  /** Number of distinct features, T, after `indexFeatures`. */
   touchedCount = 0;
+  /** Sums over the features that all rows share; null: none. */
   context: Context | null = null;
-  /** Most rows and entries it can hold. */
+  /** Largest number of rows that fit into the buffers. */
   rowCapacity = 0;
+  /** Largest number of entries that fit into the buffers. */
   entryCapacity = 0;
   /** Never read. Writing it keeps the engine from removing the cache-warming reads in `append`. */
   warmed = 0;
@@ -28,6 +33,11 @@ export class Batch implements SparseBatch {
   readonly #slotOf: Integers;
   #isBinary = true;
 
+  /**
+   * Allocates empty buffers.
+   *
+   * @param memory The model's memory.
+   */
   constructor(memory: Memory) {
     this.#memory = memory;
     this.#indptr = memory.allocateIntegers(1);
@@ -39,11 +49,11 @@ export class Batch implements SparseBatch {
   }
 
   /**
-   * Asks for room, from the next commit of the memory on.
+   * Sets the capacity. The next commit of the memory allocates it.
    *
-   * @param rows Rows it must hold.
-   * @param entries Entries it must hold.
-   * @param numFeatures N, for batches that go backward as well; else 0.
+   * @param rows Number of rows.
+   * @param entries Number of entries.
+   * @param numFeatures N if a backward pass will follow, else 0.
    */
   reserve(rows: number, entries: number, numFeatures: number): void {
     this.#memory.resize(this.#indptr, rows + 1);
@@ -56,28 +66,36 @@ export class Batch implements SparseBatch {
     this.entryCapacity = entries;
   }
 
+  /** Row b has the entries indptr[b] to indptr[b + 1] - 1; (B + 1) or longer. */
   get indptr(): Uint32Array {
     return this.#indptr.data;
   }
 
+  /** Feature of each entry, (entries) or longer. */
   get indices(): Uint32Array {
     return this.#indices.data;
   }
 
-  /** Value of each entry; null: all ones. */
+  /** Value of each entry, (entries) or longer; null: all ones. */
   get values(): Float32Array | null {
     return this.#isBinary ? null : this.#values.data;
   }
 
+  /** Position of each entry's feature in `touched`, (entries) or longer. */
   get slots(): Uint32Array {
     return this.#slots.data;
   }
 
+  /** The distinct features in the order of first appearance, (T) or longer. */
   get touched(): Uint32Array {
     return this.#touched.data;
   }
 
-  /** Empties the batch. `context`: the sums that its rows share. */
+  /**
+   * Removes all rows.
+   *
+   * @param context Sums over the features that the next rows share; null: none. Default: null.
+   */
   clear(context: Context | null = null): void {
     this.rows = 0;
     this.context = context;
@@ -87,10 +105,10 @@ export class Batch implements SparseBatch {
   /**
    * Appends rows.
    *
-   * @param x Where the rows come from.
-   * @param order Row numbers; null: the rows `start` to `end - 1` themselves.
+   * @param x The rows to copy from.
+   * @param order Row numbers; null: the rows `start` to `end - 1` of x.
    * @param start First position in `order`.
-   * @param end The position behind the last.
+   * @param end The position behind the last one.
    */
   append(x: SparseRows, order: Uint32Array | null, start: number, end: number): void {
     const { indptr, indices } = this;
@@ -103,9 +121,9 @@ export class Batch implements SparseBatch {
     }
     const isBinary = this.#isBinary;
     const firstRow = this.rows;
-    // Rows lie anywhere in memory. Reading one entry of each first, in a loop short enough that the processor
-    // has many such reads under way at once, brings them into the cache three times faster than copying row
-    // by row would.
+    // The rows of a shuffled batch are scattered over memory. This short loop reads one entry of each row, so
+    // that the processor waits for many of these reads at the same time. The rows are then in the cache three
+    // times sooner than if they were copied one by one.
     let warm = 0;
     for (let i = start; i < end; i++) {
       const row = order === null ? i : order[i];
@@ -126,11 +144,15 @@ export class Batch implements SparseBatch {
   }
 
   /**
-   * Appends rows that are joined from two: row `firsts[i]` of one and behind it row `seconds[i]` of another.
+   * Appends rows that are each joined from two rows: row `firsts[i]` of `first`, and behind it row
+   * `seconds[i]` of `second`.
    *
-   * @param count Number of rows.
-   * @param mayShare Whether a feature may stand in both rows. Its values are summed then, as in a row built
-   *   from both.
+   * @param first The rows that come first.
+   * @param firsts Row numbers, (count) or longer.
+   * @param second The rows that come behind.
+   * @param seconds Row numbers, (count) or longer.
+   * @param count Number of joined rows.
+   * @param mayShare Whether a feature may be in both rows. Then its values are added.
    */
   appendJoined(
     first: SparseRows,
@@ -150,14 +172,14 @@ export class Batch implements SparseBatch {
       const start = indptr[this.rows];
       const middle = this.#copyRow(first, firsts[i], start, start);
       const end = this.#copyRow(second, seconds[i], middle, mayShare ? start : middle);
-      // Values that cancelled are zeros, which mean absent.
+      // Two values may cancel. A zero means that the feature is absent, so it is removed.
       indptr[++this.rows] = mayShare ? dropZeros(indices, values, start, end) : end;
     }
   }
 
   /**
-   * Copies a row to position `at`; entries from `known` to `at - 1` take in the values of their features.
-   * Returns the end.
+   * Copies a row to position `at`. If a feature is already among the entries `known` to `at - 1`, its value
+   * is added to that entry instead. Returns the position behind the last entry.
    */
   #copyRow({ indptr, indices, values }: SparseRows, row: number, at: number, known: number): number {
     const [toIndices, toValues] = [this.indices, this.#values.data];
@@ -178,8 +200,9 @@ export class Batch implements SparseBatch {
   }
 
   /**
-   * Finds the distinct features: fills `touched` and `slots`. A sparse set, which needs no clearing between
-   * batches.
+   * Finds the distinct features of the batch and writes `touched` and `slots`. It uses a sparse set (Briggs &
+   * Torczon 1993), which need not be cleared between batches: an old entry of `slotOf` is recognized because
+   * `touched` does not confirm it.
    */
   indexFeatures(): void {
     const { indices, slots, touched } = this;

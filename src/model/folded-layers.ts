@@ -1,7 +1,7 @@
-// The layers of prediction. Dropout, which does nothing in prediction, is left out, and batch norm is folded
-// into the dense layer beside it. With x' = a x + c before W and y' = A y + C behind it, the folded layer has
-// W' = diag(a) W diag(A) and b' = (b + c W) A + C, computed in float64 and rounded once, so that every
-// backend gets the same bits.
+// The layers of prediction. Dropout is left out, because it does nothing in prediction. Batch norm is folded
+// into the dense layer before or behind it. Let x' = a x + c be the batch norm before the dense layer y = x'
+// W + b, and y' = A y + C the batch norm behind it. The folded layer has W' = diag(a) W diag(A) and b' = (b +
+// c W) A + C. They are computed in float64 and rounded once, so that every backend has the same bits.
 
 import { BatchNorm, EPSILON } from "../layers/batch-norm.ts";
 import { Dense } from "../layers/dense.ts";
@@ -13,14 +13,16 @@ import type { BoundLayer, Parameters } from "./parameters.ts";
 type Tensors = LayerPass["parameters"];
 
 /**
- * The network of prediction. Its folded layers follow the parameters: they are computed anew when a parameter
- * has changed.
+ * Makes the network of prediction. Its folded layers are computed again whenever a parameter has changed.
+ *
+ * @param parameters The parameters of the model.
+ * @returns The network. Its memory is allocated by the next commit.
  */
 export function predictionNetwork(parameters: Parameters): Network {
   const active = parameters.layers.filter(({ layer }) => !isExactly(layer, Dropout)).map(tensorsOf);
   const layers: NetworkLayer[] = [];
   const folds: (() => void)[] = [];
-  let before: Tensors | null = null; // of the batch norm to be folded into the dense layer that comes next
+  let before: Tensors | null = null; // tensors of a batch norm that is folded into the next dense layer
   for (let i = 0; i < active.length; i++) {
     const { layer, parameters: own } = active[i];
     const next = active[i + 1];
@@ -52,12 +54,18 @@ export function predictionNetwork(parameters: Parameters): Network {
   });
 }
 
-/** A layer with its tensors instead of its parameters. */
+/**
+ * Replaces the parameters of a layer by their tensors.
+ *
+ * @param bound A layer and its parameters.
+ * @returns The layer and the tensors, by the same names.
+ */
 export function tensorsOf({ layer, parameters }: BoundLayer): NetworkLayer {
   const tensors = Object.entries(parameters).map(([name, { value }]) => [name, value] as const);
   return { layer, parameters: Object.fromEntries(tensors) };
 }
 
+/** Computes the tensors of a folded layer. */
 function foldInto(
   folded: Tensors,
   { weight, bias }: Tensors,
@@ -78,15 +86,21 @@ function foldInto(
   }
 }
 
-/** x -> factor * x + offset, column by column; (cols). */
+/** The map x -> factor * x + offset, column by column. */
 export interface Affine {
+  /** Factor of each column, (cols). */
   readonly factor: Float64Array;
+  /** Offset of each column, (cols). */
   readonly offset: Float64Array;
 }
 
 /**
- * The stages of prediction as one affine map, if they are batch norms alone, as in a factorization machine;
- * else null.
+ * Combines the stages of prediction into one affine map. This is possible if there are only batch norms, as
+ * in a factorization machine.
+ *
+ * @param stages The stages of a network of prediction.
+ * @param cols Width of the pooled vector, K.
+ * @returns The map; null if there is a layer that is not a batch norm.
  */
 export function affineOf(stages: readonly Stage[], cols: number): Affine | null {
   const [factor, offset] = [new Float64Array(cols).fill(1), new Float64Array(cols)];
@@ -101,7 +115,12 @@ export function affineOf(stages: readonly Stage[], cols: number): Affine | null 
   return { factor, offset };
 }
 
-/** Batch norm in prediction, by its running statistics. */
+/**
+ * Writes batch norm in prediction, which uses running statistics, as an affine map.
+ *
+ * @param tensors The tensors of the layer by name, each (1, cols).
+ * @returns The map, in float64.
+ */
 export function affineOfNorm({ weight, bias, running_mean: mean, running_var: variance }: Tensors): Affine {
   const factor = Float64Array.from({ length: weight.cols }, (_, j) => {
     return weight.data[j] / Math.sqrt(variance.data[j] + EPSILON);

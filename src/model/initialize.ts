@@ -1,5 +1,6 @@
-// Initial values: V ~ N(0, initStd^2), w = 0, w0 = 0; W, b, h ~ N(0, 2 / (fan_in + fan_out)) (Glorot & Bengio
-// 2010). Every value is a function of the seed and its position, so a table can grow without moving a number.
+// Draws initial values: V ~ N(0, initStd^2), w = 0, w0 = 0; W, b, h ~ N(0, 2 / (fan_in + fan_out)) (Glorot &
+// Bengio 2010). Each value depends only on the seed and its position, so that a table can grow without
+// changing a number.
 
 import { type RandomKey, randomKey, randomNormal, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
@@ -7,8 +8,9 @@ import { initializeEmbedding } from "../layers/embedding.ts";
 import type { Parameters } from "./parameters.ts";
 
 /**
- * Draws the initial values of all parameters; yields now and then.
+ * Draws the initial values of all parameters. Yields now and then.
  *
+ * @param parameters The parameters, which are overwritten.
  * @param seed Integer from 0 to 2^53 - 1.
  * @param initStd Standard deviation of the embeddings, at least 0.
  */
@@ -26,10 +28,13 @@ export function* initializeParameters(
 }
 
 /**
- * Draws the rows of the tables from row `from` on: new features get the values that they would have had from
- * the start.
+ * Draws the initial values of new rows of the tables. They are the values that these rows would have had in a
+ * model with all N features from the start.
  *
- * @param from First new row.
+ * @param parameters The parameters.
+ * @param seed The seed of the model.
+ * @param initStd Standard deviation of the embeddings, at least 0.
+ * @param from First new row. The rows before it keep their values.
  */
 export function* initializeRows(
   { embedding, linear }: Parameters,
@@ -41,7 +46,9 @@ export function* initializeRows(
   yield* initializeEmbedding(embedding.value, seed, initStd, from);
 }
 
-/** Draws N(0, std^2) in the order of the model file's matrix, whichever way it lies in memory. */
+/**
+ * Draws N(0, std^2). The numbers follow the order of the matrix in the model file, even if it is transposed.
+ */
 function fillNormal(x: Tensor, transposed: boolean, key: RandomKey, std: number): void {
   for (let i = 0; i < x.rows; i++) {
     for (let j = 0; j < x.cols; j++) {

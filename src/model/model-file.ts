@@ -1,6 +1,6 @@
-// The model file: parameters as safetensors by PyTorch's names and shapes, configuration and vocabulary as
-// JSON strings in __metadata__. Loading checks names, shapes and configuration before any memory is taken for
-// the model.
+// The model file. It is a safetensors file (safetensors.ts): parameters have PyTorch's names and shapes, and
+// the configuration and the vocabulary are JSON strings in __metadata__. Loading checks names, shapes and
+// configuration before it allocates memory for the model.
 
 import { checkKeys, describe, wrongType } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
@@ -9,29 +9,32 @@ import { STACK_KEYS } from "./architecture.ts";
 import type { ParameterInfo, Parameters } from "./parameters.ts";
 import { type FileTensor, readSafetensors } from "./safetensors.ts";
 
-/** What a model file may hold in `config`. */
+/** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
   ...["numFeatures", "embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "l2", "initStd", "seed"],
   ...["customLoss", "customOptimizer"],
 ];
 
-/** Where errors say that a bad configuration stands. */
+/** What errors call the configuration of a model file. */
 export const CONFIG_PLACE = "load: config";
 
-/** A model file after its form has been checked. */
+/** The parts of a model file whose form has been checked. */
 export interface ModelFile {
-  /** The constructor's options, as they stand in the file. */
+  /** The options of the constructor, as they are in the file. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** JSON of the encoder; undefined without one. */
+  /** The encoder as JSON data; undefined if there is none. */
   readonly encoder: unknown;
-  /** What training left behind; undefined without. */
+  /** The record of the training as JSON data; undefined if there is none. */
   readonly training: unknown;
+  /** The tensors by name. */
   readonly tensors: ReadonlyMap<string, FileTensor>;
 }
 
 /**
  * Reads a model file and checks its form.
  *
+ * @param bytes The file.
+ * @returns Its parts.
  * @throws Error, TypeError or RangeError that says what is wrong with the file.
  */
 export function readModelFile(bytes: Uint8Array): ModelFile {
@@ -66,22 +69,33 @@ function parseJSON(metadata: ReadonlyMap<string, string>, key: string): unknown 
   }
 }
 
-/** Throws unless the encoder of a file is fitted. */
+/**
+ * Checks that the encoder of a file is fitted.
+ *
+ * @param encoder The encoder.
+ * @throws Error if it is not.
+ */
 export function checkFitted(encoder: Encoder): void {
   if (encoder.fitted) return;
   throw new Error("load: __metadata__.encoder must be fitted: its names or scales are missing");
 }
 
-/** Whether the file holds the optimizer's state. */
+/**
+ * Says whether a file holds the state of an optimizer.
+ *
+ * @param file The file.
+ * @returns True if it does.
+ */
 export function hasOptimizerState({ tensors }: ModelFile): boolean {
   return [...tensors.keys()].some((name) => name.startsWith("optimizer."));
 }
 
 /**
- * Checks that a file has exactly the tensors of its configuration, and the optimizer's for all trainable ones
- * or for none.
+ * Checks that a file has exactly the tensors that its configuration describes. The optimizer's state must be
+ * there for all trainable parameters or for none.
  *
- * @param expected The parameters of the configuration.
+ * @param file The file.
+ * @param expected The parameters that the configuration describes.
  * @throws Error that names the tensor.
  */
 export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]): void {
@@ -120,14 +134,24 @@ function checkVariances(name: string, data: Float32Array): void {
   );
 }
 
-/** Copies checked tensors of a file into the parameters. */
+/**
+ * Copies the tensors of a file into the parameters.
+ *
+ * @param parameters The parameters, which are overwritten.
+ * @param file A file that `checkTensors` has checked.
+ */
 export function loadParameters(parameters: Parameters, { tensors }: ModelFile): void {
   for (const { name, value, transposed } of parameters.all)
     fromPacked(value, tensors.get(name)!.data, transposed);
   parameters.markChanged();
 }
 
-/** The parameters as tensors of a file. */
+/**
+ * Copies the parameters into tensors of a file.
+ *
+ * @param parameters The parameters.
+ * @returns The tensors by name, in PyTorch's shapes.
+ */
 export function parametersToFile(parameters: Parameters): Map<string, FileTensor> {
   const tensors = new Map<string, FileTensor>();
   for (const parameter of parameters.all) {

@@ -1,9 +1,8 @@
-// The forward pass (He & Chua 2017, section 3.1): tables -> Bi-Interaction -> layers -> score, for a batch of
-// rows.
+// The forward pass for a batch of rows: tables, Bi-Interaction, layers, score (He & Chua 2017, section 3.1).
 //     score(x) = w0 + sum_i w_i x_i + h . layers(BI(Vx))
-// Prediction and training run this same pass, with different layers. Letters: B rows of a batch, N features,
-// K embedding dimension, H width of the last layer. Nothing here checks: rows were checked when they were
-// read.
+// Prediction and training run the same pass with different layers. Rows were checked when they were read, so
+// this file checks nothing. Letters: B rows of a batch, N features, K embedding dimension, H width of the
+// last layer.
 
 import { fill, type Tensor } from "../core/tensor.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
@@ -14,23 +13,27 @@ import type { Layer, LayerPass } from "../layers/layer.ts";
 import { Batch } from "./batch.ts";
 import type { Parameters } from "./parameters.ts";
 
-/** A layer with the tensors that it computes from. */
+/** A layer and the tensors of its parameters. */
 export interface NetworkLayer {
+  /** The layer. */
   readonly layer: Layer;
-  /** By the layer's own names. */
+  /** The tensors by the names that the layer gave its parameters. */
   readonly parameters: Readonly<Record<string, Tensor>>;
 }
 
-/** A layer with everything that it is given in every pass. */
+/** A layer and the tensors that it gets in every pass. */
 export interface Stage {
+  /** The layer. */
   readonly layer: Layer;
+  /** The argument of its passes. The network and the trainer update it in place. */
   readonly pass: { -readonly [Field in keyof LayerPass]: LayerPass[Field] };
 }
 
-/** Buffers for one batch, and the forward pass through them. */
+/** The buffers for one batch, and the forward pass. */
 export class Network {
+  /** The parameters of the model. */
   readonly parameters: Parameters;
-  /** The rows to work on. Whoever calls `forward` has filled it. */
+  /** The rows of the batch. The caller of `forward` fills it. */
   readonly batch: Batch;
   /** sum_i w_i x_i, (B, 1). */
   readonly linear: Tensor;
@@ -38,23 +41,27 @@ export class Network {
   readonly sums: Tensor;
   /** BI(Vx), (B, K). */
   readonly pooled: Tensor;
+  /** The layers in order. */
   readonly stages: readonly Stage[];
-  /** The vector that h is multiplied with, (B, H). */
+  /** The output of the last layer, which h is multiplied with, (B, H). */
   readonly last: Tensor;
   /** h, (1, H). */
   readonly output: Tensor;
-  /** Scores of the batch after `forward`, (B, 1). */
+  /** Raw scores of the batch after `forward`, (B, 1). */
   readonly scores: Tensor;
-  /** Sums over the row that `contextOf` read last. */
+  /** The result of the last `contextOf`. */
   readonly #context: Context;
   readonly #update: (() => void) | null;
+  /** Whether nothing has been allocated yet. */
   #isNew = true;
 
   /**
-   * Allocates buffers for no rows; `reserve` makes room.
+   * Registers empty buffers with the memory of the parameters. `reserve` allocates them.
    *
-   * @param layers The layers of this pass.
-   * @param update Called before every pass. Prediction folds its layers there when a parameter has changed.
+   * @param parameters The parameters of the model.
+   * @param layers The layers of this network.
+   * @param update Called before every pass; null: nothing is called. The network of prediction folds its
+   *   layers there when a parameter has changed. Default: null.
    */
   constructor(parameters: Parameters, layers: readonly NetworkLayer[], update: (() => void) | null = null) {
     const { memory, embeddingDim } = parameters;
@@ -72,7 +79,8 @@ export class Network {
       const caches = Object.entries(cache).map(([name, [rows, cols]]): [string, Tensor] => {
         return [name, rows === "batch" ? buffer(cols) : memory.allocate(rows, cols)];
       });
-      // `forward` gives every pass the kernels; `backward` is for training, which gives it the gradients.
+      // Kernels, rows and `training` are set in every forward pass. The trainer sets the gradients, dX and
+      // dY.
       const pass = {
         kernels: null as unknown as Kernels,
         rows: 0,
@@ -96,7 +104,7 @@ export class Network {
     };
   }
 
-  /** Every buffer with a row per row of the batch. */
+  /** All buffers that have one row per row of the batch. */
   get #buffers(): Tensor[] {
     const ofStages = this.stages.flatMap(({ layer, pass }) => {
       const { cache = {} } = layer.shape(pass.x.cols);
@@ -107,14 +115,15 @@ export class Network {
   }
 
   /**
-   * Makes room for a batch. Buffers grow at least to twice their size, so that longer and longer batches do
-   * not move them every time; parameters stay where they are.
+   * Allocates buffers for a batch, if the present ones are too small. They grow to at least twice their size,
+   * so that slowly growing batches do not move them every time. Parameters keep their place.
    *
-   * @param rows Rows of the batch.
-   * @param entries Entries of the batch.
-   * @param numFeatures N if the batch goes backward as well, else 0.
-   * @param also Further requests to the memory, for this capacity of rows and entries, met in the same
-   *   commit.
+   * @param rows Number of rows of the batch.
+   * @param entries Number of entries of the batch.
+   * @param numFeatures N if a backward pass will follow, else 0. Default: 0.
+   * @param also Called with the new capacity of rows and of entries, to request more memory in the same
+   *   commit; null: nothing is called. Default: null.
+   * @throws RangeError if there is not enough memory. Nothing has changed then.
    */
   reserve(
     rows: number,
@@ -144,7 +153,7 @@ export class Network {
     if (parameters.output === null) fill(this.output, 1);
   }
 
-  /** Brings what was derived from the parameters up to date. */
+  /** Recomputes the folded layers if a parameter has changed. */
   update(): void {
     this.#update?.();
   }
@@ -152,7 +161,7 @@ export class Network {
   /**
    * Computes `scores` of the batch.
    *
-   * @param training Whether layers behave as in training: batch statistics, dropout.
+   * @param training Whether this is a training pass, with batch statistics and dropout.
    */
   forward(training: boolean): void {
     this.update();
@@ -178,7 +187,12 @@ export class Network {
     );
   }
 
-  /** The raw score of one row (row 0 of `row`). */
+  /**
+   * Scores one row.
+   *
+   * @param row Sparse rows, of which row 0 is scored.
+   * @returns The raw score.
+   */
   scoreRow(row: SparseRows): number {
     this.reserve(1, row.indptr[1]);
     this.batch.clear();
@@ -188,8 +202,11 @@ export class Network {
   }
 
   /**
-   * Sums over the features of row 0 of `row`, for batches whose rows share them. Overwritten by the next
-   * call, and lost when `reserve` makes room: reserve before.
+   * Computes the sums over features that the rows of later batches share. The capacity for all these batches
+   * must be reserved before, because growing buffers lose their content.
+   *
+   * @param row Sparse rows, whose row 0 holds the shared features.
+   * @returns The sums. The next call overwrites them.
    */
   contextOf(row: SparseRows): Context {
     const { batch, parameters } = this;
@@ -203,4 +220,5 @@ export class Network {
   }
 }
 
+/** The key in prediction, which draws no random numbers. The trainer replaces it in every step. */
 const NO_KEY = { k0: 0, k1: 0 };

@@ -1,53 +1,62 @@
-// The parameters of a model: named tensors in the order of the model file, in memory that never moves for the
-// sake of a batch. The tables (one row per feature) can grow. Letters: N features, K embedding dimension, H
-// width of the last layer.
+// The parameters of a model: named tensors in the order of the model file. They keep their place in memory
+// when the buffers of batches grow. The tables, which have one row per feature, can get more rows. Letters: N
+// features, K embedding dimension, H width of the last layer.
 
 import type { Tensor } from "../core/tensor.ts";
 import type { Memory } from "../kernels/memory.ts";
 import type { Layer, ParameterSpec } from "../layers/layer.ts";
 
-/** What decides which parameters a model has. */
+/** The sizes and layers that determine the parameters of a model. */
 export interface Architecture {
-  /** N, at least 1. */
+  /** Number of features N, at least 1. */
   readonly numFeatures: number;
-  /** K, at least 1. */
+  /** Embedding dimension K, at least 1. */
   readonly embeddingDim: number;
+  /** The layers between Bi-Interaction and the score. */
   readonly layers: readonly Layer[];
 }
 
-/** What a parameter is, apart from its numbers. */
+/** The description of a parameter, without its numbers. */
 export interface ParameterInfo {
   /** Name in the model file. */
   readonly name: string;
   /** Shape in the model file. */
   readonly shape: readonly number[];
-  /** Whether the tensor in memory is the transpose of what the file has. */
+  /** Whether the tensor in memory is the transpose of the matrix in the file. */
   readonly transposed: boolean;
-  /** False for running statistics. */
+  /** Whether the optimizer changes it; false for running statistics. */
   readonly trainable: boolean;
-  /** Whether it has a row per feature, of which training moves only those that a batch touches. */
+  /**
+   * Whether it has one row per feature. Then a training step changes only the rows that the batch touches.
+   */
   readonly isTable: boolean;
-  /** Which L2 coefficient applies. */
+  /** The L2 coefficient that applies to it; null: none. */
   readonly decay: "embedding" | "linear" | "hidden" | null;
+  /** Initial value: a constant, or normal random numbers with this standard deviation. */
   readonly init: ParameterSpec["init"];
 }
 
 /** One named tensor of a model. */
 export interface Parameter extends ParameterInfo {
+  /** The numbers. */
   readonly value: Tensor;
 }
 
-/** A layer with the tensors it computes from, by the layer's own names. */
+/** A layer and its parameters. */
 export interface BoundLayer {
+  /** The layer. */
   readonly layer: Layer;
+  /** The parameters by the names that the layer gave them. */
   readonly parameters: Readonly<Record<string, Parameter>>;
 }
 
 /** All parameters of one model. */
 export class Parameters {
+  /** The memory of all tensors of the model. */
   readonly memory: Memory;
+  /** Embedding dimension K. */
   readonly embeddingDim: number;
-  /** In the order of the model file. */
+  /** All parameters in the order of the model file. */
   readonly all: readonly Parameter[];
   /** w0, (1, 1). */
   readonly bias: Parameter;
@@ -55,12 +64,18 @@ export class Parameters {
   readonly linear: Parameter;
   /** V, (N, K). */
   readonly embedding: Parameter;
+  /** The layers with their parameters, in order. */
   readonly layers: readonly BoundLayer[];
   /** h, (1, H); null in a factorization machine, whose h is fixed to ones. */
   readonly output: Parameter | null;
   #version = 0;
 
-  /** Allocates everything, as zeros from the next commit of the memory on. */
+  /**
+   * Registers all tensors with a memory. The next commit of the memory allocates them, filled with zeros.
+   *
+   * @param architecture The sizes and layers.
+   * @param memory The memory.
+   */
   constructor(architecture: Architecture, memory: Memory) {
     this.memory = memory;
     this.embeddingDim = architecture.embeddingDim;
@@ -69,7 +84,7 @@ export class Parameters {
     const allocate = (info: ParameterInfo): Parameter => {
       const [outer, inner] = info.shape.length === 1 ? [1, info.shape[0]] : info.shape;
       const [rows, cols] = info.transposed ? [inner, outer] : [outer, inner];
-      // w is a column; padding would make it four.
+      // w is a single column. Padding would make it four times as large.
       const stride = info.decay === "linear" ? 1 : undefined;
       const parameter = { ...info, value: memory.allocate(rows, cols, { stride, lasting: true }) };
       all.push(parameter);
@@ -88,31 +103,36 @@ export class Parameters {
     this.all = all;
   }
 
-  /** N. */
+  /** Number of features N at present. */
   get numFeatures(): number {
     return this.embedding.value.rows;
   }
 
   /**
-   * Another number whenever a parameter may have changed: what was computed from the parameters before is out
-   * of date.
+   * A number that increases whenever a parameter may have changed. Results computed from parameters of
+   * another version are out of date.
    */
   get version(): number {
     return this.#version;
   }
 
-  /** Says that a parameter may have changed. Whoever writes to a parameter calls it. */
+  /** Increases the version. All code that writes to a parameter must call it. */
   markChanged(): void {
     this.#version++;
   }
 
-  /** Shape of a parameter in the model file, at its present size. */
+  /**
+   * Returns the shape that a parameter has in the model file at its present size.
+   *
+   * @param parameter One of the parameters.
+   * @returns The size of each dimension.
+   */
   shapeOf({ value, shape, isTable }: Parameter): readonly number[] {
     return isTable ? [value.rows, value.cols] : shape;
   }
 }
 
-/** The parameters of a model without their numbers. */
+/** The descriptions of all parameters of a model. */
 interface ModelInfo {
   readonly bias: ParameterInfo;
   readonly linear: ParameterInfo;
@@ -124,7 +144,12 @@ interface ModelInfo {
   readonly output: ParameterInfo | null;
 }
 
-/** Lists the parameters of an architecture in the order of the model file; no memory is taken. */
+/**
+ * Lists the parameters of an architecture without allocating memory.
+ *
+ * @param architecture The sizes and layers.
+ * @returns The descriptions in the order of the model file.
+ */
 export function listParameters(architecture: Architecture): readonly ParameterInfo[] {
   const { bias, linear, embedding, layers, output } = describeModel(architecture);
   const ofLayers = layers.flatMap(({ parameters }) => Object.values(parameters));
@@ -168,16 +193,16 @@ function describeParameter(
 }
 
 /**
- * With batch norm and dropout alone the model is a factorization machine (Rendle 2010), whose h is fixed to
- * ones.
+ * Says whether a model is a factorization machine (Rendle 2010): its layers are only batch norm and dropout.
+ * Then h is fixed to ones (He & Chua 2017, section 3.1.1).
  */
 function isFactorizationMachine(layers: readonly Layer[]): boolean {
   return layers.every(({ type }) => type === "batch-norm" || type === "dropout");
 }
 
 /**
- * The layers' names in the model file: `hidden.i` for the i-th dense layer, `norms.i` for batch norm after i
- * dense layers; `layers.position` for any other layer, and where a name is taken.
+ * Names the layers for the model file: `hidden.i` for the i-th dense layer, and `norms.i` for the batch norm
+ * after i dense layers. Any other layer is `layers.position`, and so is a layer whose name is already in use.
  */
 function namesOf(layers: readonly Layer[]): string[] {
   const taken = new Set<string>();

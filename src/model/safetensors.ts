@@ -1,23 +1,35 @@
-// The safetensors format: 8 bytes little-endian length of a JSON header, the header (padded with spaces),
-// then raw little-endian tensor data. Reading trusts nothing.
+// Reads and writes the safetensors format (https://github.com/huggingface/safetensors#format): 8 bytes with
+// the little-endian length of the header, a JSON header padded with spaces, then the raw little-endian data
+// of the tensors. The reader checks every part of a file, because files may come from anywhere.
 
 import { describe } from "../core/errors.ts";
 
-/** A float32 tensor as the file has it. */
+/** A float32 tensor of a file. */
 export interface FileTensor {
+  /** Size of each dimension. */
   readonly shape: readonly number[];
+  /** The elements, row by row without padding. */
   readonly data: Float32Array;
 }
 
-/** Contents of a file. */
+/** The contents of a file. */
 export interface SafetensorsFile {
+  /** The strings of __metadata__ by name. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** The tensors by name. */
   readonly tensors: ReadonlyMap<string, FileTensor>;
 }
 
-const MAX_HEADER = 100_000_000; // the limit of the reference implementation
+/** Largest size of the header in bytes. It is the limit of the reference implementation. */
+const MAX_HEADER = 100_000_000;
 
-/** Writes a file; the header is padded so that the data start on an 8-byte boundary. */
+/**
+ * Writes a file. The header is padded so that the data start on an 8-byte boundary.
+ *
+ * @param file The contents.
+ * @returns The bytes of the file.
+ * @throws RangeError if the header is larger than the format allows.
+ */
 export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: Object.fromEntries(metadata) };
   let end = 0;
@@ -29,7 +41,8 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
   const start = 8 + Math.ceil(json.length / 8) * 8;
   if (start > MAX_HEADER)
     throw new RangeError(
-      `save: the header with the vocabulary would have ${start} bytes, and the format allows ${MAX_HEADER}; use a hashing encoder`,
+      `save: the header with the vocabulary would have ${start} bytes, ` +
+        `and the format allows ${MAX_HEADER}; use a hashing encoder`,
     );
   const bytes = new Uint8Array(start + end);
   const view = new DataView(bytes.buffer);
@@ -46,7 +59,9 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
 /**
  * Reads a file of float32 tensors.
  *
- * @throws Error that says what is wrong with the file and where.
+ * @param bytes The file.
+ * @returns The contents. Every number is finite.
+ * @throws TypeError if `bytes` is not a Uint8Array; Error that says what is wrong with the file and where.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   if (!(bytes instanceof Uint8Array))
@@ -56,7 +71,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   const length = Number(view.getBigUint64(0, true));
   if (length > MAX_HEADER || length > bytes.length - 8) {
     throw new Error(
-      `load: the header should have ${length} bytes, but the file has ${bytes.length - 8} after its length; it is cut off or no safetensors file`,
+      `load: the header should have ${length} bytes, ` +
+        `but the file has ${bytes.length - 8} after its length; it is cut off or no safetensors file`,
     );
   }
   const header = parseHeader(bytes.subarray(8, 8 + length));
@@ -73,7 +89,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
       );
     if (end > bytes.length - dataStart)
       throw new Error(
-        `load: tensor "${name}" ends at offset ${end}, but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
+        `load: tensor "${name}" ends at offset ${end}, ` +
+          `but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
       );
     at = end;
     const data = new Float32Array((end - start) / 4);
@@ -105,6 +122,7 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   return header as Record<string, unknown>;
 }
 
+/** Checks the description of one tensor in the header. */
 function checkEntry(
   name: string,
   entry: unknown,
@@ -128,7 +146,8 @@ function checkEntry(
   const size = shape.reduce((product, n) => product * n, 4);
   if (end - start !== size)
     throw new Error(
-      `load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, got offsets ${start} to ${end}`,
+      `load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, ` +
+        `got offsets ${start} to ${end}`,
     );
   return { name, shape, start, end };
 }

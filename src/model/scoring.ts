@@ -1,23 +1,29 @@
-// Raw scores of many rows, in batches: rows of their own, or rows that share the features of a context.
+// Computes the raw scores of many rows in batches. The rows may stand alone or share the features of a
+// context.
 
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Context } from "../kernels/kernels.ts";
 import type { Network } from "./network.ts";
 
-/** Most rows to score at a time: what a layer writes is still in the cache when the next one reads it. */
+/**
+ * Largest number of rows of a batch. So few rows that the output of a layer stays in the cache for the next
+ * one.
+ */
 const BATCH_ROWS = 256;
-/** Most entries of a batch, unless one row has more. */
+/** Largest number of entries of a batch, except if one row has more. */
 const BATCH_ENTRIES = 4096;
 
 /**
- * Scores rows in batches; yields after each batch.
+ * Scores rows in batches. Yields after each batch.
  *
  * @param network A network of prediction.
- * @param x Rows.
- * @param scores Receives the raw score of each row; (rows).
- * @param context A row whose features all rows share (row 0 of it); null: none. The scores are, bit for bit,
- *   those of rows that hold the context's features and behind them their own. The two must not share a
- *   feature, and nothing else may be scored before the end.
+ * @param x The rows, (rows).
+ * @param scores Receives the raw score of each row, (rows).
+ * @param context Sparse rows, whose row 0 holds features that all rows share; null: none. The scores have the
+ *   same bits as those of rows with the context's features first and their own features behind them. A row
+ *   must not have a feature of the context. With a context nothing else may be scored before the end.
+ *   Default: null.
+ * @returns `scores`.
  */
 export function* scoreRows(
   network: Network,
@@ -31,8 +37,8 @@ export function* scoreRows(
   network.reserve(Math.min(BATCH_ROWS, x.rows), entries);
   const shared: Context | null = context && network.contextOf(context);
   for (let start = 0; start < x.rows; ) {
-    // Another call may have grown or used the buffers since the last batch; what it left does not matter
-    // here.
+    // While this generator was suspended, another call may have used or enlarged the buffers. This does no
+    // harm, because every batch is filled again.
     const end = batchEnd(start, x.rows, batch.entryCapacity, (row) => x.indptr[row + 1] - x.indptr[row]);
     batch.clear(shared);
     batch.append(x, null, start, end);
@@ -45,13 +51,14 @@ export function* scoreRows(
 }
 
 /**
- * Scores rows behind a context with which they may share features. A feature of both has the sum of its
- * values.
+ * Scores rows joined with a context, with which they may share features. The values of a shared feature are
+ * added.
  *
- * @param context The row in front (row 0 of it).
- * @param x Rows.
- * @param which The rows of x to score.
- * @param scores Receives their raw scores at the positions `which`; (rows of x).
+ * @param network A network of prediction.
+ * @param context Sparse rows, whose row 0 is the context.
+ * @param x The rows, (rows).
+ * @param which Numbers of the rows to score, (n).
+ * @param scores Receives the scores of these rows at their positions, (rows).
  * @param place What errors call x.
  * @throws RangeError if a sum of values is infinite.
  */
@@ -86,7 +93,7 @@ export function scoreJoined(
   }
 }
 
-/** The end of the batch that starts at `start`: as many rows as it may have and as there is room for. */
+/** Finds the end of the batch that starts at row `start`, by its largest number of rows and of entries. */
 function batchEnd(start: number, rows: number, capacity: number, entriesOf: (row: number) => number): number {
   let entries = 0;
   let end = start;
@@ -98,6 +105,7 @@ function batchEnd(start: number, rows: number, capacity: number, entriesOf: (row
   return end;
 }
 
+/** Finds the largest number of entries of a row. */
 function longestRow({ rows, indptr }: SparseRows): number {
   let longest = 0;
   for (let i = 0; i < rows; i++) longest = Math.max(longest, indptr[i + 1] - indptr[i]);

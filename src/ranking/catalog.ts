@@ -162,7 +162,7 @@ class DotProducts {
   readonly #scores: Tensor;
   /** The part of all scores that depends on the context alone, (1, 1). */
   readonly #bias: Tensor;
-  /** The vector that s is multiplied with, (1, K): S times the factor of batch norm and h. */
+  /** The vector that s is multiplied with, (1, K): S times the factor of batch norm. */
   readonly #factor: Tensor;
   /** The version of the parameters from which the sums were computed. */
   #madeFor: { readonly parameters: Network["parameters"]; readonly version: number } | null = null;

@@ -92,7 +92,7 @@ export interface FitOptions {
    */
   resume?: boolean | undefined;
   /** Called after every epoch. Training stops if it returns false or a promise of false. Default: none. */
-  onEpoch?: ((event: EpochEvent) => void | false | Promise<void | false>) | undefined;
+  onEpoch?: ((event: EpochEvent) => void | boolean | Promise<void | boolean>) | undefined;
   /** Called after every batch. Default: none. */
   onBatch?: ((event: BatchEvent) => void) | undefined;
   /** Whether to show progress: a bar on a terminal, a line per epoch elsewhere. Default: false. */

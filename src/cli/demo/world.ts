@@ -1,31 +1,36 @@
-// A small world of offers shown to people, generated from a seed, whose click probabilities are known:
-// planted linear effects, pairwise effects, and effects of higher order that no sum over pairs of features
-// can write down. So the best log loss anyone can reach is known too. Each random number is a function of
-// (seed, what it is for, row).
+// Generated data: offers are shown to people, and the probability of each click is known. It has linear
+// effects, pairwise effects, and effects of higher order, which no sum over pairs of features can express. So
+// the best possible log loss is known too. Each random number depends only on the seed, its purpose and the
+// row.
 
 import { log, sigmoid } from "../../core/math.ts";
 import { randomBelow, randomKey, randomNormal, randomUniform, Stream } from "../../core/random.ts";
 import type { FeatureMap } from "../../data/feature-map.ts";
 
-/** Events of the world: what was shown, how likely a click was, and whether it came. */
+/** Events: the offers that were shown, the probabilities of clicks, and the clicks. */
 export interface Events {
   /** Feature maps, (rows). */
   readonly maps: readonly FeatureMap[];
   /** True click probabilities, (rows), each inside (0, 1). */
   readonly probabilities: Float64Array;
-  /** Clicks drawn from them, 0 or 1, (rows). */
+  /** Clicks drawn with these probabilities, 0 or 1, (rows). */
   readonly clicks: Float32Array;
 }
 
-/** How many users, items and cities a world has. */
+/** The size of a world. */
 export interface WorldSize {
+  /** Number of users. */
   readonly users: number;
+  /** Number of items. */
   readonly items: number;
+  /** Number of cities. */
   readonly cities: number;
 }
 
-const TASTES = 2; // hidden traits of every user, item, city, weekday and hour
-const HOURS = 12; // every second one
+/** Number of hidden traits of every user, item, city, weekday and hour. */
+const TASTES = 2;
+/** Number of different hours: every second hour of a day. */
+const HOURS = 12;
 const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const TAGS = [
   "cold",
@@ -45,13 +50,13 @@ const TAGS = [
 ];
 const TAGS_PER_ITEM = 3;
 
-/** Sizes of the planted effects, in units of the score (log odds). */
+// Sizes of the effects, in units of the score (log odds). `fields` are user, item, city, weekday and hour.
 const BIAS = -1.6;
-const LINEAR = { fields: [0.5, 0.5, 0.3, 0.2, 0.3], tag: 0.3, price: -0.4 } as const; // user, item, city, weekday, hour
+const LINEAR = { fields: [0.5, 0.5, 0.3, 0.2, 0.3], tag: 0.3, price: -0.4 } as const;
 const PAIRWISE = { match: 0.5, cityTag: 0.3 } as const;
 const HIGHER = { strength: 2.5, center: 0.7 } as const;
 
-/** Separate sequences of random numbers, by what they decide. */
+/** The purposes of random numbers. Each has its own sequence. */
 const Use = {
   effect: 1,
   taste: 2,
@@ -63,18 +68,28 @@ const Use = {
   click: 8,
 } as const;
 
-/** A world: the effects behind the clicks, and the events they lead to. */
+/** Generates events from a seed. */
 export class World {
   readonly #seed: number;
   readonly #size: WorldSize;
 
+  /**
+   * Keeps the parameters.
+   *
+   * @param seed Integer from 0 to 2^53 - 1.
+   * @param size Number of users, items and cities. Default: 200, 120 and 12.
+   */
   constructor(seed: number, size: WorldSize = { users: 200, items: 120, cities: 12 }) {
     this.#seed = seed;
     this.#size = size;
   }
 
   /**
-   * Draws the events number `start` to `end` - 1 of this world; any two calls agree on the events they share.
+   * Draws some events of this world. An event with the same number is the same in every call.
+   *
+   * @param start Number of the first event.
+   * @param end Number behind the last event.
+   * @returns The events.
    */
   events(start: number, end: number): Events {
     const { users, items, cities } = this.#size;
@@ -103,7 +118,7 @@ export class World {
     return { maps, probabilities, clicks };
   }
 
-  /** The true score of an event. `ids`: user, item, city, weekday, hour. */
+  /** The true score of an event. `ids` are the numbers of user, item, city, weekday and hour. */
   #score(ids: readonly number[], tags: readonly number[], price: number): number {
     let linear = LINEAR.price * (price - 5);
     ids.forEach((id, field) => (linear += LINEAR.fields[field] * this.#normal(Use.effect, field, id)));
@@ -113,13 +128,13 @@ export class World {
     let pairwise = PAIRWISE.match * match;
     for (const tag of tags) pairwise += PAIRWISE.cityTag * this.#normal(Use.cityTag, ids[2], tag);
 
-    // The bend of the absolute value is what no sum over pairs can express: a strong misfit is interesting
-    // again.
+    // A strong mismatch attracts clicks as a strong match does. No sum over pairs of features can express
+    // this, because of the absolute value.
     const higher = HIGHER.strength * (Math.abs(match) - HIGHER.center);
     return BIAS + linear + pairwise + higher;
   }
 
-  /** How well user, item, city, weekday and hour suit one another: a sum over their pairs, of variance 1. */
+  /** How well user, item, city, weekday and hour match: a sum over their pairs, with variance 1. */
   #match(ids: readonly number[]): number {
     const pairs = (ids.length * (ids.length - 1)) / 2;
     let match = 0;
@@ -151,7 +166,12 @@ export class World {
   }
 }
 
-/** Log loss of the true probabilities: what no model can beat but by luck. */
+/**
+ * Computes the log loss of the true probabilities. No model is better, except by chance.
+ *
+ * @param events The events.
+ * @returns The mean log loss.
+ */
 export function optimum({ probabilities, clicks }: Events): number {
   let sum = 0;
   for (let i = 0; i < clicks.length; i++)
