@@ -183,6 +183,7 @@ describe.each(Object.entries(CASES))("a predictor of %s", (_, one) => {
         expect(encoder.name(i)).toBe(model.encoder!.name(i));
         expect(encoder.index(encoder.name(i))).toBe(model.encoder!.index(encoder.name(i)));
       }
+      expect(JSON.stringify(encoder)).toBe(JSON.stringify(model.encoder));
       expect("fit" in encoder).toBe(false);
     }
   });
@@ -320,6 +321,12 @@ describe("what a predictor refuses", () => {
       Math.fround(model.predict(MAPS[0]) / 10),
     );
   });
+});
+
+it("a predictor is made by load alone", async () => {
+  const file = (await trained(CASES["the default"])).save();
+  const make = Predictor as unknown as new (bytes: Uint8Array) => Predictor;
+  expect(() => new make(file)).toThrow(new TypeError("Predictor: use Predictor.load(bytes)"));
 });
 
 it("a predictor is a class of its own name, and one may extend it", async () => {
