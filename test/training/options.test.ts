@@ -1,16 +1,25 @@
-// Options of new NFM: each is checked, and the error names it.
+// Options of new NFM: each is checked, and the error names it; undefined stands for the default of every option.
 
 import { describe, expect, it } from "vitest";
 import {
   Adagrad,
+  CSRMatrix,
   Dense,
   Dropout,
   FeatureEncoder,
+  type FitOptions,
+  type LoadOverrides,
   maxMargin,
   NFM,
   type NFMOptions,
+  type ParseLibSVMOptions,
+  parseLibSVM,
+  Recommender,
+  type RecommenderFitOptions,
+  type RecommenderOptions,
   SGD,
 } from "../../src/index.ts";
+import { labels, maps } from "../helpers/maps.ts";
 
 describe("errors of the constructor", () => {
   const cases: [options: unknown, message: string][] = [
@@ -90,5 +99,186 @@ describe("errors of the constructor", () => {
       "SGD: momentum must be a number of at least 0 and below 1, got 1",
     );
     expect(() => maxMargin(0)).toThrow("maxMargin: margin must be a number above 0, got 0");
+  });
+});
+
+describe("learningRate", () => {
+  const options: NFMOptions = { embeddingDim: 3, hiddenUnits: [2], seed: 4 };
+  const file = (given: NFMOptions): Uint8Array => {
+    const model = new NFM({ ...options, ...given });
+    for (let step = 0; step < 3; step++) {
+      model.partialFit(
+        maps.slice(0, 20),
+        labels.slice(0, 20).map((label) => label * 3),
+      );
+    }
+    return model.save({ optimizer: true });
+  };
+
+  it("is the step size of an optimizer given by name, as if it had been made by hand", () => {
+    expect(file({ learningRate: 0.2 })).toEqual(file({ optimizer: new Adagrad({ learningRate: 0.2 }) }));
+    expect(file({ optimizer: "adagrad", learningRate: 0.2 })).toEqual(file({ learningRate: 0.2 }));
+    expect(file({ optimizer: "sgd", learningRate: 0.2 })).toEqual(
+      file({ optimizer: new SGD({ learningRate: 0.2 }) }),
+    );
+    expect(file({ learningRate: 0.2 })).not.toEqual(file({ learningRate: 0.1 }));
+  });
+
+  it("has each optimizer's own default", () => {
+    expect(file({})).toEqual(file({ optimizer: new Adagrad({ learningRate: 0.05 }) }));
+    expect(file({ optimizer: "adagrad" })).toEqual(file({}));
+    expect(file({ optimizer: "sgd" })).toEqual(file({ optimizer: new SGD({ learningRate: 0.01 }) }));
+  });
+
+  it("may be 0, and undefined with an optimizer", () => {
+    const still = new NFM({ ...options, learningRate: 0 });
+    still.partialFit(maps, labels);
+    const before = still.tensor("embedding.weight");
+    still.partialFit(maps, labels);
+    expect(still.tensor("embedding.weight")).toEqual(before);
+    const sgd = new SGD({ learningRate: 0.2 });
+    expect(file({ optimizer: sgd, learningRate: undefined })).toEqual(file({ optimizer: sgd }));
+  });
+
+  it("of a model is its own: two models of one name do not share an optimizer", async () => {
+    const [one, other] = [
+      new NFM({ ...options, optimizer: "adagrad" }),
+      new NFM({ ...options, optimizer: "adagrad" }),
+    ];
+    const adagrad = NFM.learnerOf(one).settings.optimizer as Adagrad;
+    expect(NFM.learnerOf(other).settings.optimizer).not.toBe(adagrad);
+    adagrad.learningRate = 0;
+    other.partialFit(maps, labels);
+    expect((NFM.learnerOf(other).settings.optimizer as Adagrad).learningRate).toBe(0.05);
+  });
+});
+
+describe("undefined", () => {
+  /** Every option of an interface, undefined. */
+  const nothing = <T extends object>(keys: Record<keyof Required<T>, true>): T =>
+    Object.fromEntries(Object.keys(keys).map((key) => [key, undefined])) as T;
+  const model: NFMOptions = nothing<NFMOptions>({
+    embeddingDim: true,
+    hiddenUnits: true,
+    activation: true,
+    batchNorm: true,
+    dropout: true,
+    layers: true,
+    loss: true,
+    optimizer: true,
+    learningRate: true,
+    l2: true,
+    initStd: true,
+    numFeatures: true,
+    encoder: true,
+    seed: true,
+    backend: true,
+  });
+  const fit: FitOptions = nothing<FitOptions>({
+    epochs: true,
+    batchSize: true,
+    shuffle: true,
+    validation: true,
+    metrics: true,
+    monitor: true,
+    patience: true,
+    restoreBest: true,
+    sampleWeight: true,
+    groups: true,
+    pairsPerRow: true,
+    resume: true,
+    onEpoch: true,
+    onBatch: true,
+    progress: true,
+    signal: true,
+  });
+
+  it("stands for the default of every option of NFM and its methods", async () => {
+    const [given, left] = [new NFM(model), new NFM()];
+    await given.fit(maps, labels, fit);
+    await left.fit(maps, labels);
+    expect(given.save({ optimizer: undefined })).toEqual(left.save());
+    const again = NFM.load(
+      left.save(),
+      nothing<LoadOverrides>({ optimizer: true, backend: true, loss: true, layers: true }),
+    );
+    expect(again.save()).toEqual(left.save());
+    expect(given.predict(maps, { raw: undefined })).toEqual(left.predict(maps));
+    expect(given.evaluate(maps, labels, { metrics: undefined, groups: undefined })).toEqual(
+      left.evaluate(maps, labels),
+    );
+    expect(given.rank(maps[0], maps, { top: undefined })).toEqual(left.rank(maps[0], maps));
+    expect(given.partialFit(maps, labels, { sampleWeight: undefined })).toBe(left.partialFit(maps, labels));
+    const parts = {
+      dropout: { biInteraction: undefined, hidden: undefined },
+      l2: { embedding: undefined, linear: undefined, hidden: undefined },
+    };
+    expect(new NFM({ ...parts, numFeatures: 3 }).save()).toEqual(new NFM({ numFeatures: 3 }).save());
+  });
+
+  it("and of the recommender, the encoder, the optimizers, matrices and readers", async () => {
+    const items = [{ item: "tea" }, { item: "milk" }, { item: "juice" }];
+    const contexts = maps.slice(0, 30).map((_, i) => ({ user: `u${i % 4}` }));
+    const taken = contexts.map((_, i) => items[i % 3].item);
+    const fitted = async (
+      ids: RecommenderOptions,
+      options: RecommenderFitOptions,
+    ): Promise<Recommender<{ item: string }>> => {
+      const recommender = new Recommender(new NFM({ loss: "bpr", embeddingDim: 4 }), items, ids);
+      await recommender.fit(contexts, taken, options);
+      return recommender;
+    };
+    const given = await fitted(
+      { ids: undefined },
+      nothing<RecommenderFitOptions>({
+        epochs: true,
+        batchSize: true,
+        shuffle: true,
+        validation: true,
+        metrics: true,
+        monitor: true,
+        patience: true,
+        restoreBest: true,
+        resume: true,
+        onEpoch: true,
+        onBatch: true,
+        progress: true,
+        signal: true,
+        negatives: true,
+        popularity: true,
+        users: true,
+      }),
+    );
+    const left = await fitted({}, {});
+    expect(given.model.save()).toEqual(left.model.save());
+    expect(given.recommend({ user: "u1" }, { top: undefined, exclude: undefined })).toEqual(
+      left.recommend({ user: "u1" }),
+    );
+    expect(given.evaluate(contexts, taken, { metrics: undefined, exclude: undefined })).toEqual(
+      left.evaluate(contexts, taken),
+    );
+    expect(
+      new FeatureEncoder({ hashBits: undefined, minCount: undefined, scale: undefined }).options,
+    ).toEqual(new FeatureEncoder().options);
+    expect(new Adagrad({ learningRate: undefined, initialAccumulator: undefined }).toJSON()).toEqual(
+      new Adagrad().toJSON(),
+    );
+    expect(new SGD({ learningRate: undefined, momentum: undefined }).toJSON()).toEqual(new SGD().toJSON());
+    expect(
+      new CSRMatrix({ rows: undefined, cols: 2, indptr: [0, 1], indices: [1], values: undefined }),
+    ).toEqual(new CSRMatrix({ cols: 2, indptr: [0, 1], indices: [1] }));
+    expect(parseLibSVM("1 1:1 2:3", nothing<ParseLibSVMOptions>({ cols: true, zeroBased: true }))).toEqual(
+      parseLibSVM("1 1:1 2:3"),
+    );
+  });
+
+  it("is not taken for a value where one is needed", () => {
+    expect(() => new CSRMatrix({ cols: undefined as unknown as number, indptr: [0], indices: [] })).toThrow(
+      "CSRMatrix: cols must be an integer, got undefined",
+    );
+    expect(() => new NFM({ hiddenUnits: [undefined as unknown as number] })).toThrow(
+      "NFM: hiddenUnits[0] must be an integer, got undefined",
+    );
+    expect(() => new NFM({ hiddenUnit: undefined } as object)).toThrow('NFM has no option "hiddenUnit"'); // misspelt all the same
   });
 });
