@@ -3,22 +3,54 @@
 import { describe, expectTypeOf, it } from "vitest";
 import {
   Adagrad,
+  type AdagradOptions,
+  type ArchitectureOptions,
+  type CSRInit,
   type CSRMatrix,
   Dense,
+  type DropoutOptions,
+  type EvaluateOptions,
   type Explanation,
   type FeatureEncoder,
+  type FeatureEncoderJSON,
+  type FeatureEncoderOptions,
   type FeatureMap,
+  type FitOptions,
+  type FitPairsOptions,
+  type HeldOutEvents,
+  type HeldOutLabels,
   type History,
+  type Id,
+  type L2Options,
   type Layer,
+  type LoadOverrides,
+  type Metric,
   NFM,
+  type NFMOptions,
+  type NFMSummary,
+  type ParseLibSVMOptions,
   type PointwiseLoss,
   parseLibSVM,
   type Ranked,
+  type RankOptions,
+  type ReadLibSVMOptions,
   type Recommendation,
   Recommender,
+  type RecommenderEvaluateOptions,
+  type RecommenderFitOptions,
+  type RecommenderOptions,
+  type RecommendOptions,
+  type Rows,
   SGD,
+  type SGDOptions,
   type SparseVector,
 } from "../src/index.ts";
+import {
+  type PredictOptions,
+  Predictor,
+  type PredictorOptions,
+  type PredictorSummary,
+} from "../src/predict.ts";
 
 const model = new NFM();
 declare const maps: readonly FeatureMap[];
@@ -111,12 +143,14 @@ describe("ranking and recommending", () => {
     ).toEqualTypeOf<Promise<History>>();
     void recommender.fit([visit], ["a"], { validation: { contexts: [visit], items: ["a"] } });
     void model.fit([visit], [1], { groups: ["q"], validation: { x: [visit], y: [1], groups: ["q"] } });
-    expectTypeOf(recommender.recommend(visit, { exclude: new Set(["a"]) })).toEqualTypeOf<Recommendation[]>();
+    expectTypeOf(recommender.recommend(visit, { exclude: new Set(["a"]) })).toEqualTypeOf<
+      Recommendation<string>[]
+    >();
     expectTypeOf(recommender.evaluate([visit], ["a"], { metrics: ["ndcg@10", "mrr"] })).toEqualTypeOf<
-      Record<string, number>
+      Record<"ndcg@10" | "mrr", number>
     >();
     expectTypeOf(new Recommender(model, matrix, { ids: [1, 2] }).recommend({ indices: [1] })).toEqualTypeOf<
-      Recommendation[]
+      Recommendation<number>[]
     >();
     expectTypeOf(new Recommender(model, maps).recommend({ user: "ana" })).toEqualTypeOf<Recommendation[]>();
   });
@@ -141,9 +175,7 @@ describe("the rest of the class", () => {
   it("has the types of its contract", () => {
     expectTypeOf(model.fit(maps, [1, 0])).toEqualTypeOf<Promise<History>>();
     expectTypeOf(model.partialFit(vectors, new Float32Array(2))).toEqualTypeOf<number>();
-    expectTypeOf(model.evaluate(matrix, [1, 0], { metrics: ["auc"] })).toEqualTypeOf<
-      Record<string, number>
-    >();
+    expectTypeOf(model.evaluate(matrix, [1, 0], { metrics: ["auc"] })).toEqualTypeOf<Record<"auc", number>>();
     expectTypeOf(model.save()).toEqualTypeOf<Uint8Array>();
     expectTypeOf(NFM.load(new Uint8Array())).toEqualTypeOf<NFM>();
     expectTypeOf(model.backend).toEqualTypeOf<"wasm" | "js">();
@@ -180,5 +212,216 @@ describe("the rest of the class", () => {
     expectTypeOf(
       NFM.load(new Uint8Array(), { loss: huber, layers: [layer], optimizer: new Adagrad() }),
     ).toEqualTypeOf<NFM>();
+  });
+});
+
+describe("evaluate is typed by its metrics", () => {
+  it("has the values that were asked for, and no other", () => {
+    const { rmse, "ndcg@10": ndcg } = model.evaluate(matrix, [1], {
+      metrics: ["rmse", "ndcg@10"],
+      groups: "q",
+    });
+    expectTypeOf([rmse, ndcg]).toEqualTypeOf<number[]>();
+    const metrics = ["mrr", "map@5"] as const;
+    expectTypeOf(model.evaluate(matrix, [1], { metrics, groups: ["a"] })).toEqualTypeOf<
+      Record<"mrr" | "map@5", number>
+    >();
+    // @ts-expect-error it was not asked for
+    model.evaluate(matrix, [1], { metrics: ["auc"] }).rmse;
+    // @ts-expect-error misspelt
+    model.evaluate(matrix, [1], { metrics: ["rsme"] });
+    // @ts-expect-error one metric is no list
+    model.evaluate(matrix, [1], { metrics: "auc" });
+    // @ts-expect-error the third argument is options
+    model.evaluate(matrix, [1], ["auc"]);
+    // @ts-expect-error misspelt
+    model.evaluate(matrix, [1], { metric: ["auc"] });
+  });
+
+  it("has values by any name where the metrics are not known to the compiler", () => {
+    const metrics: readonly Metric[] = ["auc"];
+    expectTypeOf(model.evaluate(matrix, [1], { metrics })).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.evaluate(matrix, [1])).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.evaluate(matrix, [1], {})).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.evaluate(matrix, [1], { groups: "query" })).toEqualTypeOf<Record<string, number>>();
+    expectTypeOf(model.evaluate(matrix, [1], { metrics: undefined })).toEqualTypeOf<Record<string, number>>();
+  });
+
+  it("of a recommender as well, whose defaults are known", () => {
+    const recommender = new Recommender(model, maps);
+    expectTypeOf(recommender.evaluate(maps, ["a"])).toEqualTypeOf<
+      Record<"hr@10" | "ndcg@10" | "mrr", number>
+    >();
+    expectTypeOf(recommender.evaluate(maps, ["a"], { metrics: ["hr@3"] })["hr@3"]).toEqualTypeOf<number>();
+    // @ts-expect-error no ranking metric
+    recommender.evaluate(maps, ["a"], { metrics: ["rmse"] });
+    // @ts-expect-error it was not asked for
+    recommender.evaluate(maps, ["a"], { metrics: ["hr@3"] }).mrr;
+  });
+});
+
+describe("predict of a union", () => {
+  it("gives the union of the results", () => {
+    const either = {} as FeatureMap | readonly FeatureMap[];
+    expectTypeOf(model.predict(either)).toEqualTypeOf<number | Float32Array>();
+    const rows = {} as Rows | SparseVector;
+    expectTypeOf(model.predict(rows, { raw: true })).toEqualTypeOf<number | Float32Array>();
+    const one = {} as FeatureMap | SparseVector;
+    expectTypeOf(model.predict(one)).toEqualTypeOf<number>();
+    const many = {} as CSRMatrix | readonly FeatureMap[] | readonly SparseVector[];
+    expectTypeOf(model.predict(many)).toEqualTypeOf<Float32Array>();
+  });
+});
+
+describe("objects of a class", () => {
+  class Visit {
+    readonly #number: number = 1;
+    readonly user: string = "ana";
+    get item(): string {
+      return `i${this.#number}`;
+    }
+  }
+  class Dated {
+    readonly user: string = "ana";
+    get when(): Date {
+      return new Date(0);
+    }
+  }
+
+  it("are rows if their fields and getters are feature values", () => {
+    expectTypeOf(model.predict(new Visit())).toEqualTypeOf<number>();
+    expectTypeOf(model.predict([new Visit()])).toEqualTypeOf<Float32Array>();
+    void model.fit([new Visit()], [1], {
+      groups: "user",
+      validation: { x: [new Visit()], y: [1], groups: "user" },
+    });
+    void model.fitPairs([new Visit()], [new Visit()]);
+    model.evaluate([new Visit()], [1]);
+    model.rank(new Visit(), [new Visit()]);
+    const recommender = new Recommender(model, [new Visit()]);
+    void recommender.fit([new Visit()], ["i1"], { users: "user" });
+    recommender.recommend(new Visit());
+    // @ts-expect-error a date is no feature value
+    model.predict(new Dated());
+    // @ts-expect-error a date is no feature value
+    void model.fit([new Dated()], [1]);
+    // @ts-expect-error a date is no feature value
+    new Recommender(model, [new Dated()]);
+  });
+});
+
+describe("ids", () => {
+  it("come back with the type that they were given with", () => {
+    const numbered = new Recommender(model, matrix, { ids: [1, 2] });
+    expectTypeOf(numbered.ids).toEqualTypeOf<readonly number[]>();
+    expectTypeOf(numbered.recommend({ indices: [1] })[0].id).toEqualTypeOf<number>();
+    void numbered.fit(matrix, new Uint32Array(3), {
+      validation: { contexts: matrix, items: [7], exclude: [[8]] },
+    });
+    numbered.recommend({ indices: [1] }, { exclude: [3] });
+    numbered.explain({ indices: [1] }, 5);
+    numbered.evaluate(matrix, Float64Array.of(1), { exclude: [new Set([1])] });
+    const named = new Recommender(model, matrix, { ids: ["a", "b"] });
+    expectTypeOf(named.recommend({ indices: [1] })[0].id).toEqualTypeOf<string>();
+    const typed = new Recommender(model, matrix, { ids: new Uint32Array(2) });
+    expectTypeOf(typed.recommend({ indices: [1] })[0].id).toEqualTypeOf<number>();
+    const mixed = new Recommender(model, matrix, { ids: [1, "a"] });
+    expectTypeOf(mixed.recommend({ indices: [1] })[0].id).toEqualTypeOf<string | number>();
+    const field = new Recommender(model, maps, { ids: "sku" });
+    expectTypeOf(field.recommend({})[0].id).toEqualTypeOf<string>();
+    expectTypeOf(new Recommender(model, maps).recommend({})[0].id).toEqualTypeOf<Id>();
+  });
+
+  it("of another type are refused", () => {
+    const numbered = new Recommender(model, matrix, { ids: [1, 2] });
+    // @ts-expect-error a string is no id of this catalog
+    void numbered.fit(matrix, ["a"]);
+    // @ts-expect-error a string is no id of this catalog
+    numbered.recommend({ indices: [1] }, { exclude: ["a"] });
+    // @ts-expect-error a string is no id of this catalog
+    numbered.explain({ indices: [1] }, "a");
+    // @ts-expect-error a date is no id
+    new Recommender(model, matrix, { ids: [new Date()] });
+    // @ts-expect-error a date is no id
+    void model.fit(maps, [1], { groups: [new Date()] });
+  });
+});
+
+describe("optimizers", () => {
+  it("are given by name with a rate, or made by hand", () => {
+    new NFM({ optimizer: "adagrad", learningRate: 0.1 });
+    new NFM({ optimizer: "sgd" });
+    new NFM({ optimizer: new SGD({ learningRate: 0.1 }) });
+    // @ts-expect-error no such optimizer
+    new NFM({ optimizer: "adam" });
+    // @ts-expect-error a rate is a number
+    new NFM({ learningRate: "0.1" });
+    // @ts-expect-error a file is loaded with the optimizer itself
+    NFM.load(new Uint8Array(), { optimizer: "sgd" });
+  });
+});
+
+describe("the small entry", () => {
+  const predictor = Predictor.load(new Uint8Array(), { backend: "js", loss: "log" });
+
+  it("predicts with the types of NFM", () => {
+    expectTypeOf(predictor).toEqualTypeOf<Predictor>();
+    expectTypeOf(predictor.predict({ user: "ana" })).toEqualTypeOf<number>();
+    expectTypeOf(predictor.predict(matrix)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(predictor.predict({} as FeatureMap | readonly FeatureMap[])).toEqualTypeOf<
+      number | Float32Array
+    >();
+    expectTypeOf(predictor.rank({ user: "ana" }, predictor.prepare(maps), { top: 3 })).toEqualTypeOf<
+      Ranked[]
+    >();
+    expectTypeOf(predictor.explain({ user: "ana" })).toEqualTypeOf<Explanation>();
+    expectTypeOf(predictor.backend).toEqualTypeOf<"wasm" | "js">();
+    expectTypeOf(predictor.tensor("bias")).toEqualTypeOf<{ shape: readonly number[]; data: Float32Array }>();
+    expectTypeOf(model.toJSON()).toEqualTypeOf<NFMSummary>();
+    expectTypeOf(predictor.toJSON()).toEqualTypeOf<PredictorSummary>();
+    // @ts-expect-error a predictor does not train
+    predictor.fit;
+    // @ts-expect-error a predictor has no optimizer
+    Predictor.load(new Uint8Array(), { optimizer: new SGD() });
+  });
+});
+
+describe("undefined", () => {
+  /** The options with undefined in place of everything that may be left out. */
+  type Undefined<T> = { [K in keyof T]: object extends Pick<T, K> ? undefined : T[K] };
+  type Accepts<T> = Undefined<T> extends T ? true : false;
+
+  it("may stand for every option, under exactOptionalPropertyTypes too", () => {
+    expectTypeOf<Accepts<{ given?: number }>>().toEqualTypeOf<false>(); // the check itself
+    type All = [
+      Accepts<NFMOptions>,
+      Accepts<ArchitectureOptions>,
+      Accepts<DropoutOptions>,
+      Accepts<L2Options>,
+      Accepts<LoadOverrides>,
+      Accepts<PredictorOptions>,
+      Accepts<PredictOptions>,
+      Accepts<RankOptions>,
+      Accepts<FitOptions>,
+      Accepts<FitPairsOptions>,
+      Accepts<HeldOutLabels>,
+      Accepts<EvaluateOptions>,
+      Accepts<RecommenderOptions>,
+      Accepts<RecommenderFitOptions>,
+      Accepts<HeldOutEvents>,
+      Accepts<RecommendOptions>,
+      Accepts<RecommenderEvaluateOptions>,
+      Accepts<FeatureEncoderOptions>,
+      Accepts<FeatureEncoderJSON>,
+      Accepts<AdagradOptions>,
+      Accepts<SGDOptions>,
+      Accepts<CSRInit>,
+      Accepts<SparseVector>,
+      Accepts<ParseLibSVMOptions>,
+      Accepts<ReadLibSVMOptions>,
+      Accepts<NonNullable<Parameters<NFM["save"]>[0]>>,
+      Accepts<NonNullable<Parameters<NFM["partialFit"]>[2]>>,
+    ];
+    expectTypeOf<All[number]>().toEqualTypeOf<true>();
   });
 });

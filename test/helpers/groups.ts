@@ -66,9 +66,9 @@ export function matrixOf({ maps, y, groups }: Table): { x: CSRMatrix; y: number[
   return { x: model.encoder!.transform(maps), y, groups: groupNumbers(groups) };
 }
 
-export const DATA = table(90, 11, 1);
+export const DATA: Table = table(90, 11, 1);
 
-export const MATRIX = matrixOf(DATA);
+export const MATRIX: ReturnType<typeof matrixOf> = matrixOf(DATA);
 
 /** Group metrics from their definitions, ranks by counting; ties count against the model. */
 export function literalMetrics(

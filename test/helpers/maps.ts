@@ -9,7 +9,7 @@ export const maps: FeatureMap[] = Array.from({ length: 60 }, (_, i) => ({
   tags: [`t${i % 3}`],
 }));
 
-export const labels = maps.map((_, i) => ((i * 7) % 5) - 2);
+export const labels: number[] = maps.map((_, i) => ((i * 7) % 5) - 2);
 
 export const small = { embeddingDim: 4, hiddenUnits: [3] } as const;
 

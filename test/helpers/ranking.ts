@@ -10,7 +10,7 @@ import {
   type Rows,
 } from "../../src/index.ts";
 
-export const f = Math.fround;
+export const f: (x: number) => number = Math.fround;
 
 /** Positions by score, highest first and NaN last; equal scores by position. */
 export function sorted(scores: ArrayLike<number>): number[] {
@@ -109,7 +109,7 @@ export function expectNear(model: NFM, got: readonly Ranked[], rows: CSRMatrix, 
   });
 }
 
-export const TRAITS = ["a", "b", "c", "d", "e", "f", "g", "h"];
+export const TRAITS: readonly string[] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 /** Ragged: candidate i has i mod 10 features. */
 export const ones: FeatureMap[] = Array.from({ length: 26 }, (_, i) =>
@@ -146,7 +146,7 @@ export const training: FeatureMap[] = [...ones, ...valued].map((map, i) => ({
   ...(map as object),
 }));
 
-export const labels = training.map((_, i) => ((i * 7) % 5) - 2);
+export const labels: number[] = training.map((_, i) => ((i * 7) % 5) - 2);
 
 export const rowOf = ({
   indices,

@@ -48,7 +48,7 @@ export function shop(events: number, itemCount: number, seed: number): Shop {
   };
 }
 
-export const SHOP = shop(70, 13, 1);
+export const SHOP: Shop = shop(70, 13, 1);
 
 /** A recommender and what `fit` is given. */
 export async function fitted(

@@ -6,7 +6,7 @@ import { CSRMatrix, type FitOptions, NFM, type NFMOptions, type PointwiseLoss } 
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { numbers } from "../reference.ts";
 
-export const f = Math.fround;
+export const f: (x: number) => number = Math.fround;
 
 export const N = 12;
 
@@ -82,7 +82,7 @@ export function spyLoss(seen: number[]): PointwiseLoss {
 export async function fit(
   options: NFMOptions = SMALL,
   fitOptions: FitOptions = {},
-  { x, y } = dataset(50),
+  { x, y }: { x: CSRMatrix; y: number[] } = dataset(50),
 ): Promise<NFM> {
   const model = new NFM(options);
   await model.fit(x, y, { epochs: 3, batchSize: 16, ...fitOptions });
