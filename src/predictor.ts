@@ -13,7 +13,6 @@ import {
   checkRows,
   copyRows,
   countRows,
-  type FeatureSpace,
   isRows,
   type Rows,
   readRow,
@@ -100,7 +99,7 @@ const MAX_EXPLAINED = 2000;
  * const model = Predictor.load(await readFile("model.safetensors"));
  * model.predict({ user: "ana", item: "tea" });
  */
-export class Predictor implements FeatureSpace {
+export class Predictor {
   /** Turns feature maps into sparse rows; null for a model of sparse rows. */
   readonly encoder: Encoder | null;
   /** @internal The network of prediction. */

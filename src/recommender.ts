@@ -54,8 +54,7 @@ import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
 
 /** What is measured when nobody says. */
-type DefaultMetric = "hr@10" | "ndcg@10" | "mrr";
-const DEFAULT_METRICS: readonly DefaultMetric[] = ["hr@10", "ndcg@10", "mrr"];
+const DEFAULT_METRICS: readonly RankingMetric[] = ["hr@10", "ndcg@10", "mrr"];
 
 /**
  * A catalog of items and a model that ranks it.
@@ -233,7 +232,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * @returns The mean of each metric over the events.
    * @throws TypeError or RangeError that names event and field; Error if the model has no parameters yet.
    */
-  evaluate<T extends FeatureRow<T>, const M extends RankingMetric = DefaultMetric>(
+  evaluate<T extends FeatureRow<T>, const M extends RankingMetric = "hr@10" | "ndcg@10" | "mrr">(
     contexts: Rows | readonly T[],
     items: ArrayLike<ItemId>,
     options: RecommenderEvaluateOptions<ItemId, M> = {},

@@ -20,7 +20,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["ranking/", "explain/", "metrics/"],
   ["predictor.ts"],
   ["training/"],
-  ["nfm.ts"],
+  ["nfm.ts", "recommender-options.ts"],
   ["recommender.ts"],
   ["index.ts", "predict.ts"],
   ["cli/"],

@@ -1,7 +1,15 @@
 // Recommender: its catalog, its lists and explanations, which are those of the model on rows put together by hand.
 
 import { describe, expect, it } from "vitest";
-import { CSRMatrix, FeatureEncoder, type FeatureMap, NFM, Recommender, type Rows } from "../src/index.ts";
+import {
+  CSRMatrix,
+  FeatureEncoder,
+  type FeatureMap,
+  type Id,
+  NFM,
+  Recommender,
+  type Rows,
+} from "../src/index.ts";
 import { bytes, type Fields, fitted, LOSSES, literalList, SHOP, SMALL } from "./helpers/shop.ts";
 import { numbers } from "./reference.ts";
 
@@ -379,5 +387,67 @@ describe("a planted taste", () => {
         list.filter(({ id }) => items[Number(String(id).slice(1))].hot === evening).length,
       ).toBeGreaterThan(7);
     }
+  });
+});
+
+describe("ids", () => {
+  const rows = Array.from({ length: 5 }, (_, i) => ({ indices: [i] }));
+  const contexts = Array.from({ length: 12 }, (_, i) => ({ indices: [5 + (i % 3)] }));
+  const KINDS: [string, ArrayLike<Id> | undefined, readonly Id[]][] = [
+    ["numbers", [10, -3, 2.5, 2 ** 40, 0], [10, -3, 2.5, 2 ** 40, 0]],
+    ["typed arrays of integers", Uint32Array.of(7, 8, 9, 10, 4294967295), [7, 8, 9, 10, 4294967295]],
+    ["typed arrays of floats", Float64Array.of(0.1, 0.2, 0.3, 1e300, -0.5), [0.1, 0.2, 0.3, 1e300, -0.5]],
+    ["strings", ["a", "", "ä", "10", "__proto__"], ["a", "", "ä", "10", "__proto__"]],
+    ["both", [10, "10", "a", 2, "2"], [10, "10", "a", 2, "2"]],
+    ["positions", undefined, [0, 1, 2, 3, 4]],
+  ];
+
+  it.each(KINDS)("come back as they were given: %s", async (_, ids, expected) => {
+    const recommender = new Recommender(new NFM({ ...SMALL, loss: "bpr" }), rows, { ids });
+    expect(recommender.ids).toEqual(expected);
+    expect(Object.isFrozen(recommender.ids)).toBe(true);
+    const taken = contexts.map((_, i) => expected[i % 5]);
+    await recommender.fit(contexts, taken, {
+      epochs: 1,
+      validation: { contexts, items: taken, exclude: contexts.map(() => [expected[0]]) },
+    });
+    const list = recommender.recommend(contexts[0]);
+    expect(new Set(list.map(({ id }) => id))).toEqual(new Set(expected));
+    for (const { id } of list) expect(expected.some((given) => Object.is(given, id))).toBe(true);
+    for (const id of expected) {
+      const rest = recommender.recommend(contexts[0], { exclude: [id] }).map((one) => one.id);
+      expect(rest).toEqual(list.map((one) => one.id).filter((other) => other !== id));
+      expect(recommender.explain(contexts[0], id).linear).toHaveLength(2);
+    }
+    expect(recommender.evaluate(contexts, taken, { metrics: ["mrr"] }).mrr).toBeGreaterThan(0);
+  });
+
+  it("of one kind are not those of the other", async () => {
+    const recommender = new Recommender(new NFM({ ...SMALL, numFeatures: 8 }), rows, {
+      ids: [1, 2, 3, 4, 5],
+    });
+    const other = recommender as unknown as Recommender;
+    expect(() => other.recommend(contexts[0], { exclude: ["1"] })).toThrow(
+      'must be the id of an item of the catalog (5 items, such as 1), got "1"',
+    );
+    expect(() => other.explain(contexts[0], "1")).toThrow(
+      'Recommender.explain: id must be the id of an item of the catalog (5 items, such as 1), got "1"',
+    );
+    await expect(
+      other.fit(
+        contexts,
+        contexts.map(() => "1"),
+      ),
+    ).rejects.toThrow(
+      'Recommender.fit: items[0] must be the id of an item of the catalog (5 items, such as 1), got "1"',
+    );
+  });
+
+  it("are copied: what is done to the array later does not matter", () => {
+    const ids = [1, 2, 3, 4, 5];
+    const recommender = new Recommender(new NFM({ ...SMALL, numFeatures: 8 }), rows, { ids });
+    ids[0] = 99;
+    expect(recommender.ids).toEqual([1, 2, 3, 4, 5]);
+    expect(() => (recommender.ids as number[]).push(6)).toThrow(TypeError);
   });
 });
