@@ -6,7 +6,10 @@ import { describe, expect, it } from "vitest";
 import { hashes, PROGRAMS } from "./bits.ts";
 
 const PATH = new URL("./bits.json", import.meta.url);
-const recorded = (existsSync(PATH) ? JSON.parse(readFileSync(PATH, "utf8")) : {}) as Record<string, Record<string, string>>;
+const recorded = (existsSync(PATH) ? JSON.parse(readFileSync(PATH, "utf8")) : {}) as Record<
+  string,
+  Record<string, string>
+>;
 
 if (process.env.RECORD_BITS) {
   it("records the hashes", async () => {

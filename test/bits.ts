@@ -3,8 +3,21 @@
 
 import { createHash } from "node:crypto";
 import {
-  Activation, Adagrad, BatchNorm, CSRMatrix, Dense, Dropout, FeatureEncoder, maxMargin, NFM, Recommender, SGD,
-  type FeatureMap, type Layer, type NFMOptions, type PointwiseLoss,
+  Activation,
+  Adagrad,
+  BatchNorm,
+  CSRMatrix,
+  Dense,
+  Dropout,
+  FeatureEncoder,
+  type FeatureMap,
+  type Layer,
+  maxMargin,
+  NFM,
+  type NFMOptions,
+  type PointwiseLoss,
+  Recommender,
+  SGD,
 } from "../src/index.ts";
 
 /** What a program returns: bytes of a model file, float arrays, or JSON data, by name. */
@@ -62,13 +75,25 @@ const binary = (next: (n: number) => number): number => next(2);
 const rating = (next: (n: number) => number): number => 1 + next(5);
 const small = { embeddingDim: 10, hiddenUnits: [9, 6], seed: 3 } satisfies NFMOptions;
 const trained = (model: NFM, extra: Results = {}): Results => ({
-  file: model.save({ optimizer: true }), predictions: model.predict(PROBE), one: [model.predict(PROBE.row(5))], ...extra,
+  file: model.save({ optimizer: true }),
+  predictions: model.predict(PROBE),
+  one: [model.predict(PROBE.row(5))],
+  ...extra,
 });
 
-async function pointwise(options: NFMOptions, label: (next: (n: number) => number) => number): Promise<Results> {
+async function pointwise(
+  options: NFMOptions,
+  label: (next: (n: number) => number) => number,
+): Promise<Results> {
   const model = new NFM({ ...small, ...options });
-  const history = await model.fit(matrix(300, 1, true), numbers(300, 2, label), { epochs: 3, batchSize: 64, validation: 0.2 });
-  return trained(model, { losses: history.epochs.flatMap(({ loss, validation }) => [loss, ...Object.values(validation!)]) });
+  const history = await model.fit(matrix(300, 1, true), numbers(300, 2, label), {
+    epochs: 3,
+    batchSize: 64,
+    validation: 0.2,
+  });
+  return trained(model, {
+    losses: history.epochs.flatMap(({ loss, validation }) => [loss, ...Object.values(validation!)]),
+  });
 }
 
 async function pairwise(options: NFMOptions): Promise<Results> {
@@ -80,9 +105,22 @@ async function pairwise(options: NFMOptions): Promise<Results> {
 async function grouped(loss: NFMOptions["loss"], backend: "js" | "wasm"): Promise<Results> {
   const model = new NFM({ ...small, loss: loss!, backend });
   const groups = numbers(240, 6, (next) => next(21));
-  const options = { groups, pairsPerRow: 2, epochs: 3, batchSize: 50, validation: 0.2, metrics: ["ndcg@3", "group-auc"] } as const;
-  const history = await model.fit(matrix(240, 5), numbers(240, 7, (next) => next(4)), options);
-  return trained(model, { losses: history.epochs.flatMap(({ loss, validation }) => [loss, ...Object.values(validation!)]) });
+  const options = {
+    groups,
+    pairsPerRow: 2,
+    epochs: 3,
+    batchSize: 50,
+    validation: 0.2,
+    metrics: ["ndcg@3", "group-auc"],
+  } as const;
+  const history = await model.fit(
+    matrix(240, 5),
+    numbers(240, 7, (next) => next(4)),
+    options,
+  );
+  return trained(model, {
+    losses: history.epochs.flatMap(({ loss, validation }) => [loss, ...Object.values(validation!)]),
+  });
 }
 
 /** Scales by a learned factor per column: a layer written by a user, in plain loops. */
@@ -113,10 +151,20 @@ const huber: PointwiseLoss = {
   gradient: (score, y) => Math.max(-1, Math.min(1, score - y)),
 };
 
-async function recommended(options: NFMOptions, fit: { negatives?: number; popularity?: number }): Promise<Results> {
+async function recommended(
+  options: NFMOptions,
+  fit: { negatives?: number; popularity?: number },
+): Promise<Results> {
   const next = generator(11);
-  const items = Array.from({ length: 40 }, (_, i) => ({ item: `film ${i}`, genre: `g${i % 5}`, year: `y${next(7)}` }));
-  const events = Array.from({ length: 300 }, () => ({ user: `u${next(25)}`, time: next(2) ? "day" : "evening" }));
+  const items = Array.from({ length: 40 }, (_, i) => ({
+    item: `film ${i}`,
+    genre: `g${i % 5}`,
+    year: `y${next(7)}`,
+  }));
+  const events = Array.from({ length: 300 }, () => ({
+    user: `u${next(25)}`,
+    time: next(2) ? "day" : "evening",
+  }));
   const taken = events.map(() => items[next(40)].item);
   const recommender = new Recommender(new NFM({ ...small, ...options }), items);
   const held = { contexts: events.slice(0, 20), items: taken.slice(5, 25) };
@@ -129,8 +177,13 @@ async function recommended(options: NFMOptions, fit: { negatives?: number; popul
     ids: list.map(({ id }) => id).join(),
     scores: list.map(({ score }) => score),
     measured: history.epochs.flatMap(({ validation }) => Object.values(validation!)),
-    metrics: Object.values(recommender.evaluate(events.slice(0, 9), taken.slice(0, 9), { metrics: ["hr@5", "mrr"] })),
-    explanation: Float32Array.from([explanation.bias, ...explanation.linear.map((part) => part.contribution)]),
+    metrics: Object.values(
+      recommender.evaluate(events.slice(0, 9), taken.slice(0, 9), { metrics: ["hr@5", "mrr"] }),
+    ),
+    explanation: Float32Array.from([
+      explanation.bias,
+      ...explanation.linear.map((part) => part.contribution),
+    ]),
   };
 }
 
@@ -143,17 +196,27 @@ async function clicks(options: NFMOptions): Promise<NFM> {
 function ranked(model: NFM): Results {
   const [context, candidates] = [{ indices: [3, 45], values: [1, 0.5] }, matrix(60, 23, true)];
   const shared = { indices: [14, 3], values: [1, 0.25] };
-  const lists = { raw: model.rank(context, candidates), prepared: model.rank(context, model.prepare(candidates)), shared: model.rank(shared, candidates) };
-  return Object.fromEntries(Object.entries(lists).flatMap(([name, list]) => [
-    [`${name} order`, list.map(({ index }) => index).join()],
-    [`${name} scores`, list.map(({ score }) => score)],
-  ]));
+  const lists = {
+    raw: model.rank(context, candidates),
+    prepared: model.rank(context, model.prepare(candidates)),
+    shared: model.rank(shared, candidates),
+  };
+  return Object.fromEntries(
+    Object.entries(lists).flatMap(([name, list]) => [
+      [`${name} order`, list.map(({ index }) => index).join()],
+      [`${name} scores`, list.map(({ score }) => score)],
+    ]),
+  );
 }
 
 function explained(model: NFM): Results {
   const { bias, linear, pairs } = model.explain({ indices: [3, 14, 44, 50], values: [1, 0.5, 2, 1] });
   return {
-    parts: Float32Array.from([bias, ...linear.map((part) => part.contribution), ...pairs.map((part) => part.contribution)]),
+    parts: Float32Array.from([
+      bias,
+      ...linear.map((part) => part.contribution),
+      ...pairs.map((part) => part.contribution),
+    ]),
     names: [...linear.map((part) => part.feature), ...pairs.map((part) => part.features.join("*"))].join(),
   };
 }
@@ -169,22 +232,49 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   "max-margin within groups": (backend) => grouped("max-margin", backend),
   "log loss with groups": async (backend) => {
     const model = new NFM({ ...small, loss: "log", backend });
-    const options = { groups: numbers(200, 8, (next) => next(9)), epochs: 2, validation: 0.3, metrics: ["hr@2", "auc"] } as const;
+    const options = {
+      groups: numbers(200, 8, (next) => next(9)),
+      epochs: 2,
+      validation: 0.3,
+      metrics: ["hr@2", "auc"],
+    } as const;
     const history = await model.fit(matrix(200, 9), numbers(200, 10, binary), options);
     return trained(model, { losses: history.epochs.flatMap(({ validation }) => Object.values(validation!)) });
   },
-  "factorization machine": (backend) => pointwise({ hiddenUnits: [], embeddingDim: 13, l2: { embedding: 0.01, linear: 0.02 }, backend }, rating),
+  "factorization machine": (backend) =>
+    pointwise({ hiddenUnits: [], embeddingDim: 13, l2: { embedding: 0.01, linear: 0.02 }, backend }, rating),
   "SGD with momentum, L2, sample weights": async (backend) => {
-    const model = new NFM({ ...small, optimizer: new SGD({ learningRate: 0.02, momentum: 0.9 }), l2: { hidden: 0.01, embedding: 0.001 }, backend });
+    const model = new NFM({
+      ...small,
+      optimizer: new SGD({ learningRate: 0.02, momentum: 0.9 }),
+      l2: { hidden: 0.01, embedding: 0.001 },
+      backend,
+    });
     const sampleWeight = numbers(200, 13, (next) => next(4) / 2);
-    await model.fit(matrix(200, 12, true), numbers(200, 14, rating), { epochs: 3, batchSize: 33, shuffle: false, sampleWeight });
+    await model.fit(matrix(200, 12, true), numbers(200, 14, rating), {
+      epochs: 3,
+      batchSize: 33,
+      shuffle: false,
+      sampleWeight,
+    });
     return trained(model);
   },
-  "recommender, pairwise": (backend) => recommended({ loss: "bpr", backend }, { negatives: 2, popularity: 0.75 }),
+  "recommender, pairwise": (backend) =>
+    recommended({ loss: "bpr", backend }, { negatives: 2, popularity: 0.75 }),
   "recommender, pointwise": (backend) => recommended({ loss: "log", backend }, { negatives: 3 }),
-  "recommender, factorization machine": (backend) => recommended({ loss: "bpr", hiddenUnits: [], backend }, {}),
+  "recommender, factorization machine": (backend) =>
+    recommended({ loss: "bpr", hiddenUnits: [], backend }, {}),
   "own layer, explicit stack": (backend) => {
-    const layers = [new BatchNorm(), scale, new Dropout(0.3), new Dense(7), new Activation("relu"), new BatchNorm(), new Dense(5), new BatchNorm()];
+    const layers = [
+      new BatchNorm(),
+      scale,
+      new Dropout(0.3),
+      new Dense(7),
+      new Activation("relu"),
+      new BatchNorm(),
+      new Dense(5),
+      new BatchNorm(),
+    ];
     return pointwise({ hiddenUnits: undefined, layers, loss: "log", backend }, binary);
   },
   "own loss": (backend) => pointwise({ loss: huber, backend }, rating),
@@ -207,11 +297,17 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   "early stopping": async (backend) => {
     const model = new NFM({ ...small, loss: "log", optimizer: new Adagrad({ learningRate: 0.3 }), backend });
     const validation = { x: matrix(60, 18), y: numbers(60, 19, binary) };
-    const options = { epochs: 12, batchSize: 32, validation, metrics: ["logloss", "auc", "accuracy"], patience: 2 } as const;
+    const options = {
+      epochs: 12,
+      batchSize: 32,
+      validation,
+      metrics: ["logloss", "auc", "accuracy"],
+      patience: 2,
+    } as const;
     const history = await model.fit(matrix(150, 17), numbers(150, 20, binary), options);
     return trained(model, { best: [history.bestEpoch!, history.epochs.length] });
   },
-  "initFrom": async (backend) => {
+  initFrom: async (backend) => {
     const [x, y] = [matrix(200, 15, true), numbers(200, 16, rating)];
     const fm = new NFM({ embeddingDim: 10, hiddenUnits: [], seed: 1, backend });
     await fm.fit(x, y, { epochs: 2 });
@@ -221,33 +317,60 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     return trained(model, { before });
   },
   "hashing encoder": async (backend) => {
-    const model = new NFM({ ...small, encoder: new FeatureEncoder({ hashBits: 7, scale: "standard" }), loss: "log", backend });
+    const model = new NFM({
+      ...small,
+      encoder: new FeatureEncoder({ hashBits: 7, scale: "standard" }),
+      loss: "log",
+      backend,
+    });
     await model.fit(maps(200, 24), numbers(200, 25, binary), { epochs: 2 });
-    return { file: model.save(), predictions: model.predict(maps(20, 26)), one: [model.predict(maps(3, 27)[2])] };
+    return {
+      file: model.save(),
+      predictions: model.predict(maps(20, 26)),
+      one: [model.predict(maps(3, 27)[2])],
+    };
   },
   "scaling encoder": async (backend) => {
-    const model = new NFM({ ...small, encoder: new FeatureEncoder({ minCount: 3, scale: "standard" }), backend });
+    const model = new NFM({
+      ...small,
+      encoder: new FeatureEncoder({ minCount: 3, scale: "standard" }),
+      backend,
+    });
     await model.fit(maps(200, 24), numbers(200, 28, rating), { epochs: 2, validation: 0.1 });
-    return { file: model.save({ optimizer: true }), predictions: model.predict(maps(20, 26)), one: [model.predict(maps(3, 27)[2])] };
+    return {
+      file: model.save({ optimizer: true }),
+      predictions: model.predict(maps(20, 26)),
+      one: [model.predict(maps(3, 27)[2])],
+    };
   },
   "feature maps": async (backend) => {
     const model = new NFM({ ...small, loss: "log", backend });
     await model.fit(maps(150, 24), numbers(150, 25, binary), { epochs: 2 });
     const measured = Object.values(model.evaluate(maps(50, 29), numbers(50, 30, binary)));
-    return { file: model.save(), predictions: model.predict(maps(20, 26)), raw: model.predict(maps(20, 26), { raw: true }), measured };
+    return {
+      file: model.save(),
+      predictions: model.predict(maps(20, 26)),
+      raw: model.predict(maps(20, 26), { raw: true }),
+      measured,
+    };
   },
-  "partialFit": (backend) => {
+  partialFit: (backend) => {
     const model = new NFM({ ...small, numFeatures: FEATURES, loss: "log", backend });
-    const losses = [1, 2, 3].map((turn) => model.partialFit(matrix(20 * turn, 30 + turn, true), numbers(20 * turn, 40 + turn, binary)));
+    const losses = [1, 2, 3].map((turn) =>
+      model.partialFit(matrix(20 * turn, 30 + turn, true), numbers(20 * turn, 40 + turn, binary)),
+    );
     return trained(model, { losses });
   },
-  "partialFitPairs": (backend) => {
+  partialFitPairs: (backend) => {
     const model = new NFM({ ...small, numFeatures: FEATURES, loss: "bpr", backend });
-    const losses = [1, 2, 3].map((turn) => model.partialFitPairs(matrix(9 * turn, 50 + turn), matrix(9 * turn, 60 + turn)));
+    const losses = [1, 2, 3].map((turn) =>
+      model.partialFitPairs(matrix(9 * turn, 50 + turn), matrix(9 * turn, 60 + turn)),
+    );
     return trained(model, { losses });
   },
   "explain, two hidden layers": async (backend) => explained(await clicks({ backend, activation: "tanh" })),
-  "explain, factorization machine": async (backend) => explained(await clicks({ backend, hiddenUnits: [], batchNorm: true })),
+  "explain, factorization machine": async (backend) =>
+    explained(await clicks({ backend, hiddenUnits: [], batchNorm: true })),
   "rank, hidden layers": async (backend) => ranked(await clicks({ backend })),
   "rank, factorization machine": async (backend) => ranked(await clicks({ backend, hiddenUnits: [] })),
 };
@@ -263,5 +386,7 @@ export function hash(result: Results[string]): string {
 
 /** The hashes of everything that a program returns. */
 export async function hashes(program: Program, backend: "js" | "wasm"): Promise<Record<string, string>> {
-  return Object.fromEntries(Object.entries(await program(backend)).map(([name, result]) => [name, hash(result)]));
+  return Object.fromEntries(
+    Object.entries(await program(backend)).map(([name, result]) => [name, hash(result)]),
+  );
 }

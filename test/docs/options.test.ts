@@ -10,13 +10,33 @@ import { build } from "esbuild";
 import ts from "typescript";
 import { beforeAll, describe, expect, it } from "vitest";
 import { NFM } from "../../src/index.ts";
-import { optionTablesOf, pages, root, type OptionTable } from "./markdown.ts";
+import { type OptionTable, optionTablesOf, pages, root } from "./markdown.ts";
 
 /** What must have a table. */
 const REQUIRED = [
-  "NFMOptions", "FitOptions", "RecommenderOptions", "RecommenderFitOptions", "FeatureEncoderOptions", "LoadOverrides", "new Adagrad", "new SGD",
-  "parseLibSVM", "readLibSVM", "NFM.predict", "NFM.evaluate", "NFM.rank", "NFM.partialFit", "NFM.save", "Recommender.recommend", "Recommender.evaluate",
-  "Predictor.load", "Predictor.predict", "Predictor.rank", "neural-fm train", "neural-fm predict", "neural-fm demo",
+  "NFMOptions",
+  "FitOptions",
+  "RecommenderOptions",
+  "RecommenderFitOptions",
+  "FeatureEncoderOptions",
+  "LoadOverrides",
+  "new Adagrad",
+  "new SGD",
+  "parseLibSVM",
+  "readLibSVM",
+  "NFM.predict",
+  "NFM.evaluate",
+  "NFM.rank",
+  "NFM.partialFit",
+  "NFM.save",
+  "Recommender.recommend",
+  "Recommender.evaluate",
+  "Predictor.load",
+  "Predictor.predict",
+  "Predictor.rank",
+  "neural-fm train",
+  "neural-fm predict",
+  "neural-fm demo",
 ];
 
 const tables = pages.flatMap(optionTablesOf);
@@ -26,22 +46,38 @@ const plain = (text: string): string => text.replaceAll("`", "").replace(/\s+/g,
 /** The options of one type, by name, with the default that the doc comment states (null: none stated). */
 type Options = Map<string, string | null>;
 
-const sources = (readdirSync(join(root, "src"), { recursive: true }) as string[]).filter((name) => name.endsWith(".ts")).map((name) => join(root, "src", name));
+const sources = (readdirSync(join(root, "src"), { recursive: true }) as string[])
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => join(root, "src", name));
 let program: ts.Program;
 
 beforeAll(() => {
-  const config = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile).config as { compilerOptions: object };
-  const { options } = ts.parseJsonConfigFileContent({ compilerOptions: config.compilerOptions, files: [] }, ts.sys, root);
+  const config = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile).config as {
+    compilerOptions: object;
+  };
+  const { options } = ts.parseJsonConfigFileContent(
+    { compilerOptions: config.compilerOptions, files: [] },
+    ts.sys,
+    root,
+  );
   program = ts.createProgram(sources, options);
 }, 120_000);
 
 /** The declarations of a name at the top of a file of src. */
 function declarationsOf(name: string): ts.Statement[] {
-  const own = program.getSourceFiles().filter(({ fileName }) => sources.some((path) => path.replaceAll("\\", "/") === fileName));
-  return own.flatMap(({ statements }) => [...statements]).filter((statement) => {
-    const named = ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement);
-    return named && statement.name?.text === name;
-  });
+  const own = program
+    .getSourceFiles()
+    .filter(({ fileName }) => sources.some((path) => path.replaceAll("\\", "/") === fileName));
+  return own
+    .flatMap(({ statements }) => [...statements])
+    .filter((statement) => {
+      const named =
+        ts.isInterfaceDeclaration(statement) ||
+        ts.isTypeAliasDeclaration(statement) ||
+        ts.isClassDeclaration(statement) ||
+        ts.isFunctionDeclaration(statement);
+      return named && statement.name?.text === name;
+    });
 }
 
 /** The functions that "new Adagrad", "NFM.predict" or "parseLibSVM" names; methods may be inherited. */
@@ -49,13 +85,16 @@ function signaturesOf(name: string): ts.SignatureDeclaration[] {
   const [, constructed] = /^new (\w+)$/.exec(name) ?? [];
   const [, owner, method] = /^(\w+)\.(\w+)$/.exec(name) ?? [];
   const classes = declarationsOf(constructed ?? owner ?? "").filter(ts.isClassDeclaration);
-  if (constructed !== undefined) return classes.flatMap(({ members }) => [...members]).filter(ts.isConstructorDeclaration);
+  if (constructed !== undefined)
+    return classes.flatMap(({ members }) => [...members]).filter(ts.isConstructorDeclaration);
   if (owner === undefined) return declarationsOf(name).filter(ts.isFunctionDeclaration);
   const checker = program.getTypeChecker();
   return classes.flatMap((node) => {
     const symbol = checker.getSymbolAtLocation(node.name!)!;
     const types = [checker.getDeclaredTypeOfSymbol(symbol), checker.getTypeOfSymbol(symbol)]; // of instances, of the class
-    return types.flatMap((type) => checker.getPropertyOfType(type, method)?.declarations ?? []).filter(ts.isMethodDeclaration);
+    return types
+      .flatMap((type) => checker.getPropertyOfType(type, method)?.declarations ?? [])
+      .filter(ts.isMethodDeclaration);
   });
 }
 
@@ -67,10 +106,12 @@ function statedDefault(documentation: string): string | null {
 /** The properties of a type; `documentationOf` gives what else is written about one. */
 function propertiesOf(type: ts.Type, documentationOf: (name: string) => string): Options {
   const checker = program.getTypeChecker();
-  return new Map(checker.getPropertiesOfType(checker.getNonNullableType(type)).map((property) => {
-    const own = ts.displayPartsToString(property.getDocumentationComment(checker));
-    return [property.name, statedDefault(`${own} ${documentationOf(property.name)}`)];
-  }));
+  return new Map(
+    checker.getPropertiesOfType(checker.getNonNullableType(type)).map((property) => {
+      const own = ts.displayPartsToString(property.getDocumentationComment(checker));
+      return [property.name, statedDefault(`${own} ${documentationOf(property.name)}`)];
+    }),
+  );
 }
 
 /** The options of the last parameter of a function, documented by `@param options.name`. */
@@ -84,13 +125,16 @@ function optionsOfSignature(signature: ts.SignatureDeclaration): Options {
 }
 
 function optionsInCode(name: string): Options {
-  const [type] = declarationsOf(name).filter((statement) => ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement));
+  const [type] = declarationsOf(name).filter(
+    (statement) => ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement),
+  );
   if (type !== undefined) return propertiesOf(program.getTypeChecker().getTypeAtLocation(type), () => "");
   const signatures = signaturesOf(name);
   expect(signatures.length, `src declares no ${name}`).toBeGreaterThan(0);
   const options: Options = new Map();
   for (const signature of signatures) {
-    for (const [option, value] of optionsOfSignature(signature)) options.set(option, options.get(option) ?? value);
+    for (const [option, value] of optionsOfSignature(signature))
+      options.set(option, options.get(option) ?? value);
   }
   return options;
 }
@@ -108,7 +152,9 @@ describe("tables of options", () => {
     expect(names).toEqual(expect.arrayContaining(REQUIRED));
   });
 
-  it.each(tables.map((table) => [table.name, table] as const))("%s: have a default and a sentence for each option", (_, { header, rows }) => {
+  it.each(
+    tables.map((table) => [table.name, table] as const),
+  )("%s: have a default and a sentence for each option", (_, { header, rows }) => {
     expect(header).toEqual(["option", "default", "meaning"]);
     for (const [option, value, meaning, ...rest] of rows) {
       expect(rest, option).toEqual([]);
@@ -117,11 +163,15 @@ describe("tables of options", () => {
     }
   });
 
-  it.each(api.map((table) => [table.name, table] as const))("%s: name exactly the options of the code", (name, table) => {
+  it.each(
+    api.map((table) => [table.name, table] as const),
+  )("%s: name exactly the options of the code", (name, table) => {
     expect([...optionsInTable(table).keys()].sort()).toEqual([...optionsInCode(name).keys()].sort());
   });
 
-  it.each(api.map((table) => [table.name, table] as const))("%s: give the defaults of the doc comments", (name, table) => {
+  it.each(
+    api.map((table) => [table.name, table] as const),
+  )("%s: give the defaults of the doc comments", (name, table) => {
     const documented = optionsInTable(table);
     for (const [option, value] of optionsInCode(name)) {
       if (value !== null) expect(documented.get(option), `${name}: ${option}`).toBe(value);
@@ -131,10 +181,20 @@ describe("tables of options", () => {
   it("give the defaults that a model without options has", () => {
     const bytes = new NFM({ numFeatures: 1 }).save();
     const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as { __metadata__: { config: string } };
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as {
+      __metadata__: { config: string };
+    };
     const config = JSON.parse(header.__metadata__.config) as Record<string, unknown>;
     const documented = optionsInTable(tables.find(({ name }) => name === "NFMOptions")!);
-    for (const option of ["embeddingDim", "hiddenUnits", "activation", "batchNorm", "loss", "initStd", "seed"]) {
+    for (const option of [
+      "embeddingDim",
+      "hiddenUnits",
+      "activation",
+      "batchNorm",
+      "loss",
+      "initStd",
+      "seed",
+    ]) {
       expect(documented.get(option)?.split(";")[0], option).toBe(JSON.stringify(config[option]));
     }
     expect(config.dropout).toEqual({ biInteraction: 0.5, hidden: 0.2 });
@@ -150,14 +210,25 @@ describe("tables of the command line", () => {
     const folder = mkdtempSync(join(tmpdir(), "neural-fm-help-"));
     const entry = sources.find((path) => readFileSync(path, "utf8").startsWith("#!"))!;
     const outfile = join(folder, "neural-fm.mjs");
-    await build({ entryPoints: [entry], bundle: true, platform: "node", format: "esm", outfile, logLevel: "silent" });
+    await build({
+      entryPoints: [entry],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile,
+      logLevel: "silent",
+    });
     helpOf = (command) => execFileSync(process.execPath, [outfile, command, "--help"], { encoding: "utf8" });
     return () => rmSync(folder, { recursive: true });
   });
 
-  it.each(commands.map((table) => [table.name, table] as const))("%s: name exactly the options of --help", (name, table) => {
+  it.each(
+    commands.map((table) => [table.name, table] as const),
+  )("%s: name exactly the options of --help", (name, table) => {
     const help = helpOf(name.split(" ")[1]);
-    const named = Array.from(help.matchAll(/^  (--[a-z-]+)/gm), (match) => match[1]);
-    expect([...optionsInTable(table).keys()].map((option) => option.split(" ")[0]).sort()).toEqual(named.sort());
+    const named = Array.from(help.matchAll(/^ {2}(--[a-z-]+)/gm), (match) => match[1]);
+    expect([...optionsInTable(table).keys()].map((option) => option.split(" ")[0]).sort()).toEqual(
+      named.sort(),
+    );
   });
 });

@@ -10,15 +10,23 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { blocksOf, pages, root, type Block } from "./markdown.ts";
+import { type Block, blocksOf, pages, root } from "./markdown.ts";
 
 const LANGUAGES = ["js", "ts", "sh", "html", "python", "text"];
 
 /** Commands that other checks run: installing, the test suite itself, and what needs data or minutes. */
-const ELSEWHERE = [/^npm (ci|install|test|run|start)\b/, /^npx neural-fm demo\b/, /^(bash|cd|node|pip) /, /^git clone /];
+const ELSEWHERE = [
+  /^npm (ci|install|test|run|start)\b/,
+  /^npx neural-fm demo\b/,
+  /^(bash|cd|node|pip) /,
+  /^git clone /,
+];
 
 /** What users import, and the source of it. */
-const ENTRIES: Readonly<Record<string, string>> = { "neural-fm": "src/index.ts", "neural-fm/predict": "src/predict.ts" };
+const ENTRIES: Readonly<Record<string, string>> = {
+  "neural-fm": "src/index.ts",
+  "neural-fm/predict": "src/predict.ts",
+};
 const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
 
 const folder = mkdtempSync(join(tmpdir(), "neural-fm-docs-"));
@@ -34,7 +42,8 @@ function promisedOutput({ code, page, line }: Block): string[] {
     const below = /^\/\/ ?(.*)$/.exec(text);
     const fault = (message: string): Error => new Error(`${page}:${line + i}: ${message}`);
     if (call === null && text.includes("console.log(")) throw fault("console.log must end its line");
-    if (call !== null && call[1] === undefined && !/^\/\//.test(lines[i + 1])) throw fault("console.log has no comment with its output");
+    if (call !== null && call[1] === undefined && !/^\/\//.test(lines[i + 1]))
+      throw fault("console.log has no comment with its output");
     if (call?.[1] !== undefined) promised.push(call[1]);
     else if (printing && below) promised.push(below[1]);
     printing = call !== null || (printing && below !== null);
@@ -45,41 +54,79 @@ function promisedOutput({ code, page, line }: Block): string[] {
 /** Bundles a program with the sources, as users' bundlers do. */
 function bundle(code: string, loader: "js" | "ts", platform: "node" | "browser"): ReturnType<typeof build> {
   return build({
-    stdin: { contents: code, resolveDir: root, loader }, alias, bundle: true, platform, format: "esm", target: "es2022", write: false, logLevel: "silent",
+    stdin: { contents: code, resolveDir: root, loader },
+    alias,
+    bundle: true,
+    platform,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    logLevel: "silent",
   });
 }
 
 function run(cwd: string, file: string, args: readonly string[] = []): string {
-  return execFileSync(process.execPath, [file, ...args], { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(process.execPath, [file, ...args], {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** The command line in src: the file that starts with "#!". */
 async function buildCommand(): Promise<string> {
-  const sources = (readdirSync(join(root, "src"), { recursive: true }) as string[]).filter((name) => name.endsWith(".ts"));
+  const sources = (readdirSync(join(root, "src"), { recursive: true }) as string[]).filter((name) =>
+    name.endsWith(".ts"),
+  );
   const entry = sources.find((name) => readFileSync(join(root, "src", name), "utf8").startsWith("#!"));
   if (entry === undefined) throw new Error("src has no command line");
   const outfile = join(folder, "neural-fm.mjs");
-  await build({ entryPoints: [join(root, "src", entry)], bundle: true, platform: "node", format: "esm", outfile, logLevel: "silent" });
+  await build({
+    entryPoints: [join(root, "src", entry)],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outfile,
+    logLevel: "silent",
+  });
   return outfile;
 }
 
 /** The data files that commands read: labeled rows, and rows in groups. */
 function writeData(cwd: string): void {
-  const line = (i: number, query: string): string => `${i % 3 === 0 ? 1 : query === "" ? -1 : 0} ${query}${i % 7}:1 ${7 + (i % 5)}:0.5`;
-  for (const name of ["train.libsvm", "valid.libsvm", "new.libsvm"]) writeFileSync(join(cwd, name), Array.from({ length: 200 }, (_, i) => line(i, "")).join("\n"));
-  writeFileSync(join(cwd, "queries.libsvm"), Array.from({ length: 200 }, (_, i) => line(i, `qid:${Math.floor(i / 10)} `)).join("\n"));
+  const line = (i: number, query: string): string =>
+    `${i % 3 === 0 ? 1 : query === "" ? -1 : 0} ${query}${i % 7}:1 ${7 + (i % 5)}:0.5`;
+  for (const name of ["train.libsvm", "valid.libsvm", "new.libsvm"])
+    writeFileSync(join(cwd, name), Array.from({ length: 200 }, (_, i) => line(i, "")).join("\n"));
+  writeFileSync(
+    join(cwd, "queries.libsvm"),
+    Array.from({ length: 200 }, (_, i) => line(i, `qid:${Math.floor(i / 10)} `)).join("\n"),
+  );
 }
 
 /** Type errors of each ts block, by page and line. */
 function typeErrors(blocks: readonly Block[]): Map<Block, string[]> {
-  const { options } = ts.parseJsonConfigFileContent({
-    compilerOptions: {
-      target: "ES2022", lib: ["ES2022", "DOM", "DOM.Iterable"], module: "ESNext", moduleResolution: "Bundler", moduleDetection: "force", types: ["node"],
-      strict: true, exactOptionalPropertyTypes: true, allowImportingTsExtensions: true, noEmit: true, skipLibCheck: true,
-      paths: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, [`./${path}`]])),
+  const { options } = ts.parseJsonConfigFileContent(
+    {
+      compilerOptions: {
+        target: "ES2022",
+        lib: ["ES2022", "DOM", "DOM.Iterable"],
+        module: "ESNext",
+        moduleResolution: "Bundler",
+        moduleDetection: "force",
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        allowImportingTsExtensions: true,
+        noEmit: true,
+        skipLibCheck: true,
+        paths: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, [`./${path}`]])),
+      },
+      files: [],
     },
-    files: [],
-  }, ts.sys, root);
+    ts.sys,
+    root,
+  );
   const fileOf = (i: number): string => join(root, `docs-snippet-${i}.ts`).replaceAll("\\", "/");
   const codes = new Map(blocks.map(({ code }, i) => [fileOf(i), code]));
   const host = ts.createCompilerHost(options);
@@ -88,17 +135,24 @@ function typeErrors(blocks: readonly Block[]): Map<Block, string[]> {
   host.readFile = (name) => codes.get(name) ?? readFile(name);
   host.getSourceFile = (name, version, ...rest) => {
     const code = codes.get(name);
-    return code === undefined ? getSourceFile(name, version, ...rest) : ts.createSourceFile(name, code, version);
+    return code === undefined
+      ? getSourceFile(name, version, ...rest)
+      : ts.createSourceFile(name, code, version);
   };
   const program = ts.createProgram([...codes.keys()], options, host);
-  return new Map(blocks.map((block, i) => {
-    const source = program.getSourceFile(fileOf(i))!;
-    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
-    return [block, found.map(({ start, messageText }) => {
-      const line = block.line + source.getLineAndCharacterOfPosition(start ?? 0).line;
-      return `${block.page}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
-    })];
-  }));
+  return new Map(
+    blocks.map((block, i) => {
+      const source = program.getSourceFile(fileOf(i))!;
+      const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+      return [
+        block,
+        found.map(({ start, messageText }) => {
+          const line = block.line + source.getLineAndCharacterOfPosition(start ?? 0).line;
+          return `${block.page}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+        }),
+      ];
+    }),
+  );
 }
 
 const allBlocks = pages.flatMap(blocksOf);
@@ -106,15 +160,19 @@ const typed = allBlocks.filter(({ language }) => language === "ts");
 
 describe("snippets", () => {
   it("are in languages that this test knows what to do with", () => {
-    for (const { page, line, language } of allBlocks) expect(LANGUAGES, `${page}:${line}`).toContain(language);
+    for (const { page, line, language } of allBlocks)
+      expect(LANGUAGES, `${page}:${line}`).toContain(language);
   });
 
   it("are closed: every page has an even number of fences", () => {
-    for (const page of pages) expect((readFileSync(join(root, page), "utf8").match(/^```/gm) ?? []).length % 2, page).toBe(0);
+    for (const page of pages)
+      expect((readFileSync(join(root, page), "utf8").match(/^```/gm) ?? []).length % 2, page).toBe(0);
   });
 
   it("show the README's commands of a fresh clone", () => {
-    const commands = blocksOf("README.md").filter(({ language }) => language === "sh").flatMap(({ code }) => code.trim().split("\n"));
+    const commands = blocksOf("README.md")
+      .filter(({ language }) => language === "sh")
+      .flatMap(({ code }) => code.trim().split("\n"));
     expect(commands).toEqual(expect.arrayContaining(["npm ci && npm start", "npm ci && npm test"]));
   });
 });
@@ -125,7 +183,9 @@ describe("ts snippets", () => {
     errors = typeErrors(typed);
   }, 120_000);
 
-  it.each(typed.map((block) => [`${block.page}:${block.line}`, block] as const))("%s has no type error", (_, block) => {
+  it.each(
+    typed.map((block) => [`${block.page}:${block.line}`, block] as const),
+  )("%s has no type error", (_, block) => {
     expect(errors.get(block)).toEqual([]);
   });
 });
@@ -156,11 +216,23 @@ describe.each(pages.filter((page) => blocksOf(page).length > 0))("%s", (page) =>
         }
       });
     } else if (language === "sh") {
-      it.each(code.trim().split("\n").filter((text) => !text.startsWith("#")))(`line ${line}: %s`, (text) => {
+      it.each(
+        code
+          .trim()
+          .split("\n")
+          .filter((text) => !text.startsWith("#")),
+      )(`line ${line}: %s`, (text) => {
         if (ELSEWHERE.some((pattern) => pattern.test(text))) return;
         expect(text).toMatch(/^npx neural-fm /);
         const [, redirected] = / > (\S+)$/.exec(text) ?? [];
-        const output = run(cwd, command, text.replace(/ > \S+$/, "").split(" ").slice(2));
+        const output = run(
+          cwd,
+          command,
+          text
+            .replace(/ > \S+$/, "")
+            .split(" ")
+            .slice(2),
+        );
         if (redirected !== undefined) writeFileSync(join(cwd, redirected), output);
         const out = /--out (\S+)/.exec(text)?.[1];
         if (out !== undefined) expect(existsSync(join(cwd, out))).toBe(true);
