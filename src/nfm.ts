@@ -11,7 +11,6 @@ import { type IdsOption, readIds } from "./data/ids.ts";
 import { checkRows, countRows, type Rows } from "./data/rows.ts";
 import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
-import { Memory } from "./kernels/memory.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
 import type { PredictOptions, Ranked, RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
@@ -69,9 +68,7 @@ export class NFM {
    * @throws TypeError or RangeError that names the option; Error for a backend that cannot run here.
    */
   constructor(options: NFMOptions = {}) {
-    const settings = readOptions(options, "NFM");
-    new Memory(settings.backend); // refuses a backend that cannot run here
-    this.#learner = new Learner(settings);
+    this.#learner = new Learner(readOptions(options, "NFM"));
   }
 
   /**
@@ -334,7 +331,7 @@ export class NFM {
 
   /** The kernels that run: WebAssembly SIMD or plain JavaScript. */
   get backend(): "wasm" | "js" {
-    return this.#learner.predictor?.backend ?? new Memory(this.#learner.settings.backend).backend;
+    return this.#learner.backend;
   }
 
   /** Number of features; 0 while it is not known. */

@@ -45,6 +45,8 @@ export class Learner {
   history: History | null = null;
   /** The settings before `initFrom`. */
   readonly #given: Settings;
+  /** Memories of all models come from it, so that kernels are compiled only once. */
+  readonly #memory: Memory;
   #model: Model | null = null;
   #isFitting = false;
   /** Whether the parameters are anything but initial values. */
@@ -52,9 +54,11 @@ export class Learner {
   /** Initial values of parameters by name, in place of random ones. */
   #pretrained: ReadonlyMap<string, Float32Array> = new Map();
 
+  /** @throws Error for a backend that cannot run here. */
   constructor(settings: Settings) {
     this.settings = settings;
     this.#given = settings;
+    this.#memory = new Memory(settings.backend);
   }
 
   /**
@@ -81,6 +85,11 @@ export class Learner {
     learner.#model = model;
     learner.#isTrained = true;
     return learner;
+  }
+
+  /** Which kernels run. */
+  get backend(): "wasm" | "js" {
+    return this.predictor?.backend ?? this.#memory.backend;
   }
 
   /** The model that predicts; null before the number of features is known. Reading it makes nothing. */
@@ -292,8 +301,8 @@ export class Learner {
   ): Model {
     if (numFeatures === 0)
       throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const { embeddingDim, layers, loss, backend } = this.settings;
-    const memory = new Memory(backend);
+    const { embeddingDim, layers, loss } = this.settings;
+    const memory = this.#memory.fork();
     // A layer of the user's own may call any kernel, also in prediction.
     if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
     const parameters = new Parameters({ numFeatures, embeddingDim, layers }, memory);
