@@ -116,9 +116,10 @@ export class Learner {
     const { encoder, numFeatures } = this.settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
-      this.#model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
-      this.#model.predictor.allocate();
-      runAtOnce(this.#initialize(this.#model));
+      const model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
+      model.predictor.allocate();
+      runAtOnce(this.#initialize(model));
+      this.#model = model;
     }
     return this.#model;
   }

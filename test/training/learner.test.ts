@@ -215,3 +215,13 @@ describe("resuming", () => {
     expect(second.save()).not.toEqual(whole.save());
   });
 });
+
+it("a model that there is no memory for is refused each time, with the same message", () => {
+  const model = new NFM({ numFeatures: 2 ** 32 - 1, embeddingDim: 65536, hiddenUnits: [] });
+  for (let turn = 0; turn < 2; turn++) {
+    expect(() => model.predict({ indices: [1] })).toThrow(
+      /^cannot allocate 1073758209 MiB for the model \(.*\); use fewer features/,
+    );
+  }
+  expect(model.numFeatures).toBe(2 ** 32 - 1);
+});
