@@ -3,11 +3,9 @@
 // float64 forward pass that is written here from the formulas.
 
 import { describe, expect, it } from "vitest";
-import { randomBelow, randomKey, Stream } from "../../src/core/random.ts";
 import { fromPacked, type Tensor, toPacked } from "../../src/core/tensor.ts";
 import { CSRMatrix } from "../../src/data/csr-matrix.ts";
-import { type Attribution, attribute, type Explanation } from "../../src/explain/explain.ts";
-import { NFM } from "../../src/index.ts";
+import { type Attribution, attribute } from "../../src/explain/explain.ts";
 import { Activation } from "../../src/layers/activation.ts";
 import { BatchNorm } from "../../src/layers/batch-norm.ts";
 import { Dense } from "../../src/layers/dense.ts";
@@ -16,6 +14,10 @@ import type { Layer } from "../../src/layers/layer.ts";
 import type { Network } from "../../src/model/network.ts";
 import { drawTensors, makePredictor } from "../helpers/trainers.ts";
 import { numbers, type Row, type Step, scores, type Tensors } from "../reference.ts";
+
+const sum = (parts: ArrayLike<number>): number => Array.from(parts).reduce((total, part) => total + part, 0);
+
+const total = ({ bias, linear, pairs }: Attribution): number => bias + sum(linear) + sum(pairs);
 
 const N = 30;
 
@@ -88,6 +90,7 @@ const ROWS: readonly Row[] = [0, 1, 2, 20].flatMap((length) => {
     { indices, values: indices.map(() => Math.fround(next(0.3, 1.2) * (next() < 0.3 ? -1 : 1))) },
   ];
 });
+
 const EMPTY: Row = { indices: [], values: [] };
 
 function explained(network: Network, { indices, values }: Row): Attribution {
@@ -98,8 +101,6 @@ function scoreOf(network: Network, row: Row): number {
   return network.scoreRow(CSRMatrix.fromRows([row], N));
 }
 
-const sum = (parts: ArrayLike<number>): number => Array.from(parts).reduce((total, part) => total + part, 0);
-const total = ({ bias, linear, pairs }: Attribution): number => bias + sum(linear) + sum(pairs);
 /** The sum of all parts' sizes. */
 const size = ({ bias, linear, pairs }: Attribution): number =>
   Math.abs(bias) + sum(linear.map(Math.abs)) + sum(pairs.map(Math.abs));
@@ -414,69 +415,6 @@ describe("each part is what the definition says", () => {
     expect(pairs.map(Math.abs)[0]).toBe(0);
     expect(pairs.map(Math.abs)[2]).toBe(0);
     expect(pairs[1]).not.toBe(0);
-  });
-});
-
-describe("NFM.explain on trained models", () => {
-  const value = (i: number, field: number): number => randomBelow(randomKey(field, Stream.demo), i, 5);
-  const maps = Array.from({ length: 1500 }, (_, i) => ({
-    a: `${value(i, 0)}`,
-    b: `${value(i, 1)}`,
-    c: `${value(i, 2)}`,
-    d: `${value(i, 3)}`,
-    weight: 1 + (i % 4) / 2,
-  }));
-  /** Only a and b interact: where they are the same, the label is 2 more. */
-  const labels = maps.map(({ a, b, c }) => (a === b ? 2 : 0) + Number(c) / 10 - 0.5);
-  const sumOf = ({ bias, linear, pairs }: Explanation): number =>
-    [...linear, ...pairs].reduce((sum, { contribution }) => sum + contribution, bias);
-
-  for (const activation of ["relu", "tanh", "sigmoid", "identity"] as const) {
-    for (const hiddenUnits of [[], [12], [12, 8]]) {
-      it(`the parts sum to the raw score, and the planted pair is the strongest: ${activation}, [${hiddenUnits.join(", ")}]`, async () => {
-        const model = new NFM({
-          embeddingDim: 8,
-          hiddenUnits,
-          activation,
-          dropout: { biInteraction: 0, hidden: 0 },
-          batchNorm: hiddenUnits.length > 0,
-          seed: 3,
-        });
-        await model.fit(maps, labels, { epochs: 25, batchSize: 50 });
-        const planted = maps.filter(({ a, b }) => a === b).slice(0, 40);
-        let onTop = 0;
-        for (const map of planted) {
-          const explanation = model.explain(map);
-          const score = model.predict(map, { raw: true });
-          expect(Math.abs(sumOf(explanation) - score)).toBeLessThan(1e-4 * Math.abs(score)); // of float32; the sum itself is exact
-          expect(explanation.linear.map(({ feature }) => feature).sort()).toEqual(
-            [`a=${map.a}`, `b=${map.b}`, `c=${map.c}`, `d=${map.d}`, "weight"].sort(),
-          );
-          expect(explanation.pairs).toHaveLength(10);
-          const sizes = explanation.pairs.map(({ contribution }) => Math.abs(contribution));
-          expect(sizes).toEqual([...sizes].sort((x, y) => y - x));
-          if (explanation.pairs[0].features.join() === `a=${map.a},b=${map.b}`) onTop++;
-        }
-        expect(onTop).toBe(planted.length);
-      });
-    }
-  }
-
-  it("names features of a model without an encoder by their numbers, and refuses bad rows without changing anything", () => {
-    const model = new NFM({ numFeatures: 5, embeddingDim: 2, hiddenUnits: [3] });
-    expect(model.explain({ indices: [4, 1] }).pairs).toEqual([
-      { features: ["#4", "#1"], contribution: expect.any(Number) as number },
-    ]);
-    const before = model.save();
-    expect(() => model.explain({ indices: [5] })).toThrow(
-      "explain: x.indices[0] must be below numFeatures (5), got 5",
-    );
-    expect(() => model.explain("x" as never)).toThrow(/^explain: x must be /);
-    expect(() => new NFM().explain({ indices: [1] })).toThrow("explain: the model has no parameters yet");
-    expect(model.save()).toEqual(before);
-    const { bias, ...parts } = model.explain({ indices: [] });
-    expect(bias).toBeCloseTo(model.predict({ indices: [] }), 7);
-    expect(parts).toEqual({ linear: [], pairs: [] });
   });
 });
 

@@ -2,41 +2,12 @@
 // order; and cases by hand.
 
 import { describe, expect, it, vi } from "vitest";
-import { bpr, hinge, log, maxMargin, squared } from "../../src/losses.ts";
-import {
-  checkMetric,
-  chooseMetrics,
-  defaultMetrics,
-  isHigherBetter,
-  type Metric,
-  type MetricInput,
-} from "../../src/metrics/metrics.ts";
-import { isRankingMetric, measureRank, type RankingMetric } from "../../src/metrics/ranking-metrics.ts";
-import { checkMetricNames, readFitOptions } from "../../src/training/fit-options.ts";
+import { squared } from "../../src/losses.ts";
+import type { MetricInput } from "../../src/metrics/metrics.ts";
+import { measureRank, type RankingMetric } from "../../src/metrics/ranking-metrics.ts";
 import { measure } from "../helpers/metrics.ts";
+import { KINDS, METRICS, scoredOf } from "../helpers/ranking-metrics.ts";
 import { numbers } from "../reference.ts";
-
-const KINDS = ["precision", "recall", "hr", "ndcg", "mrr", "map"] as const;
-const WHOLE = ["ndcg", "mrr", "map"] as const;
-const METRICS: readonly RankingMetric[] = [
-  "group-auc",
-  ...WHOLE,
-  ...KINDS.flatMap((kind) => [1, 2, 3, 5, 10, 1000].map((k) => `${kind}@${k}` as const)),
-];
-
-function scoredOf(
-  scores: readonly number[],
-  targets: readonly number[],
-  groups: readonly number[] | null = scores.map(() => 0),
-): MetricInput {
-  return {
-    scores: Float32Array.from(scores),
-    targets: Float32Array.from(targets),
-    groups: groups && Uint32Array.from(groups),
-    loss: squared,
-    labelRange: null,
-  };
-}
 
 /** The value of one group. */
 const valueOfGroup = (metric: RankingMetric, scores: readonly number[], targets: readonly number[]): number =>
@@ -47,6 +18,7 @@ const expectClose = (actual: number, expected: number, what: string): void =>
   expect(Math.abs(actual - expected), `${what}: ${actual}, not ${expected}`).toBeLessThan(1e-12);
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
 const average = (values: readonly number[]): number => sumOf(values) / values.length;
 
 /** A metric of a list of labels, best first, as it is defined; null where it has no value. Not for "group-auc". */
@@ -411,139 +383,5 @@ describe("measureRank", () => {
     for (const metric of METRICS.filter((name) => !name.startsWith("precision")))
       expect(measureRank(metric, 1, 1), metric).toBe(1);
     expect(measureRank("precision@4", 1, 1)).toBe(1 / 4);
-  });
-});
-
-describe("names", () => {
-  it("are accepted with any k of at least 1, and without where the whole list makes sense", () => {
-    for (const name of [...METRICS, "ndcg@123456789012", "rmse", "auc"])
-      expect(checkMetric("here", name)).toBe(name);
-    expect(checkMetric("here", "loss", ["loss"])).toBe("loss");
-    expect(METRICS.every((metric) => isRankingMetric(metric) && isHigherBetter(metric))).toBe(true);
-    expect(["rmse", "auc", "loss"].some(isRankingMetric)).toBe(false);
-  });
-
-  it.each([
-    "precision",
-    "recall",
-    "hr",
-    "hit",
-    "ndcg@",
-    "ndcg@0",
-    "ndcg@-1",
-    "ndcg@01",
-    "ndcg@1.5",
-    "ndcg@1e3",
-    "ndcg@+5",
-    "ndcg@ 5",
-    "ndcg@5 ",
-    "ndcg@5\n",
-    "ndcg@٣",
-    "ndcg@k",
-    "ndcg@5@5",
-    "NDCG@5",
-    "group-auc@5",
-    "auc@5",
-    "@5",
-    "loss",
-    "",
-    "toString",
-  ])("%j is refused with what there is", (name) => {
-    expect(() => checkMetric("fit: metrics[0]", name)).toThrow(
-      new RangeError(
-        'fit: metrics[0] must be one of "rmse", "rmse-clamped", "mae", "logloss", "auc", "accuracy", "group-auc", "ndcg", "mrr", "map", ' +
-          'or "precision@k", "recall@k", "hr@k", "ndcg@k", "mrr@k", "map@k" with k an integer of at least 1, got ' +
-          JSON.stringify(name),
-      ),
-    );
-  });
-
-  it("are strings", () => {
-    for (const value of [10, null, undefined, ["ndcg"], { toString: () => "ndcg" }]) {
-      expect(() => checkMetric("evaluate: metrics[1]", value)).toThrow(TypeError);
-      expect(() => checkMetric("evaluate: metrics[1]", value)).toThrow(
-        /^evaluate: metrics\[1\] must be one of "rmse", .*, got /,
-      );
-    }
-  });
-
-  it("are checked in lists and for what decides the best epoch", () => {
-    expect(checkMetricNames("evaluate", ["ndcg@7", "rmse"])).toEqual(["ndcg@7", "rmse"]);
-    expect(() => checkMetricNames("evaluate", ["rmse", "ndcg@0"])).toThrow(
-      /^evaluate: metrics\[1\] must be .*, got "ndcg@0"$/,
-    );
-    const monitored = (monitor: string) =>
-      readFitOptions("fit", { validation: 0.5, monitor: monitor as Metric }).monitor;
-    expect(["loss", "map@3", "auc"].map(monitored)).toEqual(["loss", "map@3", "auc"]);
-    expect(() => monitored("map@")).toThrow(/^fit: monitor must be one of "loss", "rmse", .*, got "map@"$/);
-  });
-});
-
-describe("what these rows can give", () => {
-  const choose =
-    (metric: Metric, targets: readonly number[], groups: readonly number[] | null, place = "evaluate: ") =>
-    () =>
-      chooseMetrics([metric], scoredOf(targets, targets, groups), place);
-
-  it("a ranking needs groups", () => {
-    for (const metric of METRICS) expect(choose(metric, [1, 0], null)).toThrow(TypeError);
-    expect(choose("ndcg@10", [1, 0], null)).toThrow(
-      'evaluate: "ndcg@10" needs to know which rows are ranked together; pass groups as well',
-    );
-    expect(choose("map", [1, 0], null, "fit: validation.")).toThrow(
-      'fit: "map" needs to know which rows are ranked together; pass validation.groups as well',
-    );
-    const { groups, ...without } = scoredOf([1, 0], [1, 0]);
-    expect(() => chooseMetrics(["mrr"], without, "fit: ")).toThrow(TypeError);
-  });
-
-  it("at least one group has a relevant row, or two labels", () => {
-    for (const metric of METRICS.filter((name) => name !== "group-auc")) {
-      expect(choose(metric, [0, -1, 0], [0, 0, 1]), metric).toThrow(RangeError);
-      expect(choose(metric, [0, -1, 1], [0, 0, 1])(), metric).toEqual([metric]);
-      expect(choose(metric, [], []), metric).toThrow(RangeError);
-    }
-    expect(choose("hr@5", [0, 0, 0], [2, 0, 1], "fit: validation.")).toThrow(
-      'fit: "hr@5" needs a group with a label above 0 in validation.y, got none in 3 groups',
-    );
-    expect(choose("group-auc", [1, 2, 1, 2], [0, 1, 0, 1])).toThrow(
-      new RangeError(
-        'evaluate: "group-auc" needs a group with two different labels in y, got none in 2 groups',
-      ),
-    );
-    expect(choose("group-auc", [], [])).toThrow(RangeError);
-    expect(choose("group-auc", [-1, 5, -2], [0, 1, 0])()).toEqual(["group-auc"]);
-  });
-
-  it("labels beyond 64 have no gain", () => {
-    for (const metric of ["ndcg", "ndcg@3"] as const) {
-      expect(choose(metric, [1, 64, 64.5, 99], [0, 0, 0, 0], "fit: validation.")).toThrow(
-        new RangeError(
-          `fit: validation.y[2] must be at most 64 for "${metric}", whose gains are 2^label - 1, got 64.5`,
-        ),
-      );
-      expect(choose(metric, [1, 64, -100], [0, 0, 0])()).toEqual([metric]);
-    }
-    for (const metric of ["map", "mrr@2", "group-auc", "precision@1"] as const)
-      expect(choose(metric, [1, 99], [0, 0])()).toEqual([metric]);
-  });
-
-  it("with groups each loss adds a ranking to its metrics, pairwise losses measure nothing else", () => {
-    for (const loss of [squared, log, hinge]) {
-      expect(defaultMetrics(loss, true)).toEqual([...defaultMetrics(loss, false), "ndcg@10", "group-auc"]);
-      expect(defaultMetrics(loss, false).some(isRankingMetric)).toBe(false);
-    }
-    for (const loss of [bpr, maxMargin()])
-      expect(defaultMetrics(loss, true)).toEqual(["ndcg@10", "group-auc"]);
-  });
-
-  it("defaults that these rows cannot give are left out", () => {
-    const chosen = (targets: readonly number[], groups: readonly number[] | null) =>
-      chooseMetrics(undefined, scoredOf(targets, targets, groups), "fit: ");
-    expect(chosen([1, 0, 2], [0, 0, 1])).toEqual(["rmse", "mae", "ndcg@10", "group-auc"]);
-    expect(chosen([1, 0, 2], [0, 1, 2])).toEqual(["rmse", "mae", "ndcg@10"]);
-    expect(chosen([1, 0, 70], [0, 0, 1])).toEqual(["rmse", "mae", "group-auc"]);
-    expect(chosen([0, 0], [0, 0])).toEqual(["rmse", "mae"]);
-    expect(chosen([1, 0], null)).toEqual(["rmse", "mae"]);
   });
 });
