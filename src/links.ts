@@ -57,6 +57,6 @@ export function savedLoss<L extends object>(
   }
   const chosen = given ?? loss ?? "squared";
   if (typeof chosen === "string") return checkChoice(`${place}: loss`, chosen, LOSS_NAMES);
-  if (typeof chosen === "object") return chosen as L;
+  if (typeof chosen === "object" && "kind" in chosen) return chosen as L;
   throw wrongType(`${place}: loss`, "the name of a loss, or { kind, name, value, gradient }", chosen);
 }

@@ -340,3 +340,13 @@ it("a predictor is a class of its own name, and one may extend it", async () => 
   expect(shop).toBeInstanceOf(Shop);
   expect([0, 1]).toContain(shop.best("u1"));
 });
+
+it("refuses an object that is no loss", () => {
+  const model = new NFM({ numFeatures: 3, embeddingDim: 2, hiddenUnits: [2] });
+  model.partialFit([{ indices: [1] }], [1]);
+  expect(() => Predictor.load(model.save(), { loss: {} as never })).toThrow(
+    new TypeError(
+      "load: config: loss must be the name of a loss, or { kind, name, value, gradient }, got object with keys (none)",
+    ),
+  );
+});
