@@ -114,9 +114,10 @@ export function fieldPlace(place: string, field: string): string {
  *   other built-in objects.
  */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === "object" && value !== null && Object.prototype.toString.call(value) === "[object Object]"
-  );
+  if (typeof value !== "object" || value === null) return false;
+  // Object literals, which most rows are, take the short way.
+  if (Object.getPrototypeOf(value) === Object.prototype) return true;
+  return Object.prototype.toString.call(value) === "[object Object]";
 }
 
 /**
