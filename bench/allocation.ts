@@ -1,6 +1,7 @@
-// Bytes that are allocated on the heap per candidate of a ranking, per row of a prediction, and per row of a training epoch: growth of
-// the heap, and what collections gave back meanwhile. A number boxed per row would be 12 bytes or more; what should be
-// left are a few objects per call and per batch. Usage: npm run bench -- allocation
+// Bytes that are allocated on the heap per candidate of a ranking, per row of a prediction, and per row of a
+// training epoch: growth of the heap, and what collections gave back meanwhile. A number boxed per row would
+// be 12 bytes or more; what should be left are a few objects per call and per batch. Usage: npm run bench --
+// allocation
 
 import v8 from "node:v8";
 import { CSRMatrix, NFM } from "../src/index.ts";
@@ -12,7 +13,9 @@ const rows = CSRMatrix.fromRows(
 );
 const labels = Float32Array.from({ length: ROWS }, (_, i) => i % 7);
 
-/** Bytes on the heap per row and call. Code that is optimized late boxes numbers: the least of some attempts. */
+/**
+ * Bytes on the heap per row and call. Code that is optimized late boxes numbers: the least of some attempts.
+ */
 async function allocated(call: () => unknown): Promise<number> {
   let least = Infinity;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

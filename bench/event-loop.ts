@@ -1,5 +1,5 @@
-// How long `fit` keeps the event loop waiting, and how often it gives way: the gaps between turns of a timer that runs
-// beside a training, beside the same timer in an idle process. Usage: npm run bench -- event-loop
+// How long `fit` keeps the event loop waiting, and how often it gives way: the gaps between turns of a timer
+// that runs beside a training, beside the same timer in an idle process. Usage: npm run bench -- event-loop
 
 import { CSRMatrix, NFM } from "../src/index.ts";
 

@@ -1,9 +1,9 @@
-// The paper's Frappe benchmark. Usage: npm run bench -- frappe FOLDER [options]
-// FOLDER holds train.libfm and valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout
-// 0.5 (pooled) and 0.2 (hidden), relu. Prints train loss, validation metrics and seconds per epoch. The recipe for the
-// best RMSE we found at k <= 128 (more dropout, many epochs, the learning rate decaying at the end; 0.2982, seed 1):
-// --k 128 --hidden 128 --dropout 0.6,0.2 --epochs 420 --decay 0.93 --decay-from 370
-// --pretrain E first trains a factorization machine for E epochs, whose embeddings the NFM starts from, as in the paper.
+// The paper's Frappe benchmark. Usage: npm run bench -- frappe FOLDER [options] FOLDER holds train.libfm and
+// valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout 0.5 (pooled) and 0.2
+// (hidden), relu. Prints train loss, validation metrics and seconds per epoch. The recipe for the best RMSE
+// we found at k <= 128 (more dropout, many epochs, the learning rate decaying at the end; 0.2982, seed 1):
+// --k 128 --hidden 128 --dropout 0.6,0.2 --epochs 420 --decay 0.93 --decay-from 370 --pretrain E first trains
+// a factorization machine for E epochs, whose embeddings the NFM starts from, as in the paper.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,7 +48,8 @@ console.log(
 
 const memoryBefore = process.memoryUsage().rss;
 const loss = values.loss as "squared" | "log";
-// The paper's rates; with the log loss, which overfits sooner, 0.7 was better on validation data (of 0.5, 0.6, 0.7).
+// The paper's rates; with the log loss, which overfits sooner, 0.7 was better on validation data (of 0.5,
+// 0.6, 0.7).
 const [biInteraction, hidden] = (values.dropout ?? (loss === "log" ? "0.7,0.2" : "0.5,0.2"))
   .split(",")
   .map(Number);

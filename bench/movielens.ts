@@ -1,8 +1,9 @@
-// Rating prediction on MovieLens 100k. Usage: npm run bench -- movielens FOLDER [options]
-// FOLDER holds RecBole's ml-100k.inter, .user and .item. A random tenth of the ratings (by --seed) is for the report.
-// Defaults, epochs included, come from 36 runs with --tune, which carves a tenth from the other ratings (seed 1, whose
-// report is the clean one; a single run used seed 2). The last epoch is the result, the best a remark.
-// RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularized biases of users and items.
+// Rating prediction on MovieLens 100k. Usage: npm run bench -- movielens FOLDER [options] FOLDER holds
+// RecBole's ml-100k.inter, .user and .item. A random tenth of the ratings (by --seed) is for the report.
+// Defaults, epochs included, come from 36 runs with --tune, which carves a tenth from the other ratings (seed
+// 1, whose report is the clean one; a single run used seed 2). The last epoch is the result, the best a
+// remark. RMSE is of ratings clamped to 1..5, as for the baseline: global mean + regularized biases of users
+// and items.
 
 import { parseArgs } from "node:util";
 import { randomKey, randomPermutation, Stream } from "../src/core/random.ts";

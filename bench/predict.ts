@@ -1,5 +1,5 @@
-// Latency of a single prediction (p50, p99) and rows per second in batches, for k = 64, hidden [64] and 10 features a
-// row, on both backends. Usage: npm run bench -- predict
+// Latency of a single prediction (p50, p99) and rows per second in batches, for k = 64, hidden [64] and 10
+// features a row, on both backends. Usage: npm run bench -- predict
 
 import { CSRMatrix, type FeatureMap, NFM } from "../src/index.ts";
 

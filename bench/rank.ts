@@ -1,5 +1,5 @@
-// Ranking 100,000 candidates of one feature each in contexts of 2, 20 and 200 features (k = 64), beside `predict` on rows
-// that hold context and candidate already. Usage: npm run bench -- rank
+// Ranking 100,000 candidates of one feature each in contexts of 2, 20 and 200 features (k = 64), beside
+// `predict` on rows that hold context and candidate already. Usage: npm run bench -- rank
 
 import { CSRMatrix, NFM } from "../src/index.ts";
 

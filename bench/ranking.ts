@@ -1,9 +1,10 @@
 // Recommending on MovieLens 100k as implicit feedback. Usage: npm run bench -- ranking FOLDER [options]
-// FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each user is held
-// out and ranked among all films but those the user has in training, ties counting against it. Contexts are the user with
-// age, gender and occupation, and with --recent N the last N films liked before; items are films with year and genres.
-// Settings and epochs were chosen with --tune, which holds out the three events before the latest and never sees that one.
-// Prints metrics by model, seconds per epoch, and the time of a list over this catalog and over a generated one.
+// FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each
+// user is held out and ranked among all films but those the user has in training, ties counting against it.
+// Contexts are the user with age, gender and occupation, and with --recent N the last N films liked before;
+// items are films with year and genres. Settings and epochs were chosen with --tune, which holds out the
+// three events before the latest and never sees that one. Prints metrics by model, seconds per epoch, and the
+// time of a list over this catalog and over a generated one.
 
 import { parseArgs } from "node:util";
 import {

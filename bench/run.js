@@ -1,4 +1,5 @@
-// Bundles a benchmark with the sources, as users' bundlers would, and runs it: npm run bench -- NAME [arguments].
+// Bundles a benchmark with the sources, as users' bundlers would, and runs it: npm run bench -- NAME
+// [arguments].
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";

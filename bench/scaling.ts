@@ -1,6 +1,7 @@
-// Time per row of Bi-Interaction pooling against the number of non-zero features Nx and the embedding dimension k, beside
-// the literal double sum over pairs it stands for (section 3.1, equations 3 and 4): linear in both, against quadratic in
-// Nx. Usage: npm run bench -- scaling. Plain kernels; settings in turn, over and over; minimum and median.
+// Time per row of Bi-Interaction pooling against the number of non-zero features Nx and the embedding
+// dimension k, beside the literal double sum over pairs it stands for (section 3.1, equations 3 and 4):
+// linear in both, against quadratic in Nx. Usage: npm run bench -- scaling. Plain kernels; settings in turn,
+// over and over; minimum and median.
 
 import { randomBelow, randomKey, randomNormal, Stream } from "../src/core/random.ts";
 import { strideOf, type Tensor } from "../src/core/tensor.ts";

@@ -1,5 +1,6 @@
-// What a program waits for before its first prediction with SIMD kernels: emitting the WebAssembly modules, compiling them,
-// making a model, and the first call of predict and of partialFit. Usage: npm run bench -- startup
+// What a program waits for before its first prediction with SIMD kernels: emitting the WebAssembly modules,
+// compiling them, making a model, and the first call of predict and of partialFit. Usage: npm run bench --
+// startup
 
 import { NFM } from "../src/index.ts";
 import { forwardKernels } from "../src/kernels/forward.ts";

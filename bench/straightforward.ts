@@ -1,6 +1,7 @@
-// The yardstick: one training step of an NFM with one hidden layer, written the way one writes it in JavaScript without
-// further thought - textbook loops over typed arrays, nothing tiled, skipped or unrolled. Batch norm, dropout, squared
-// loss and Adagrad as in the library. Only for timing: its numbers are not rounded as the library's are.
+// The yardstick: one training step of an NFM with one hidden layer, written the way one writes it in
+// JavaScript without further thought - textbook loops over typed arrays, nothing tiled, skipped or unrolled.
+// Batch norm, dropout, squared loss and Adagrad as in the library. Only for timing: its numbers are not
+// rounded as the library's are.
 
 import type { CSRMatrix } from "../src/index.ts";
 
@@ -26,7 +27,10 @@ const newNorm = (n: number): Norm => ({
   dShift: new Float32Array(n),
 });
 
-/** Returns a function that trains one epoch on x, y and returns its mean loss. K: embedding dimension, H: hidden units. */
+/**
+ * Returns a function that trains one epoch on x, y and returns its mean loss. K: embedding dimension, H:
+ * hidden units.
+ */
 export function straightforward(
   x: CSRMatrix,
   y: Float32Array,

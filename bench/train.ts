@@ -1,6 +1,7 @@
-// Seconds per training epoch, everything in turn in one run: first the straightforward version, plain kernels and SIMD on
-// the Frappe setting (k = 64, hidden [64], batch 128), then SIMD beside plain kernels over k, hidden and batch.
-// Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same shape] [--turns 3] [--grid]
+// Seconds per training epoch, everything in turn in one run: first the straightforward version, plain kernels
+// and SIMD on the Frappe setting (k = 64, hidden [64], batch 128), then SIMD beside plain kernels over k,
+// hidden and batch. Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same
+// shape] [--turns 3] [--grid]
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

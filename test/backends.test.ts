@@ -1,5 +1,5 @@
-// WebAssembly SIMD computes the same bits as the plain kernels: whole trainings, and files. kernels/backends.test.ts
-// compares kernel by kernel.
+// WebAssembly SIMD computes the same bits as the plain kernels: whole trainings, and files.
+// kernels/backends.test.ts compares kernel by kernel.
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Tensor } from "../src/core/tensor.ts";

@@ -1,5 +1,6 @@
-// Restructuring moves code and must not move a bit. The hashes were recorded before; both backends must give them.
-// To record anew, after a change that is meant to change numbers: RECORD_BITS=1 npx vitest run test/bits.test.ts
+// Restructuring moves code and must not move a bit. The hashes were recorded before; both backends must give
+// them. To record anew, after a change that is meant to change numbers: RECORD_BITS=1 npx vitest run
+// test/bits.test.ts
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,6 @@
-// Short programs whose results must never change by a bit: every kind of training, prediction, ranking and explanation.
-// test/bits.test.ts compares the SHA-256 of what they return with tes./bits.json, on every backend.
+// Short programs whose results must never change by a bit: every kind of training, prediction, ranking and
+// explanation. test/bits.test.ts compares the SHA-256 of what they return with tes./bits.json, on every
+// backend.
 
 import { createHash } from "node:crypto";
 import {

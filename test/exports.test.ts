@@ -1,5 +1,6 @@
-// Every type that a public signature mentions can be imported: the declarations of src are emitted as the package has them,
-// without what is @internal, and each name in an exported declaration must be exported as well.
+// Every type that a public signature mentions can be imported: the declarations of src are emitted as the
+// package has them, without what is @internal, and each name in an exported declaration must be exported as
+// well.
 
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -58,7 +59,9 @@ function exportsOf(entry: string): Map<string, ts.Symbol> {
   return new Map(symbols.map((symbol) => [symbol.name, resolved(symbol)]));
 }
 
-/** The names in a declaration that stand for declarations of the package, and not for its own type parameters. */
+/**
+ * The names in a declaration that stand for declarations of the package, and not for its own type parameters.
+ */
 function namesIn(declaration: ts.Declaration): Map<string, ts.Symbol> {
   const names = new Map<string, ts.Symbol>();
   const visit = (node: ts.Node): void => {

@@ -1,5 +1,5 @@
-// The cases computed by float64 PyTorch autograd: eval scores, losses, and every tensor after one SGD step and after
-// three Adagrad steps. Tolerance 1e-4 relative, as float32 against float64 over three steps allows.
+// The cases computed by float64 PyTorch autograd: eval scores, losses, and every tensor after one SGD step
+// and after three Adagrad steps. Tolerance 1e-4 relative, as float32 against float64 over three steps allows.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,5 @@
-// The rooms of src and which of them may know which: every import is read, and an arrow that runs back, a cycle, a long
-// chain, a package, or state that modules share fails here.
+// The rooms of src and which of them may know which: every import is read, and an arrow that runs back, a
+// cycle, a long chain, a package, or state that modules share fails here.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -9,7 +9,10 @@ import { describe, expect, it } from "vitest";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
-/** From the bottom up. A file imports from its own room and from rooms further down, never from a neighbor on its level. */
+/**
+ * From the bottom up. A file imports from its own room and from rooms further down, never from a neighbor on
+ * its level.
+ */
 const LEVELS: readonly (readonly string[])[] = [
   ["core/"],
   ["kernels/"],

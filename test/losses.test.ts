@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { bpr, hinge, log, maxMargin, squared } from "../src/losses.ts";
 
 describe("losses by themselves", () => {
-  // Central differences in float64 of values of size |s| carry an error of about 1e-16 |s| / step; squared is a parabola, without another.
+  // Central differences in float64 of values of size |s| carry an error of about 1e-16 |s| / step; squared is
+  // a parabola, without another.
   const SCORES = [-1000, -100, -30, -3, -0.7, -1e-3, 0, 1e-3, 0.4, 2.5, 30, 100, 1000];
   const slope = (value: (s: number) => number, s: number): number =>
     (value(s + 1e-4) - value(s - 1e-4)) / 2e-4;

@@ -15,8 +15,9 @@ describe("optimizers", () => {
     CSRMatrix.fromRows(lists, 4);
 
   it("Adagrad takes one update per touched feature and batch, with the gradients of its rows summed", () => {
-    // Scores are 0 and labels -1, so dScore = 2 (0 + 1) / 2 = 1 per row. Feature 0: g = 1 + 1 = 2, G = 12 + 4, step 2 / 4.
-    // Feature 1, value 2 in one row: the same. Feature 2, value 4: g = 4, G = 12 + 16, step 4 / sqrt(28).
+    // Scores are 0 and labels -1, so dScore = 2 (0 + 1) / 2 = 1 per row. Feature 0: g = 1 + 1 = 2, G = 12 +
+    // 4, step 2 / 4. Feature 1, value 2 in one row: the same. Feature 2, value 4: g = 4, G = 12 + 16, step 4
+    // / sqrt(28).
     const model = new NFM({ ...BLANK, optimizer: new Adagrad({ learningRate: 1, initialAccumulator: 12 }) });
     expect(
       model.partialFit(
@@ -36,7 +37,8 @@ describe("optimizers", () => {
     expect(values(model, "linear.weight")).toEqual([-0.5, -0.5, -f(4 / f(Math.sqrt(28))), 0]);
     expect(state(model, "linear.weight")).toEqual([16, 16, 28, 12]);
     expect(values(model, "bias")).toEqual([-0.5]);
-    // Second step, feature 3 alone: score = w0 = -0.5; g = 2 (-0.5 - 5.5) = -12, G = 12 + 144, w3 += 12 / sqrt(156).
+    // Second step, feature 3 alone: score = w0 = -0.5; g = 2 (-0.5 - 5.5) = -12, G = 12 + 144, w3 += 12 /
+    // sqrt(156).
     model.partialFit(rows([[3, 1]]), [5.5]);
     expect(values(model, "linear.weight").slice(0, 3)).toEqual([-0.5, -0.5, -f(4 / f(Math.sqrt(28)))]);
     expect(values(model, "linear.weight")[3]).toBe(f(12 / f(Math.sqrt(156))));
@@ -62,7 +64,8 @@ describe("optimizers", () => {
       [0, 0, 0],
       { epochs: 2, batchSize: 2, shuffle: false },
     );
-    // Batches {0, 0} and {0, 1} in each epoch: feature 0 has g = 1 in all four (1/2 + 1/2, then 1 / 1), feature 1 in two.
+    // Batches {0, 0} and {0, 1} in each epoch: feature 0 has g = 1 in all four (1/2 + 1/2, then 1 / 1),
+    // feature 1 in two.
     const steps = (n: number): number =>
       Array.from({ length: n }, (_, i) => 4 + i).reduce((w, g) => f(w - f(1 / f(Math.sqrt(g)))), 0);
     expect(values(model, "linear.weight")).toEqual([steps(4), steps(2), 0, 0]);

@@ -1,5 +1,5 @@
-// A predictor is the model that was saved: every method gives the same bits as NFM, on every stack and both backends, and
-// refuses the same things in the same words.
+// A predictor is the model that was saved: every method gives the same bits as NFM, on every stack and both
+// backends, and refuses the same things in the same words.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-// Recommender: its catalog, its lists and explanations, which are those of the model on rows put together by hand.
+// Recommender: its catalog, its lists and explanations, which are those of the model on rows put together by
+// hand.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -331,7 +332,8 @@ describe("a planted taste", () => {
   const below = (n: number): number => Math.floor(next(0, n));
   const items = Array.from({ length: ITEMS }, (_, i) => ({ item: `i${i}`, hot: i % 2 === 0 }));
   const tastes = Array.from({ length: USERS }, () => below(4));
-  // Of the 15 items of the user's taste the 7 or 8 that are hot in the evening, the others at noon; one event in ten is anything.
+  // Of the 15 items of the user's taste the 7 or 8 that are hot in the evening, the others at noon; one event
+  // in ten is anything.
   const events = tastes.flatMap((taste, user) =>
     Array.from({ length: PER_USER }, () => {
       const evening = next() < 0.5;

@@ -1,5 +1,6 @@
-// The model once more, in float64 on plain arrays and as literally as the formulas stand in the paper: what tests
-// compare with. Nothing here comes from src. Tensors have the names and shapes of the model file, flattened row by row.
+// The model once more, in float64 on plain arrays and as literally as the formulas stand in the paper: what
+// tests compare with. Nothing here comes from src. Tensors have the names and shapes of the model file,
+// flattened row by row.
 
 /** Named tensors in PyTorch's layout: hidden.i.weight is (out, in), embedding.weight (N, K). */
 export type Tensors = Map<string, Float64Array>;
@@ -11,7 +12,9 @@ export interface Row {
 
 export type Activation = "relu" | "tanh" | "sigmoid";
 
-/** One step between Bi-Interaction and the score. A dropout mask is given, (B, width): 0 or 1 / (1 - rate). */
+/**
+ * One step between Bi-Interaction and the score. A dropout mask is given, (B, width): 0 or 1 / (1 - rate).
+ */
 export type Step =
   | { readonly kind: "dense"; readonly name: string }
   | { readonly kind: "norm"; readonly name: string }
@@ -80,7 +83,10 @@ const activations: Record<Activation, (x: number) => number> = {
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
-/** Scores of a batch. Without output.weight h is ones. In training batch norm uses the batch's statistics and dropout its masks. */
+/**
+ * Scores of a batch. Without output.weight h is ones. In training batch norm uses the batch's statistics and
+ * dropout its masks.
+ */
 export function scores(
   tensors: Tensors,
   k: number,
@@ -103,7 +109,10 @@ export function scores(
   });
 }
 
-/** The loss of one score by its naive formula; y is 0 or 1 for "log", -1 or 1 for "hinge". For moderate scores. */
+/**
+ * The loss of one score by its naive formula; y is 0 or 1 for "log", -1 or 1 for "hinge". For moderate
+ * scores.
+ */
 export function pointLoss(name: "squared" | "log" | "hinge", score: number, y: number): number {
   if (name === "squared") return (score - y) ** 2;
   if (name === "log") return Math.log(1 + Math.exp(-(2 * y - 1) * score));
@@ -115,7 +124,10 @@ export function pairLoss(name: "bpr" | "max-margin", difference: number, margin:
   return name === "bpr" ? -Math.log(1 / (1 + Math.exp(-difference))) : Math.max(0, margin - difference);
 }
 
-/** Mean over the batch, weighted if there are weights; in pairwise losses the batch is all positives, then all negatives. */
+/**
+ * Mean over the batch, weighted if there are weights; in pairwise losses the batch is all positives, then all
+ * negatives.
+ */
 export function batchLoss(
   name: LossName,
   s: readonly number[],

@@ -1,5 +1,5 @@
-// Packs the package, installs it into a project of its own, and uses it there as its users do: from an ES module, from
-// CommonJS, from TypeScript under both conditions, and from the command line.
+// Packs the package, installs it into a project of its own, and uses it there as its users do: from an ES
+// module, from CommonJS, from TypeScript under both conditions, and from the command line.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ import { buildSync } from "esbuild";
 const PACKED = 250_000;
 
 /**
- * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only by a commit
- * that says why.
+ * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
+ * by a commit that says why.
  */
 const CEILINGS = { index: 50_500, predict: 22_500 };
 

@@ -1,5 +1,5 @@
-// Long work gives way to the event loop. The clock is a fake one that moves only when work is done, so what is counted are
-// turns of the event loop. bench/event-loop.ts measures milliseconds.
+// Long work gives way to the event loop. The clock is a fake one that moves only when work is done, so what
+// is counted are turns of the event loop. bench/event-loop.ts measures milliseconds.
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Pacer, runAtOnce, runPaced } from "../../src/core/event-loop.ts";

@@ -50,7 +50,8 @@ function expectWithin(
 const referenceSoftplus = (x: number) => (x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x)));
 const referenceSigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
-// Both sides are rounded to float32; an error of 1e-14 in float64 can move a result across a rounding boundary, no further.
+// Both sides are rounded to float32; an error of 1e-14 in float64 can move a result across a rounding
+// boundary, no further.
 describe("portable elementary functions are within one float32 ulp of the engine's, over the whole range", () => {
   const signed: [string, (x: number) => number, (x: number) => number][] = [
     ["exp", exp, Math.exp],

@@ -12,7 +12,10 @@ import {
 
 const sequence = (key: RandomKey, n: number) => Array.from({ length: n }, (_, i) => randomBits(key, i));
 
-/** A key whose element 0 has exactly these bits: with i + k0 = 0 the first round yields 0, so k1 alone enters the second. */
+/**
+ * A key whose element 0 has exactly these bits: with i + k0 = 0 the first round yields 0, so k1 alone enters
+ * the second.
+ */
 function keyFor(bits: number): RandomKey {
   let inverse = 1; // of the multiplier 0x735a2d97 modulo 2^32, by Newton's iteration
   for (let n = 0; n < 5; n++) inverse = Math.imul(inverse, 2 - Math.imul(0x735a2d97, inverse));

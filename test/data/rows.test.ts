@@ -1,5 +1,5 @@
-// What may stand for a row: plain objects, Maps, objects of a class with fields and getters, objects of an interface. All
-// are the same model, wherever rows are taken.
+// What may stand for a row: plain objects, Maps, objects of a class with fields and getters, objects of an
+// interface. All are the same model, wherever rows are taken.
 
 import { describe, expect, it } from "vitest";
 import { FeatureEncoder, type FeatureMap, NFM, type NFMOptions, Recommender } from "../../src/index.ts";
@@ -95,7 +95,10 @@ const labels = plain.map((_, i) => ((i * 7) % 5) - 2);
 const options: NFMOptions = { embeddingDim: 4, hiddenUnits: [3], seed: 3 };
 const bytes = (model: NFM): Uint8Array => model.save({ optimizer: true });
 
-/** The order of fields decides the order of features, so that all rows of a kind are read as the plain ones of that order. */
+/**
+ * The order of fields decides the order of features, so that all rows of a kind are read as the plain ones of
+ * that order.
+ */
 const inOrderOf = (row: object, like: Plain): FeatureMap => {
   const fields =
     row instanceof Map

@@ -1,4 +1,5 @@
-// Links of the documentation lead somewhere, the README stays short, and lines of prose stay readable in an editor.
+// Links of the documentation lead somewhere, the README stays short, and lines of prose stay readable in an
+// editor.
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

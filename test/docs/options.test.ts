@@ -1,6 +1,6 @@
-// Compares the tables of options in the documentation with the code: every option of a type stands in its table, no
-// table names an option that does not exist, and a default is the same text as in the doc comment of the property
-// ("Default: 64."). The types are looked up by name anywhere in src, so files may move.
+// Compares the tables of options in the documentation with the code: every option of a type stands in its
+// table, no table names an option that does not exist, and a default is the same text as in the doc comment
+// of the property ("Default: 64."). The types are looked up by name anywhere in src, so files may move.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

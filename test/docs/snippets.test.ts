@@ -1,7 +1,8 @@
-// Runs README.md and docs/*.md. Every js and ts block is a program of its own: each console.log must have its output in
-// a comment behind it, further lines of output in comment lines below it, and the program must print exactly that. ts
-// blocks are type-checked as well. Every command of the sh blocks runs, except for those listed in ELSEWHERE. The blocks
-// of a page run in order in one folder, so that a command finds the model file that a program above it wrote.
+// Runs README.md and docs/*.md. Every js and ts block is a program of its own: each console.log must have its
+// output in a comment behind it, further lines of output in comment lines below it, and the program must
+// print exactly that. ts blocks are type-checked as well. Every command of the sh blocks runs, except for
+// those listed in ELSEWHERE. The blocks of a page run in order in one folder, so that a command finds the
+// model file that a program above it wrote.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,7 +33,10 @@ const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [
 const folder = mkdtempSync(join(tmpdir(), "neural-fm-docs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What the comments of a program say it prints, line by line. @throws Error for a console.log without such a comment. */
+/**
+ * What the comments of a program say it prints, line by line. @throws Error for a console.log without such a
+ * comment.
+ */
 function promisedOutput({ code, page, line }: Block): string[] {
   const promised: string[] = [];
   const lines = code.split("\n");

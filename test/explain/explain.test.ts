@@ -1,6 +1,6 @@
-// Explanations of scores: their parts sum to the score, and are those of the definition. The oracles are the network's own
-// float32 score, test/reference.ts on the tensors of the model file, and a midpoint rule over numerical gradients of a
-// float64 forward pass that is written here from the formulas.
+// Explanations of scores: their parts sum to the score, and are those of the definition. The oracles are the
+// network's own float32 score, test/reference.ts on the tensors of the model file, and a midpoint rule over
+// numerical gradients of a float64 forward pass that is written here from the formulas.
 
 import { describe, expect, it } from "vitest";
 import { fromPacked, type Tensor, toPacked } from "../../src/core/tensor.ts";
@@ -34,7 +34,10 @@ function networkOf(layers: readonly Layer[], k: number): Network {
   return makePredictor({ numFeatures: N, embeddingDim: k, layers, initStd: 0.5, seed: 1 }).network;
 }
 
-/** A network whose tensors are all random, biases and running statistics too. Pre-activations are of order 1 to 10. */
+/**
+ * A network whose tensors are all random, biases and running statistics too. Pre-activations are of order 1
+ * to 10.
+ */
 function randomNetwork(
   layers: readonly Layer[],
   { k = 5, seed = 1, embedding = 1 }: Size = {},
@@ -144,8 +147,9 @@ function f(network: Network): (p: readonly number[]) => number {
 }
 
 /**
- * The pairs by their definition: G by a midpoint rule over central differences of f. The midpoints are those of equal
- * steps in u, with t = u^power: a power above 1 has more of them near 0, where steep activations do all they do.
+ * The pairs by their definition: G by a midpoint rule over central differences of f. The midpoints are those
+ * of equal steps in u, with t = u^power: a power above 1 has more of them near 0, where steep activations do
+ * all they do.
  */
 function pairsByBruteForce(network: Network, row: Row, steps: number, power: number = 1): number[] {
   const [bi, value] = [pooled(network, row), f(network)];
@@ -186,7 +190,8 @@ describe("the parts of a score sum to the score", () => {
             const [n, scale] = [row.indices.length, Math.max(size(parts), 1)];
             expect(parts.linear.length).toBe(n);
             expect(parts.pairs.length).toBe(n < 2 ? 0 : (n * (n - 1)) / 2);
-            // Prediction is float32: some 10 roundings of 2^-24 in a row, of terms that can be larger than the parts.
+            // Prediction is float32: some 10 roundings of 2^-24 in a row, of terms that can be larger than
+            // the parts.
             expect(Math.abs(total(parts) - scoreOf(network, row))).toBeLessThan(1e-4 * scale);
             // The reference has float64 weights; those folded with batch norm were rounded to float32 once.
             expect(
@@ -279,7 +284,8 @@ describe("each part is what the definition says", () => {
     }
   });
 
-  // A midpoint rule errs by about 1 / steps^2 where f is smooth, and by half a step for every kink; differences by 1e-10.
+  // A midpoint rule errs by about 1 / steps^2 where f is smooth, and by half a step for every kink;
+  // differences by 1e-10.
   const row: Row = { indices: [3, 11, 19, 4], values: [1.5, -1, 0.75, 1.25] };
   for (const name of ["relu", "tanh", "sigmoid"] as const) {
     for (const widths of [[4], [5, 4], [4, 3, 3]]) {
@@ -335,7 +341,8 @@ describe("each part is what the definition says", () => {
   }
 
   it("a unit that is active only between two kinks, and seen from neither end of the ray, counts", () => {
-    // f(p) = relu(relu(p_0 - 1) - 2 relu(p_1 - 2) - 1/2), p = (tau, tau): active for tau from 1.5 to 2.5, of 0 to 4.
+    // f(p) = relu(relu(p_0 - 1) - 2 relu(p_1 - 2) - 1/2), p = (tau, tau): active for tau from 1.5 to 2.5, of
+    // 0 to 4.
     const { network, parts } = byHand(
       [new Dense(2), new Activation("relu"), new Dense(1), new Activation("relu")],
       4,

@@ -11,7 +11,10 @@ const KINDS = [
   "Uint8Array",
 ] as const;
 
-/** Counts the typed arrays with memory of their own that `work` makes with `new`, and their elements; views are not counted. */
+/**
+ * Counts the typed arrays with memory of their own that `work` makes with `new`, and their elements; views
+ * are not counted.
+ */
 export function countArrays(work: () => void): { arrays: number; elements: number } {
   const count = { arrays: 0, elements: 0 };
   for (const kind of KINDS) {

@@ -51,8 +51,8 @@ export function expectSameBytes(
 }
 
 /**
- * The sum of the magnitudes of what a factorization machine adds up for a row: w0, w x, and of every column the terms of
- * (sum t)^2 and sum t^2, with t = x v, through batch norm where there is one.
+ * The sum of the magnitudes of what a factorization machine adds up for a row: w0, w x, and of every column
+ * the terms of (sum t)^2 and sum t^2, with t = x v, through batch norm where there is one.
  */
 export function magnitudes(
   model: NFM,
@@ -89,9 +89,10 @@ export function magnitudes(
 }
 
 /**
- * For a factorization machine with a prepared catalog: every score within 1e-6 of the magnitude of its terms, in an order
- * that is that of the scores themselves. 1e-6 is 16 roundings of 2^-24, which a sum of 64 columns in four parts can add up
- * to; the worst seen for 1 to 256 columns, 1 to 2000 features and values up to 200 is 2.2e-7.
+ * For a factorization machine with a prepared catalog: every score within 1e-6 of the magnitude of its terms,
+ * in an order that is that of the scores themselves. 1e-6 is 16 roundings of 2^-24, which a sum of 64 columns
+ * in four parts can add up to; the worst seen for 1 to 256 columns, 1 to 2000 features and values up to 200
+ * is 2.2e-7.
  */
 export function expectNear(model: NFM, got: readonly Ranked[], rows: CSRMatrix, what: string): void {
   const [wanted, magnitude] = [model.predict(rows), magnitudes(model)];

@@ -61,7 +61,9 @@ export async function fitted(
   return recommender;
 }
 
-/** Every item with what predict gives for its row, best first, the earlier item first where they are equal. */
+/**
+ * Every item with what predict gives for its row, best first, the earlier item first where they are equal.
+ */
 export function literalList(recommender: Recommender, rows: readonly FeatureMap[]): Recommendation[] {
   const scores = recommender.model.predict(rows);
   return recommender.ids

@@ -1,4 +1,5 @@
-// Parameters, a predictor and a trainer without an NFM around them, for tests that look at gradients, tensors and memory.
+// Parameters, a predictor and a trainer without an NFM around them, for tests that look at gradients, tensors
+// and memory.
 
 import { runAtOnce } from "../../src/core/event-loop.ts";
 import { fromPacked, toPacked } from "../../src/core/tensor.ts";
@@ -21,7 +22,10 @@ export interface Made {
   readonly trainer: Trainer;
 }
 
-/** A trainer with its options; the parameters are the initial values of their seed. Kernels: "js" unless `backend` says more. */
+/**
+ * A trainer with its options; the parameters are the initial values of their seed. Kernels: "js" unless
+ * `backend` says more.
+ */
 export function makeTrainer(options: NFMOptions & { readonly numFeatures: number }): Made {
   const settings = readOptions({ backend: "js", ...options }, "test");
   const predictor = makePredictor(options);
@@ -45,7 +49,10 @@ export function makePredictor(options: NFMOptions & { readonly numFeatures: numb
   return predictor;
 }
 
-/** Draws every tensor from `next`, in the range of its name; returns the same numbers as the reference holds them. */
+/**
+ * Draws every tensor from `next`, in the range of its name; returns the same numbers as the reference holds
+ * them.
+ */
 export function drawTensors(
   parameters: Parameters,
   next: (low: number, high: number) => number,
@@ -87,7 +94,9 @@ export function watch(dataset: Dataset): { readonly dataset: Dataset; batch(): B
   };
 }
 
-/** The gradients of the last step by tensor name in the file's layout, those of tables spread over all rows. */
+/**
+ * The gradients of the last step by tensor name in the file's layout, those of tables spread over all rows.
+ */
 export function gradientsOf(
   { trained }: Trainer,
   { touched, touchedCount }: Batch,

@@ -1,5 +1,5 @@
-// Ranking metrics against their literal definitions: ranks by counting, pairs by a double loop, ties by trying every
-// order; and cases by hand.
+// Ranking metrics against their literal definitions: ranks by counting, pairs by a double loop, ties by
+// trying every order; and cases by hand.
 
 import { describe, expect, it, vi } from "vitest";
 import { squared } from "../../src/losses.ts";
@@ -21,7 +21,10 @@ const sumOf = (values: readonly number[]): number => values.reduce((sum, value) 
 
 const average = (values: readonly number[]): number => sumOf(values) / values.length;
 
-/** A metric of a list of labels, best first, as it is defined; null where it has no value. Not for "group-auc". */
+/**
+ * A metric of a list of labels, best first, as it is defined; null where it has no value. Not for
+ * "group-auc".
+ */
 function literalOfList(metric: RankingMetric, labels: readonly number[]): number | null {
   const [kind, cut = "1000000"] = metric.split("@");
   const k = Number(cut);
@@ -85,7 +88,10 @@ function literal(metric: RankingMetric, { scores, targets, groups }: MetricInput
   return average(values.filter((value) => value !== null));
 }
 
-/** Interleaved groups of 0 to about 2n / G rows; scores in steps of 1/4, so that many are level; labels from those given. */
+/**
+ * Interleaved groups of 0 to about 2n / G rows; scores in steps of 1/4, so that many are level; labels from
+ * those given.
+ */
 function sample(n: number, groups: number, labels: readonly number[], seed: number): MetricInput {
   const next = numbers(seed);
   const targets = Array.from({ length: n }, () => labels[Math.floor(next(0, labels.length))]);

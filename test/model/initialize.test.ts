@@ -27,7 +27,8 @@ describe("initial values", () => {
       const { data } = model.tensor(name);
       const moment = (p: number): number =>
         data.reduce((sum, value) => sum + (value / std) ** p, 0) / data.length;
-      // Four standard errors of the moments of a normal sample: 1, 2, 15 and 96 are the variances of x^1 .. x^4.
+      // Four standard errors of the moments of a normal sample: 1, 2, 15 and 96 are the variances of x^1 ..
+      // x^4.
       [
         [1, 0, 1],
         [2, 1, 2],

@@ -1,5 +1,5 @@
-// Without hidden layers the model is a factorization machine: its scores are the closed form of FM, the double sum over
-// pairs of the model's own tensors, at every width of the embeddings.
+// Without hidden layers the model is a factorization machine: its scores are the closed form of FM, the
+// double sum over pairs of the model's own tensors, at every width of the embeddings.
 
 import { describe, expect, it } from "vitest";
 import { CSRMatrix, NFM, type NFMOptions, SGD, type SparseVector } from "../../src/index.ts";
@@ -60,7 +60,9 @@ function closedForm(from: NFM, k: number, row: Row, size: (x: number) => number 
   );
 }
 
-/** Rounding of (sum)^2 - sum of squares: the square of the sum of magnitudes, a few dozen roundings of 2^-24. */
+/**
+ * Rounding of (sum)^2 - sum of squares: the square of the sum of magnitudes, a few dozen roundings of 2^-24.
+ */
 function tolerance(from: NFM, k: number, row: Row): number {
   const v = from.tensor("embedding.weight").data;
   let squares = 0;

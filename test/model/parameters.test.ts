@@ -1,5 +1,5 @@
-// Where parameters lie: tables stay in place while buffers grow, and grow in place when features come. The optimizer's
-// state goes with them. Both backends.
+// Where parameters lie: tables stay in place while buffers grow, and grow in place when features come. The
+// optimizer's state goes with them. Both backends.
 
 import { describe, expect, it } from "vitest";
 import { toPacked } from "../../src/core/tensor.ts";
@@ -20,7 +20,10 @@ const OPTIONS: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], initStd: 0.1, s
 
 const parametersOf = (model: NFM): Parameters => NFM.learnerOf(model).ready("test").network.parameters;
 
-/** Where the tensors of a model lie: the very array for plain kernels, the address for WebAssembly, whose memory is replaced when it grows. */
+/**
+ * Where the tensors of a model lie: the very array for plain kernels, the address for WebAssembly, whose
+ * memory is replaced when it grows.
+ */
 function placesOf({ all, memory }: Parameters): readonly unknown[] {
   return all.map(({ value }) => (memory.backend === "js" ? value.data : value.data.byteOffset));
 }

@@ -76,7 +76,8 @@ describe("a feature of both context and candidate", () => {
     }
   }
 
-  // expectNear's magnitudes are those of a factorization machine; with hidden layers every score must be equal anyway.
+  // expectNear's magnitudes are those of a factorization machine; with hidden layers every score must be
+  // equal anyway.
   function expectEqual(model: NFM, context: Vector, candidates: readonly Vector[], what: string): void {
     const rows = CSRMatrix.fromRows(
       candidates.map((candidate) => summed(context, candidate)),

@@ -1,5 +1,5 @@
-// Scores of candidates in a context are those of whole rows, bit for bit; for factorization machines within a tolerance that is
-// stated at `expectNear`.
+// Scores of candidates in a context are those of whole rows, bit for bit; for factorization machines within a
+// tolerance that is stated at `expectNear`.
 
 import { describe, expect, it } from "vitest";
 import {

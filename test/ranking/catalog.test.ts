@@ -244,7 +244,8 @@ describe("bugs that were", () => {
     const { network } = predictor;
     const read = (): IteratorResult<void, SparseRows> => catalog.encode(predictor).next();
     expect(read()).toEqual({ done: true, value: read().value });
-    // The sums have not been made again if those made up front are still there: here, after V has changed behind their back.
+    // The sums have not been made again if those made up front are still there: here, after V has changed
+    // behind their back.
     const context = CSRMatrix.fromRows([{ indices: [1] }]);
     const before = catalog.score(network, predictor, context).slice();
     network.parameters.embedding.value.data.fill(0, 10 * 8, 12 * 8);

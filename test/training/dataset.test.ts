@@ -1,5 +1,6 @@
-// Kinds of training data that the library does not have, made here: each is a source and a dataset, and nothing else has
-// to know of it. Votes have a reference that gives the same bits; triplets one in float64, and a planted order.
+// Kinds of training data that the library does not have, made here: each is a source and a dataset, and
+// nothing else has to know of it. Votes have a reference that gives the same bits; triplets one in float64,
+// and a planted order.
 
 import { describe, expect, it } from "vitest";
 import { sigmoid, softplus } from "../../src/core/math.ts";
@@ -39,7 +40,8 @@ function entriesOf({ indptr }: SparseRows, { order, start, end }: BatchRange): n
   return entries;
 }
 
-// Votes: `yes` and `no` say how many people answered how. The loss of a row is the negative log likelihood per vote.
+// Votes: `yes` and `no` say how many people answered how. The loss of a row is the negative log likelihood
+// per vote.
 class Votes implements DatasetSource {
   readonly size: number;
   readonly labelRange = null;
@@ -166,8 +168,8 @@ describe("rows with votes, a kind of data that the library does not know", () =>
   });
 });
 
-// Triplets: three rows that should score in this order, the first the highest. In every epoch each first row meets another
-// of the later ones.
+// Triplets: three rows that should score in this order, the first the highest. In every epoch each first row
+// meets another of the later ones.
 class Triplets implements DatasetSource {
   readonly size: number;
   readonly labelRange = null;
@@ -299,7 +301,10 @@ describe("triplets, three rows per example", () => {
     }
   });
 
-  /** A row's true score is a planted function of its two fields, whose order a factorization machine can learn. */
+  /**
+   * A row's true score is a planted function of its two fields, whose order a factorization machine can
+   * learn.
+   */
   const truth = (a: number, b: number): number => ((a * 5 + b * 3) % 11) + (a === b ? 6 : 0);
   const all = Array.from({ length: 64 }, (_, i) => ({ a: `a${i >> 3}`, b: `b${i & 7}` }));
   const score = ({ a, b }: { a: string; b: string }): number => truth(Number(a.slice(1)), Number(b.slice(1)));

@@ -102,7 +102,10 @@ describe("an epoch", () => {
   });
 });
 
-/** A factorization machine with these linear weights: one SGD step of rate 1 on one row per feature under a loss made for it. */
+/**
+ * A factorization machine with these linear weights: one SGD step of rate 1 on one row per feature under a
+ * loss made for it.
+ */
 function linear(w: readonly number[]): NFM {
   const make: PointwiseLoss = {
     kind: "pointwise",

@@ -1,5 +1,5 @@
-// Starting from a trained factorization machine (initFrom): which tensors are its own, that training starts from them each
-// time it starts afresh, and that the two models have nothing in common afterwards.
+// Starting from a trained factorization machine (initFrom): which tensors are its own, that training starts
+// from them each time it starts afresh, and that the two models have nothing in common afterwards.
 
 import { describe, expect, it } from "vitest";
 import {

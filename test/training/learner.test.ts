@@ -1,4 +1,5 @@
-// The same seed gives the same bits: from fit to fit, on either backend, in another process, and after a file in between.
+// The same seed gives the same bits: from fit to fit, on either backend, in another process, and after a file
+// in between.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

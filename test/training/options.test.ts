@@ -1,4 +1,5 @@
-// Options of new NFM: each is checked, and the error names it; undefined stands for the default of every option.
+// Options of new NFM: each is checked, and the error names it; undefined stands for the default of every
+// option.
 
 import { describe, expect, it } from "vitest";
 import {

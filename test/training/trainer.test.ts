@@ -1,6 +1,7 @@
-// Analytic gradients against central differences of the float64 reference, for every tensor of many networks. A step of
-// learning rate 0 leaves the gradients where backward wrote them. Tolerance: 1e-3 relative, as float32 against float64
-// through batch norm allows; 1e-5 of the tensor's largest gradient and 2e-6 where terms of order 1 cancel.
+// Analytic gradients against central differences of the float64 reference, for every tensor of many networks.
+// A step of learning rate 0 leaves the gradients where backward wrote them. Tolerance: 1e-3 relative, as
+// float32 against float64 through batch norm allows; 1e-5 of the tensor's largest gradient and 2e-6 where
+// terms of order 1 cancel.
 
 import { describe, expect, it } from "vitest";
 import { randomBits, randomKey, Stream } from "../../src/core/random.ts";
@@ -49,7 +50,10 @@ function randomRows(count: number, seed: number, binary: boolean): Row[] {
 
 const isPairwise = (loss: LossName): boolean => loss === "bpr" || loss === "max-margin";
 
-/** The layers as the reference knows them, names by the model file's rule; dropout masks from their definition. */
+/**
+ * The layers as the reference knows them, names by the model file's rule; dropout masks from their
+ * definition.
+ */
 function referenceSteps(layers: readonly Layer[], k: number, rows: number, step: number): Step[] {
   let [hidden, width] = [0, k];
   return layers.map((layer, position): Step => {

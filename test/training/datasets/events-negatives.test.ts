@@ -11,7 +11,10 @@ import {
   type SparseVector,
 } from "../../../src/index.ts";
 
-/** A model whose score is 1 plus the values of features 0 and 1, exactly, and which no step moves: its loss sees who meets what. */
+/**
+ * A model whose score is 1 plus the values of features 0 and 1, exactly, and which no step moves: its loss
+ * sees who meets what.
+ */
 function meter(loss: PairwiseLoss | PointwiseLoss, seed: number = 0): NFM {
   const make: PointwiseLoss = { kind: "pointwise", name: "make", value: () => 0, gradient: () => -1 };
   const made = new NFM({

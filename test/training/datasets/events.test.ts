@@ -47,7 +47,10 @@ interface Literal {
   readonly epochs: number;
 }
 
-/** Trains a model on rows put together by hand, in batches of 16 shuffled as fit shuffles; the loss of each epoch. */
+/**
+ * Trains a model on rows put together by hand, in batches of 16 shuffled as fit shuffles; the loss of each
+ * epoch.
+ */
 function trainLiterally(
   model: NFM,
   pairwise: boolean,

@@ -1,5 +1,5 @@
-// Ranking within groups: fit(x, y, { groups }) against the same steps taken one by one, which pairs it draws as a loss of one's
-// own sees them, and what it learns where the best order is known.
+// Ranking within groups: fit(x, y, { groups }) against the same steps taken one by one, which pairs it draws
+// as a loss of one's own sees them, and what it learns where the best order is known.
 
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../../../src/core/random.ts";
@@ -130,7 +130,10 @@ describe.each(PAIRWISE)("fit with groups, %s loss", (loss) => {
   });
 });
 
-/** A model whose score is 1 plus the value of feature 0, exactly, and which no step moves: what its loss sees tells which rows are compared. */
+/**
+ * A model whose score is 1 plus the value of feature 0, exactly, and which no step moves: what its loss sees
+ * tells which rows are compared.
+ */
 function meter(loss: PairwiseLoss | PointwiseLoss, seed: number = 0): NFM {
   const make: PointwiseLoss = { kind: "pointwise", name: "make", value: () => 0, gradient: () => -1 };
   const made = new NFM({
@@ -159,7 +162,8 @@ describe("the pairs of an epoch", () => {
     Array.from({ length: rows }, (_, i) => [[0, 2 ** i] as const]),
     1,
   );
-  // Group "a": every third row, labels 0 to 2 twice and more. "b": seven different labels. Two without a pair, one with a single one.
+  // Group "a": every third row, labels 0 to 2 twice and more. "b": seven different labels. Two without a
+  // pair, one with a single one.
   const groups = [
     "a",
     "b",

@@ -30,13 +30,17 @@ const world = (
 const samplerOf = ({ numItems, items, users }: World, alpha: number, seed = 42): NegativeSampler =>
   new NegativeSampler(numItems, items, users, alpha, seed);
 
-/** Numbers below 1 from a linear congruential generator: worlds for the tests, with nothing of src in them. */
+/**
+ * Numbers below 1 from a linear congruential generator: worlds for the tests, with nothing of src in them.
+ */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
 }
 
-/** A random world in which low items are popular, the top quarter has no events, and user 0 has many events. */
+/**
+ * A random world in which low items are popular, the top quarter has no events, and user 0 has many events.
+ */
 function randomWorld(seed: number, numItems: number, numUsers: number, events: number): World {
   const random = numbers(seed);
   const items = Array.from({ length: events }, () => Math.floor(random() ** 3 * numItems * 0.75));
@@ -83,7 +87,10 @@ function drawAt(sampler: NegativeSampler, event: number, k: number): number {
   return item;
 }
 
-/** Every item that a draw can give, in order, each with its exact probability: found by bisection for where the item changes. */
+/**
+ * Every item that a draw can give, in order, each with its exact probability: found by bisection for where
+ * the item changes.
+ */
 function measured(sampler: NegativeSampler, event: number): [item: number, probability: number][] {
   const found: [number, number][] = [];
   for (let from = 0; from < UNIT; ) {

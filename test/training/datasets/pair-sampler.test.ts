@@ -14,7 +14,10 @@ const rowsOf = (targets: readonly number[], groups: readonly number[] = targets.
 const pairsOf = ({ targets, groups }: Rows, perRow: number, seed = 42): PairSampler =>
   new PairSampler(targets, groups, perRow, seed);
 
-/** Rows of interleaved groups of very different sizes, with few target levels (negative ones and -0 among them), so many ties. */
+/**
+ * Rows of interleaved groups of very different sizes, with few target levels (negative ones and -0 among
+ * them), so many ties.
+ */
 function randomRows(seed: number, rows: number, numGroups: number, levels: number): Rows {
   let state = seed;
   const random = (): number => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
@@ -99,9 +102,10 @@ describe("PairSampler", () => {
     expect(better).toEqual(ascending(better));
   });
 
-  // Per epoch every lower row should be met with probability perRow / m, also when m barely exceeds perRow or is no multiple
-  // of it; and each pair of the row alone should be uniform. The counts of one epoch are negatively dependent, so that the
-  // statistic of the whole row only lies lower than chi-square's: its bound is one-sided. 10 or fewer degrees of freedom: p < 1e-5.
+  // Per epoch every lower row should be met with probability perRow / m, also when m barely exceeds perRow or
+  // is no multiple of it; and each pair of the row alone should be uniform. The counts of one epoch are
+  // negatively dependent, so that the statistic of the whole row only lies lower than chi-square's: its bound
+  // is one-sided. 10 or fewer degrees of freedom: p < 1e-5.
   it.each([
     [2, 1],
     [3, 2],

@@ -1,5 +1,5 @@
-// Gradients of pairs drawn from groups and events against central differences of the float64 reference, also at differences
-// where a naive loss loses them.
+// Gradients of pairs drawn from groups and events against central differences of the float64 reference, also
+// at differences where a naive loss loses them.
 
 import { describe, expect, it } from "vitest";
 import { toPacked } from "../../../src/core/tensor.ts";
@@ -135,7 +135,8 @@ describe("pairwise gradients", () => {
           const largest = Math.max(...expected.map(Math.abs));
           expect(gradient.length).toBe(expected.length);
           expected.forEach((slope, i) => {
-            // As in gradients.test.ts: float32 against float64 through batch norm, and terms of order 1 that cancel.
+            // As in gradients.test.ts: float32 against float64 through batch norm, and terms of order 1 that
+            // cancel.
             expect(
               Math.abs(gradient[i] - slope),
               `${tensor}[${i}]: ${gradient[i]}, not ${slope}`,
@@ -158,8 +159,9 @@ describe("pairwise gradients", () => {
   });
 
   it("of a difference of +-100 reach the parameters of a real step", async () => {
-    // Feature 0 has weight 100. Features 1 and 2 have weight 0 and stand in the better and the worse row: their weights
-    // after a step of rate 1 are the gradient itself, in 32 bits, where e^-100 is a subnormal number.
+    // Feature 0 has weight 100. Features 1 and 2 have weight 0 and stand in the better and the worse row:
+    // their weights after a step of rate 1 are the gradient itself, in 32 bits, where e^-100 is a subnormal
+    // number.
     const make: PointwiseLoss = { kind: "pointwise", name: "make", value: () => 0, gradient: () => -100 };
     const heavy = new NFM({
       embeddingDim: 1,
