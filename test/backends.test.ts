@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Tensor } from "../src/core/tensor.ts";
 import { Adagrad, CSRMatrix, NFM, type NFMOptions, SGD } from "../src/index.ts";
+import { ENGINES } from "./helpers/engines.ts";
 
 describe("a whole training", () => {
   const x = CSRMatrix.fromRows(
@@ -104,33 +105,8 @@ describe("choosing a backend", () => {
   }
   afterEach(() => vi.unstubAllGlobals());
 
-  const engines: [what: string, webAssembly: unknown, message: string][] = [
-    ["without WebAssembly", undefined, "this engine has no WebAssembly"],
-    [
-      "without SIMD",
-      {
-        Module: class {
-          constructor() {
-            throw new Error("invalid value type 'simd128'");
-          }
-        },
-      },
-      "invalid value type 'simd128'",
-    ],
-    [
-      "under a policy that forbids it",
-      {
-        Module: class {
-          constructor() {
-            throw new EvalError("violates the Content Security Policy");
-          }
-        },
-      },
-      "violates the Content Security Policy",
-    ],
-  ];
   it.each(
-    engines,
+    ENGINES,
   )("falls back in silence %s, and says why when WebAssembly was asked for", async (_, webAssembly, message) => {
     const library = await under(webAssembly);
     const model = new library.NFM({ numFeatures: 5 });

@@ -14,7 +14,7 @@ import {
 } from "./sparse-row.ts";
 
 /** Rows up to this length are scanned for duplicates; in longer ones a map finds them. */
-const SCANNED = 32;
+export const SCANNED = 32;
 
 /**
  * Collects sparse rows. Its own fields are the rows ended so far, in arrays that change with the next row.

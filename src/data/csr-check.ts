@@ -2,7 +2,7 @@
 // again.
 
 import { checkInteger, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import { CSRBuilder } from "./csr-builder.ts";
+import { CSRBuilder, SCANNED } from "./csr-builder.ts";
 import { badValue, isFloat32, MAX_INDEX, type SparseRows } from "./sparse-row.ts";
 
 /** Rows in compressed-sparse-row form as users write them. */
@@ -21,9 +21,6 @@ export interface CSRInit {
   /** Value of each entry, finite in float32; (nnz). Default: all ones. */
   readonly values?: ArrayLike<number> | null | undefined;
 }
-
-/** Rows up to this length are scanned for duplicates; in longer ones a map finds them. */
-const SCANNED = 32;
 
 /**
  * Checks everything. Typed arrays of the right kind are kept and not copied. Explicit zeros are dropped.

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { type Integers, Memory } from "../../src/kernels/memory.ts";
 import { trainingKernels } from "../../src/kernels/training.ts";
+import { ENGINES } from "../helpers/engines.ts";
 import { numbers } from "../reference.ts";
 
 const BACKENDS = ["js", "wasm"] as const;
@@ -372,33 +373,8 @@ describe("choosing a backend", () => {
     ]);
   });
 
-  const engines: [what: string, webAssembly: unknown, message: string][] = [
-    ["without WebAssembly", undefined, "this engine has no WebAssembly"],
-    [
-      "without SIMD",
-      {
-        Module: class {
-          constructor() {
-            throw new Error("invalid value type 'simd128'");
-          }
-        },
-      },
-      "invalid value type 'simd128'",
-    ],
-    [
-      "under a policy that forbids it",
-      {
-        Module: class {
-          constructor() {
-            throw new EvalError("violates the Content Security Policy");
-          }
-        },
-      },
-      "violates the Content Security Policy",
-    ],
-  ];
   it.each(
-    engines,
+    ENGINES,
   )("takes plain JavaScript in silence %s, and says why when WebAssembly was asked for", (_, webAssembly, message) => {
     vi.stubGlobal("WebAssembly", webAssembly);
     expect(new Memory("auto").backend).toBe("js");

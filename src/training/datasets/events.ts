@@ -3,7 +3,7 @@
 // pairwise loss these negative items are the worse rows of pairs (Rendle et al. 2009), for a pointwise loss
 // rows of label 0.
 
-import { type CheckedRows, type FeatureSpace, readRows } from "../../data/rows.ts";
+import { type CheckedRows, type FeatureSpace, ROWS_PER_PAUSE, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
@@ -131,7 +131,7 @@ export class Events implements DatasetSource {
     if (Array.isArray(contexts)) {
       for (const [i, context] of (contexts as readonly unknown[]).entries()) {
         this.#checkContext(context, `${place}[${i}]`);
-        if (i % 64 === 0) yield;
+        if (i % ROWS_PER_PAUSE === 0) yield;
       }
     }
     return yield* readRows(contexts, space, place);

@@ -83,7 +83,7 @@ export function readTargets(place: string, loss: Loss, y: unknown, rows: number)
  * @param rows Numbers of the rows to take, (n).
  * @returns The rows in the order of `rows`, (n).
  */
-export function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows: Uint32Array): CheckedLabels {
+function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows: Uint32Array): CheckedLabels {
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
   return {
     x: takeRows(x, rows),
