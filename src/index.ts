@@ -1,5 +1,6 @@
 // What users import from "neural-fm".
 
+export type { Notice, NoticeKind, NoticeOptions } from "./core/notices.ts";
 export type { RandomKey } from "./core/random.ts";
 export type { Tensor } from "./core/tensor.ts";
 export type { CSRInit } from "./data/csr-check.ts";

@@ -322,7 +322,7 @@ export class NFM {
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
   static load(bytes: Uint8Array, overrides: LoadOverrides = {}): NFM {
-    checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers"]);
+    checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers", "onNotice", "notices"]);
     const learner = Learner.load(bytes, overrides);
     const model = new this();
     model.#learner = learner;

@@ -1,5 +1,6 @@
 // The small entry "neural-fm/predict": load a model and predict.
 
+export type { Notice, NoticeKind, NoticeOptions } from "./core/notices.ts";
 export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
 export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 export type { Rows } from "./data/rows.ts";

@@ -3,6 +3,7 @@
 
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
+import { type NoticeOptions, type Notices, readNotices } from "./core/notices.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { toPacked } from "./core/tensor.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
@@ -45,7 +46,7 @@ import { selectTop } from "./ranking/top.ts";
 export type BackendName = "auto" | "wasm" | "js";
 
 /** Options of `Predictor.load`. */
-export interface PredictorOptions {
+export interface PredictorOptions extends NoticeOptions {
   /** The kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
   /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
@@ -106,13 +107,16 @@ export class Predictor {
   readonly network: Network;
   /** @internal Maps scores to predictions; null if scores are predictions. */
   readonly link: Link;
+  /** @internal Where notices go. */
+  readonly notices: Notices;
   readonly #row = new CSRBuilder();
 
   /** @internal Asks for the buffers of prediction; `allocate` gets them, together with the parameters. */
-  constructor(parameters: Parameters, encoder: Encoder | null, link: Link) {
+  constructor(parameters: Parameters, encoder: Encoder | null, link: Link, notices: Notices) {
     if (!(parameters instanceof Parameters)) throw new TypeError("Predictor: use Predictor.load(bytes)");
     this.encoder = encoder;
     this.link = link;
+    this.notices = notices;
     this.network = predictionNetwork(parameters);
   }
 
@@ -130,7 +134,7 @@ export class Predictor {
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
   static load(bytes: Uint8Array, options: PredictorOptions = {}): Predictor {
-    checkKeys("load", options, ["backend", "loss", "layers"]);
+    checkKeys("load", options, ["backend", "loss", "layers", "onNotice", "notices"]);
     const file = readModelFile(bytes);
     const encoder = file.encoder === undefined ? null : Encoder.fromJSON(file.encoder);
     if (encoder !== null) checkFitted(encoder);
@@ -151,7 +155,7 @@ export class Predictor {
     checkTensors(file, listParameters(architecture));
     const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
     const parameters = new Parameters(architecture, new Memory(backend));
-    const predictor = new this(parameters, encoder, linkOf(loss));
+    const predictor = new this(parameters, encoder, linkOf(loss), readNotices(options, "load"));
     predictor.allocate();
     loadParameters(parameters, file);
     return predictor;

@@ -301,12 +301,12 @@ export class Learner {
   ): Model {
     if (numFeatures === 0)
       throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const { embeddingDim, layers, loss } = this.settings;
+    const { embeddingDim, layers, loss, notices } = this.settings;
     const memory = this.#memory.fork();
     // A layer of the user's own may call any kernel, also in prediction.
     if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
     const parameters = new Parameters({ numFeatures, embeddingDim, layers }, memory);
-    return { predictor: new Predictor(parameters, encoder, linkOf(loss)), record, trainer: null };
+    return { predictor: new Predictor(parameters, encoder, linkOf(loss), notices), record, trainer: null };
   }
 
   /** The trainer of a model, with room for batches of the given size. */

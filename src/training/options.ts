@@ -1,6 +1,7 @@
 // The options of `new NFM`: what they are, how they are checked, and how they are written into a model file.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import { type NoticeOptions, type Notices, readNotices } from "../core/notices.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
 import { type LossName, savedLoss } from "../links.ts";
@@ -18,7 +19,7 @@ import { Adagrad, type Optimizer, SGD } from "../optimizers.ts";
 import type { BackendName, PredictorOptions } from "../predictor.ts";
 
 /** Options of `new NFM`. */
-export interface NFMOptions extends ArchitectureOptions {
+export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   /** What training minimizes: a name, or a loss of your own. Default: "squared". */
   loss?: LossName | Loss | undefined;
   /** How a gradient moves a parameter: a name, or an optimizer. Default: "adagrad". */
@@ -77,6 +78,8 @@ export interface Settings extends ArchitectureSettings {
   readonly encoder: FeatureEncoder | null;
   readonly seed: number;
   readonly backend: BackendName;
+  /** Where notices go. */
+  readonly notices: Notices;
 }
 
 const KEYS = [
@@ -91,7 +94,7 @@ const KEYS = [
     "initStd",
     "numFeatures",
   ],
-  ...["encoder", "seed", "backend"],
+  ...["encoder", "seed", "backend", "onNotice", "notices"],
 ];
 
 const isAtLeastZero = (value: number): boolean => value >= 0;
@@ -129,6 +132,7 @@ export function readOptions(options: NFMOptions, place: string): Settings {
     encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
+    notices: readNotices(options, place),
   };
 }
 
@@ -213,6 +217,8 @@ export function settingsFromFile(
     ...{ l2, initStd, numFeatures, seed },
     loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
     backend: overrides.backend,
+    onNotice: overrides.onNotice,
+    notices: overrides.notices,
     encoder: encoder ?? undefined,
     optimizer: overrides.optimizer,
   };

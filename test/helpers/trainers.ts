@@ -2,6 +2,7 @@
 // and memory.
 
 import { runAtOnce } from "../../src/core/event-loop.ts";
+import { Notices } from "../../src/core/notices.ts";
 import { fromPacked, toPacked } from "../../src/core/tensor.ts";
 import type { NFMOptions } from "../../src/index.ts";
 import { Memory } from "../../src/kernels/memory.ts";
@@ -43,7 +44,7 @@ export function makePredictor(options: NFMOptions & { readonly numFeatures: numb
     { numFeatures: options.numFeatures, embeddingDim, layers },
     new Memory(backend),
   );
-  const predictor = new Predictor(parameters, null, linkOf(loss));
+  const predictor = new Predictor(parameters, null, linkOf(loss), new Notices(null));
   predictor.allocate();
   runAtOnce(initializeParameters(parameters, seed, initStd));
   return predictor;

@@ -174,6 +174,8 @@ describe("undefined", () => {
     encoder: true,
     seed: true,
     backend: true,
+    onNotice: true,
+    notices: true,
   });
   const fit: FitOptions = nothing<FitOptions>({
     epochs: true,
@@ -201,7 +203,14 @@ describe("undefined", () => {
     expect(given.save({ optimizer: undefined })).toEqual(left.save());
     const again = NFM.load(
       left.save(),
-      nothing<LoadOverrides>({ optimizer: true, backend: true, loss: true, layers: true }),
+      nothing<LoadOverrides>({
+        optimizer: true,
+        backend: true,
+        loss: true,
+        layers: true,
+        onNotice: true,
+        notices: true,
+      }),
     );
     expect(again.save()).toEqual(left.save());
     expect(given.predict(maps, { raw: undefined })).toEqual(left.predict(maps));
