@@ -6,7 +6,7 @@
  * Describes a value in an error message.
  *
  * @param value Any value.
- * @returns A short text.
+ * @returns A short text, which is never empty.
  */
 export function describe(value: unknown): string {
   if (typeof value === "string") {
@@ -14,17 +14,59 @@ export function describe(value: unknown): string {
     return JSON.stringify(shown);
   }
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  if (typeof value === "function") return describeFunction(value);
   if (value === null || typeof value !== "object") return String(value);
   if (Array.isArray(value)) return `array of ${value.length}`;
+  const name: unknown = value.constructor?.name;
   if (ArrayBuffer.isView(value)) {
     const length = (value as unknown as ArrayLike<number>).length ?? value.byteLength;
-    return `${value.constructor.name} of ${length}`;
+    return `${name as string} of ${length}`;
   }
-  const name = value.constructor?.name ?? "Object";
-  return name === "Object"
-    ? `object with keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`
-    : name;
+  const builtIn = describeBuiltIn(value);
+  if (builtIn !== null) return builtIn;
+  if (typeof name === "string" && name !== "" && name !== "Object") return name;
+  return `object with keys ${Object.keys(value).slice(0, 5).join(", ") || "(none)"}`;
+}
+
+function describeFunction(value: { readonly name: string }): string {
+  const name = value.name || "(anonymous)";
+  if (/^class\b/.test(Function.prototype.toString.call(value))) return `class ${name}`;
+  return `${tagOf(value).endsWith("GeneratorFunction") ? "generator " : ""}function ${name}`;
+}
+
+/** Describes an object of JavaScript's own kinds; null for any other. Objects of other frames are known too. */
+function describeBuiltIn(value: object): string | null {
+  if (typeof (value as { then?: unknown }).then === "function") return "a Promise (await it)";
+  const tag = tagOf(value);
+  switch (tag) {
+    case "Map":
+    case "Set":
+      return `a ${tag} of ${(value as Set<unknown>).size}`;
+    case "Generator":
+      return "a generator";
+    case "AsyncGenerator":
+      return "an async generator";
+    case "Date":
+      return Number.isNaN(Number(value)) ? "an invalid Date" : `a Date (${(value as Date).toISOString()})`;
+    case "RegExp":
+      return `a RegExp (${value as RegExp})`;
+    case "Error":
+      return `an error (${value as Error})`;
+    case "ArrayBuffer":
+    case "SharedArrayBuffer":
+      return `${tag === "ArrayBuffer" ? "an" : "a"} ${tag} of ${(value as ArrayBuffer).byteLength} bytes`;
+    case "Number":
+    case "String":
+    case "Boolean":
+      return `a ${tag} object (${describe(value.valueOf())})`;
+    default:
+      return tag.endsWith("Iterator") || tag === "Iterator Helper" ? "an iterator" : null;
+  }
+}
+
+/** The name that JavaScript gives to the kind of an object. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 /**

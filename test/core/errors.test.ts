@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import {
   checkBoolean,
@@ -32,10 +33,47 @@ describe("describe", () => {
     [{ a: 1, b: 2 }, "object with keys a, b"],
     [Object.create(null), "object with keys (none)"],
     [new Point(), "Point"],
-    [new Map(), "Map"],
+    [new (class {})(), "object with keys (none)"],
+    [{ constructor: "a field", a: 1 }, "object with keys constructor, a"],
+    [{ constructor: { name: 7 } }, "object with keys constructor"],
+    [new Map([[1, 2]]), "a Map of 1"],
+    [new Set("abc"), "a Set of 3"],
+    [(function* () {})(), "a generator"],
+    [(async function* () {})(), "an async generator"],
+    [[1].values(), "an iterator"],
+    [new Map().keys(), "an iterator"],
+    [Promise.resolve(1), "a Promise (await it)"],
+    // biome-ignore lint/suspicious/noThenProperty: a query builder that is awaited has such a method
+    [{ then: () => 1 }, "a Promise (await it)"],
+    [new Date(0), "a Date (1970-01-01T00:00:00.000Z)"],
+    [new Date(NaN), "an invalid Date"],
+    [/an+a/g, "a RegExp (/an+a/g)"],
+    [new RangeError("too far"), "an error (RangeError: too far)"],
+    [new ArrayBuffer(8), "an ArrayBuffer of 8 bytes"],
+    [new SharedArrayBuffer(4), "a SharedArrayBuffer of 4 bytes"],
+    [Object(3), "a Number object (3)"],
+    [Object("ana"), 'a String object ("ana")'],
+    [Object(false), "a Boolean object (false)"],
+    [new WeakMap(), "WeakMap"],
+    [new URL("file:///a"), "URL"],
     [function named() {}, "function named"],
     [() => 1, "function (anonymous)"],
+    [async () => 1, "function (anonymous)"],
+    [Point, "class Point"],
+    [function* rows() {}, "generator function rows"],
+    [async function* rows() {}, "generator function rows"],
   ])("shows %o shortly", (value, text) => expect(show(value)).toBe(text));
+
+  it("knows JavaScript's own objects of another frame", () => {
+    const [map, date, bytes] = runInNewContext(
+      "[new Map([[1, 2]]), new Date(0), new Uint8Array(3)]",
+    ) as unknown[];
+    expect([map, date, bytes].map(show)).toEqual([
+      "a Map of 1",
+      "a Date (1970-01-01T00:00:00.000Z)",
+      "Uint8Array of 3",
+    ]);
+  });
 });
 
 describe("checks", () => {

@@ -265,12 +265,12 @@ describe("what is no row", () => {
     rename(): void {}
   }
   const refused: [string, unknown, string][] = [
-    ["a date", new Date(0), "x[1] must be an object or a Map from field names to values, got Date"],
-    ["a Set", new Set(["a"]), "x[1] must be an object or a Map from field names to values, got Set"],
+    ["a date", new Date(0), "x[1] must be an object or a Map from field names to values, got a Date ("],
+    ["a Set", new Set(["a"]), "x[1] must be an object or a Map from field names to values, got a Set of 1"],
     [
       "a promise",
       Promise.resolve(1),
-      "x[1] must be an object or a Map from field names to values, got Promise",
+      "x[1] must be an object or a Map from field names to values, got a Promise (await it)",
     ],
     ["a function", () => 1, "x[1] must be an object or a Map from field names to values, got function"],
     [
@@ -286,7 +286,7 @@ describe("what is no row", () => {
     [
       "a getter of a date",
       new Dated(),
-      "x[1].when must be a number, string, boolean, array of strings, object of numbers or null, got Date",
+      "x[1].when must be a number, string, boolean, array of strings, object of numbers or null, got a Date (",
     ],
     ["a getter that throws", new Broken(), "no user here"],
     [
