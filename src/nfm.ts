@@ -12,6 +12,7 @@ import { checkRows, countRows, type Rows } from "./data/rows.ts";
 import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
+import type { ModelBytes } from "./model/bytes.ts";
 import type { PredictOptions, Ranked, RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
 import { GroupedRows } from "./training/datasets/groups.ts";
@@ -315,13 +316,13 @@ export class NFM {
   /**
    * Reads a model file, written by `save` or by PyTorch.
    *
-   * @param bytes The file.
+   * @param bytes The file: a Uint8Array (or `Buffer`), an ArrayBuffer, a SharedArrayBuffer or a DataView.
    * @param overrides An optimizer, backend, loss or layers that replace the saved ones. A loss or layers of
    *   your own must be passed, because a file cannot contain them.
    * @returns The model.
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
-  static load(bytes: Uint8Array, overrides: LoadOverrides = {}): NFM {
+  static load(bytes: ModelBytes, overrides: LoadOverrides = {}): NFM {
     checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers", "onNotice", "notices"]);
     const learner = Learner.load(bytes, overrides);
     const model = new this();

@@ -9,6 +9,7 @@ export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
 export type { Layer } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";
 export type { Loss, PairwiseLoss, PointwiseLoss } from "./losses.ts";
+export type { ModelBytes } from "./model/bytes.ts";
 export {
   type BackendName,
   type PredictOptions,

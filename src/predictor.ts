@@ -26,6 +26,7 @@ import type { Layer } from "./layers/layer.ts";
 import { type Link, type LossName, linkOf, savedLoss } from "./links.ts";
 import type { Loss } from "./losses.ts";
 import { architectureFromJSON, readArchitecture } from "./model/architecture.ts";
+import type { ModelBytes } from "./model/bytes.ts";
 import { predictionNetwork } from "./model/folded-layers.ts";
 import {
   CONFIG_PLACE,
@@ -128,12 +129,12 @@ export class Predictor {
   /**
    * Reads a model file, written by `NFM.save` or by PyTorch.
    *
-   * @param bytes The file.
+   * @param bytes The file: a Uint8Array (or `Buffer`), an ArrayBuffer, a SharedArrayBuffer or a DataView.
    * @param options See `PredictorOptions`.
    * @returns The model.
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
-  static load(bytes: Uint8Array, options: PredictorOptions = {}): Predictor {
+  static load(bytes: ModelBytes, options: PredictorOptions = {}): Predictor {
     checkKeys("load", options, ["backend", "loss", "layers", "onNotice", "notices"]);
     const file = readModelFile(bytes);
     const encoder = file.encoder === undefined ? null : Encoder.fromJSON(file.encoder);

@@ -64,8 +64,13 @@ function describeBuiltIn(value: object): string | null {
   }
 }
 
-/** The name that JavaScript gives to the kind of an object. */
-function tagOf(value: unknown): string {
+/**
+ * Names the kind of a value. Unlike `instanceof`, this also knows objects of another frame or test runner.
+ *
+ * @param value Any value.
+ * @returns The name, such as "Map" or "Uint8Array"; "Object" for plain objects and most class instances.
+ */
+export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 

@@ -6,8 +6,9 @@ import { checkKeys, describe, wrongType } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
 import type { Encoder } from "../data/encoder.ts";
 import { STACK_KEYS } from "./architecture.ts";
+import { type ModelBytes, readBytes } from "./bytes.ts";
 import type { ParameterInfo, Parameters } from "./parameters.ts";
-import { type FileTensor, readSafetensors } from "./safetensors.ts";
+import { COUNTER, type FileTensor, readSafetensors } from "./safetensors.ts";
 
 /** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
@@ -28,17 +29,19 @@ export interface ModelFile {
   readonly training: unknown;
   /** The tensors by name. */
   readonly tensors: ReadonlyMap<string, FileTensor>;
+  /** The names of the tensors `num_batches_tracked` that PyTorch writes. */
+  readonly counters: ReadonlySet<string>;
 }
 
 /**
  * Reads a model file and checks its form.
  *
- * @param bytes The file.
+ * @param file The file.
  * @returns Its parts.
  * @throws Error, TypeError or RangeError that says what is wrong with the file.
  */
-export function readModelFile(bytes: Uint8Array): ModelFile {
-  const { metadata, tensors } = readSafetensors(bytes);
+export function readModelFile(file: ModelBytes): ModelFile {
+  const { metadata, tensors, counters } = readSafetensors(readBytes(file));
   const [format, version] = [metadata.get("format"), metadata.get("version")];
   if (format !== "nfm") {
     throw new Error(
@@ -56,7 +59,7 @@ export function readModelFile(bytes: Uint8Array): ModelFile {
   const checked = config as Record<string, unknown>;
   if (checked.numFeatures === undefined)
     throw wrongType(`${CONFIG_PLACE}: numFeatures`, "an integer", undefined);
-  return { config: checked, encoder, training: parseJSON(metadata, "training"), tensors };
+  return { config: checked, encoder, training: parseJSON(metadata, "training"), tensors, counters };
 }
 
 function parseJSON(metadata: ReadonlyMap<string, string>, key: string): unknown {
@@ -92,14 +95,15 @@ export function hasOptimizerState({ tensors }: ModelFile): boolean {
 
 /**
  * Checks that a file has exactly the tensors that its configuration describes. The optimizer's state must be
- * there for all trainable parameters or for none.
+ * there for all trainable parameters or for none. PyTorch's counters of batch norms may be there and are
+ * ignored: in prediction nothing depends on them, and training here averages with a fixed weight.
  *
  * @param file The file.
  * @param expected The parameters that the configuration describes.
  * @throws Error that names the tensor.
  */
 export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]): void {
-  const { tensors } = file;
+  const { tensors, counters } = file;
   const hasState = hasOptimizerState(file);
   const names = new Set<string>();
   for (const { name, shape, trainable } of expected) {
@@ -117,8 +121,8 @@ export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]
     }
     if (name.endsWith(".running_var")) checkVariances(name, tensors.get(name)!.data);
   }
-  for (const name of tensors.keys()) {
-    if (names.has(name)) continue;
+  for (const name of [...tensors.keys(), ...counters]) {
+    if (names.has(counters.has(name) ? name.replace(COUNTER, ".running_var") : name)) continue;
     const known = [...names].join(", ");
     throw new Error(
       `load: tensor "${name}" does not belong to the model that its config describes (${known})`,

@@ -20,6 +20,15 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, FileTensor>;
 }
 
+/** What `readSafetensors` finds. */
+export interface ReadSafetensors extends SafetensorsFile {
+  /** The names of PyTorch's counters. Their values are not read. */
+  readonly counters: ReadonlySet<string>;
+}
+
+/** The last part of the name of a counter: PyTorch's batch norm counts its training steps in an I64 scalar. */
+export const COUNTER = ".num_batches_tracked";
+
 /** Largest size of the header in bytes. It is the limit of the reference implementation. */
 const MAX_HEADER = 100_000_000;
 
@@ -57,15 +66,13 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
 }
 
 /**
- * Reads a file of float32 tensors.
+ * Reads a file of float32 tensors. The file may also have PyTorch's counters, which are not float32.
  *
  * @param bytes The file.
  * @returns The contents. Every number is finite.
- * @throws TypeError if `bytes` is not a Uint8Array; Error that says what is wrong with the file and where.
+ * @throws Error that says what is wrong with the file and where.
  */
-export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (!(bytes instanceof Uint8Array))
-    throw new TypeError(`load: bytes must be a Uint8Array, got ${describe(bytes)}`);
+export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
   if (bytes.length < 8) throw new Error(`load: a safetensors file has at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -82,7 +89,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   const dataStart = 8 + length;
   let at = 0;
   const tensors = new Map<string, FileTensor>();
-  for (const { name, shape, start, end } of checked) {
+  const counters = new Set<string>();
+  for (const { name, shape, start, end, isCounter } of checked) {
     if (start !== at)
       throw new Error(
         `load: tensor "${name}" must start at offset ${at}, where the one before it ends, got ${start}`,
@@ -93,6 +101,10 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
           `but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
       );
     at = end;
+    if (isCounter) {
+      counters.add(name);
+      continue;
+    }
     const data = new Float32Array((end - start) / 4);
     for (let i = 0; i < data.length; i++) {
       data[i] = view.getFloat32(dataStart + start + i * 4, true);
@@ -105,7 +117,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     throw new Error(
       `load: the tensors end at offset ${at}, but the file has ${bytes.length - dataStart} bytes of data`,
     );
-  return { metadata: checkMetadata(metadata), tensors };
+  return { metadata: checkMetadata(metadata), tensors, counters };
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
@@ -126,13 +138,14 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 function checkEntry(
   name: string,
   entry: unknown,
-): { name: string; shape: readonly number[]; start: number; end: number } {
+): { name: string; shape: readonly number[]; start: number; end: number; isCounter: boolean } {
   const {
     dtype,
     shape,
     data_offsets: offsets,
   } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  if (dtype !== "F32")
+  const isCounter = dtype === "I64" && name.endsWith(COUNTER) && Array.isArray(shape) && shape.length === 0;
+  if (dtype !== "F32" && !isCounter)
     throw new Error(`load: tensor "${name}" must have dtype "F32", got ${describe(dtype)}`);
   if (!isSizes(shape))
     throw new Error(
@@ -143,13 +156,13 @@ function checkEntry(
       `load: data_offsets of tensor "${name}" must be [start, end], got ${JSON.stringify(offsets)}`,
     );
   const [start, end] = offsets;
-  const size = shape.reduce((product, n) => product * n, 4);
+  const size = shape.reduce((product, n) => product * n, isCounter ? 8 : 4);
   if (end - start !== size)
     throw new Error(
       `load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, ` +
         `got offsets ${start} to ${end}`,
     );
-  return { name, shape, start, end };
+  return { name, shape, start, end, isCounter };
 }
 
 function isSizes(value: unknown): value is number[] {

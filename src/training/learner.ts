@@ -8,6 +8,7 @@ import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { linkOf } from "../links.ts";
 import { isBuiltIn } from "../model/architecture.ts";
+import type { ModelBytes } from "../model/bytes.ts";
 import { initializeParameters } from "../model/initialize.ts";
 import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";
@@ -66,7 +67,7 @@ export class Learner {
    *
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
-  static load(bytes: Uint8Array, overrides: LoadOverrides): Learner {
+  static load(bytes: ModelBytes, overrides: LoadOverrides): Learner {
     const file = readModelFile(bytes);
     const encoder = file.encoder === undefined ? null : FeatureEncoder.fromJSON(file.encoder);
     if (encoder !== null) checkFitted(encoder);

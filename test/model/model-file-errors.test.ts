@@ -33,7 +33,21 @@ describe("a file that is not sound is refused, with its own message:", () => {
     header.__metadata__.config = JSON.stringify(json);
   };
   const cases: [name: string, bytes: unknown, message: string][] = [
-    ["no bytes", "abc", 'load: bytes must be a Uint8Array, got "abc"'],
+    [
+      "a path",
+      "model.safetensors",
+      'load: bytes must be a Uint8Array, an ArrayBuffer or a DataView, got "model.safetensors"; if this is a path, read the file first: load(await readFile(path))',
+    ],
+    [
+      "a promise",
+      Promise.resolve(good),
+      "or a DataView, got a Promise (await it), as in load(await readFile(path))",
+    ],
+    ["a Blob", new Blob([]), "or a DataView, got Blob; pass await x.arrayBuffer() of it"],
+    ["a Response", new Response(), "or a DataView, got Response; pass await x.arrayBuffer() of it"],
+    ["nothing", undefined, "or a DataView, got undefined"],
+    ["numbers that are no bytes", new Float32Array(9), "or a DataView, got Float32Array of 9"],
+    ["an empty buffer", new ArrayBuffer(0), "load: a safetensors file has at least 8 bytes, got 0"],
     ["too short", good.subarray(0, 5), "load: a safetensors file has at least 8 bytes, got 5"],
     ["a header length beyond the file", good.subarray(0, 100), "load: the header should have"],
     [
@@ -59,6 +73,20 @@ describe("a file that is not sound is refused, with its own message:", () => {
         h.bias.dtype = "F64";
       }),
       'load: tensor "bias" must have dtype "F32", got "F64"',
+    ],
+    [
+      "a tensor of integers, even 0 of them",
+      broken(good, (h) => {
+        h.__counter = { dtype: "I64", shape: [0], data_offsets: [0, 0] };
+      }),
+      'load: tensor "__counter" must have dtype "F32", got "I64"',
+    ],
+    [
+      "a counter of steps that is no scalar",
+      broken(good, (h) => {
+        h["norms.0.num_batches_tracked"] = { dtype: "I64", shape: [0], data_offsets: [0, 0] };
+      }),
+      'load: tensor "norms.0.num_batches_tracked" must have dtype "F32", got "I64"',
     ],
     [
       "a bad shape",

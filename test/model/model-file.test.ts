@@ -1,6 +1,7 @@
 // The model file: what is written, and that what is read is the same model.
 
 import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import {
   Activation,
@@ -8,10 +9,12 @@ import {
   Dense,
   FeatureEncoder,
   type Layer,
+  type ModelBytes,
   NFM,
   type PointwiseLoss,
   SGD,
 } from "../../src/index.ts";
+import { Predictor } from "../../src/predict.ts";
 import { labels, maps, options, split, trained } from "../helpers/model-files.ts";
 
 describe("save", () => {
@@ -193,4 +196,76 @@ it("the saved optimizer is dropped with an optimizer of another name, and kept w
   const other = NFM.load(trained.save({ optimizer: true }), { optimizer: new SGD() });
   expect(other.save()).not.toEqual(trained.save());
   expect(split(other.save()).data).toEqual(split(trained.save()).data);
+});
+
+describe("load", () => {
+  const file = trained.save();
+  const expected = trained.predict(maps);
+
+  it("takes a file as bytes, as a buffer or as a view, also from another frame and from shared memory", () => {
+    const spacious = new Uint8Array(file.length + 24);
+    spacious.set(file, 11);
+    const shared = new SharedArrayBuffer(file.length);
+    new Uint8Array(shared).set(file);
+    const foreign = runInNewContext("Uint8Array.from(numbers)", { numbers: [...file] }) as Uint8Array;
+    expect(foreign).not.toBeInstanceOf(Uint8Array);
+    const forms: ModelBytes[] = [
+      file,
+      Buffer.from(file),
+      spacious.subarray(11, 11 + file.length),
+      new DataView(spacious.buffer, 11, file.length),
+      spacious.buffer.slice(11, 11 + file.length),
+      shared,
+      new Uint8Array(shared),
+      foreign,
+      foreign.buffer,
+    ];
+    for (const form of forms) {
+      for (const kind of [NFM, Predictor]) expect(kind.load(form).predict(maps)).toEqual(expected);
+    }
+  });
+
+  /** Writes a file as `safetensors.torch.save_file` does: by falling alignment, then by name. */
+  function fromTorch(counters: Record<string, bigint>): Uint8Array {
+    const { header, data } = split(trained.save({ optimizer: true }));
+    const { __metadata__, ...floats } = header;
+    const names = Object.keys(counters).sort();
+    const start = names.length * 8;
+    const entries = [
+      ...names.map((name, i) => [name, { dtype: "I64", shape: [], data_offsets: [i * 8, i * 8 + 8] }]),
+      ...Object.entries(floats).map(([name, { data_offsets, ...rest }]) => {
+        return [name, { ...rest, data_offsets: data_offsets.map((offset) => offset + start) }];
+      }),
+    ] as [string, unknown][];
+    const json = Buffer.from(JSON.stringify({ __metadata__, ...Object.fromEntries(entries) }));
+    const [length, integers] = [Buffer.alloc(8), Buffer.alloc(start)];
+    length.writeBigUInt64LE(BigInt(json.length));
+    names.forEach((name, i) => void integers.writeBigInt64LE(counters[name], i * 8));
+    return Buffer.concat([length, json, integers, data]);
+  }
+
+  it("ignores the counters of steps in a state_dict of PyTorch, whatever they count", () => {
+    const counters = {
+      "norms.0.num_batches_tracked": 0n,
+      "norms.1.num_batches_tracked": -1n,
+      "norms.2.num_batches_tracked": 2n ** 62n,
+    };
+    const bytes = fromTorch(counters);
+    expect(bytes.length).toBeGreaterThan(trained.save({ optimizer: true }).length + 24);
+    expect(Predictor.load(bytes).predict(maps)).toEqual(expected);
+    const model = NFM.load(bytes);
+    expect(model.save({ optimizer: true })).toEqual(trained.save({ optimizer: true }));
+  });
+
+  it("refuses a counter of a batch norm that the model does not have", () => {
+    for (const name of [
+      "norms.3.num_batches_tracked",
+      "hidden.0.num_batches_tracked",
+      "num_batches_tracked",
+    ]) {
+      for (const kind of [NFM, Predictor]) {
+        expect(() => kind.load(fromTorch({ [name]: 7n }))).toThrow(`load: tensor "${name}" `);
+      }
+    }
+  });
 });
