@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Command, readInteger, readText, type Streams, text, type Values } from "./arguments.ts";
 import { demo } from "./demo/demo.ts";
-import { checkWritable, writeWhole } from "./files.ts";
+import { checkWritable, writeWhole } from "./output-file.ts";
 
 /** The command `demo`. */
 export const demoCommand: Command = {
@@ -29,5 +29,6 @@ async function runDemo(_: readonly string[], values: Values, { stdout }: Streams
     rows: readInteger(values, "rows", 1000) ?? 80000,
   };
   checkWritable(out);
-  await demo(options, out, writeWhole, (line) => void stdout.write(`${line}\n`));
+  const save = (path: string, bytes: Uint8Array): Promise<void> => writeWhole(path, [bytes]);
+  await demo(options, out, save, (line) => void stdout.write(`${line}\n`));
 }

@@ -1,19 +1,7 @@
-// Reads and writes the files of the commands. A file is either written completely or left as it was. Errors
-// name the file.
+// Reads the files of the commands. Errors name the file.
 
-import {
-  accessSync,
-  constants,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { type LibSVMData, parseLibSVM } from "../index.ts";
-import { UsageError } from "./arguments.ts";
+import { readFileSync } from "node:fs";
+import { type Encoder, type LibSVMData, parseLibSVM } from "../index.ts";
 
 /**
  * Reads a libSVM / libFM file.
@@ -27,6 +15,24 @@ export function readData(path: string, zeroBased: boolean): LibSVMData {
   const data = named(path, () => parseLibSVM(readFileSync(path), { zeroBased }));
   if (data.x.rows === 0) throw new Error(`${path}: holds no rows`);
   return data;
+}
+
+/**
+ * Checks that a model can read a libSVM file. A model that learned from named features numbers them in its own
+ * order, so the indices of a file would mean other features than those it learned.
+ *
+ * @param path Path of the model.
+ * @param model The model.
+ * @throws Error that names both ways out if the model has an encoder of names.
+ */
+export function checkReadsIndices(path: string, { encoder }: { readonly encoder: Encoder | null }): void {
+  if (encoder === null) return;
+  const names =
+    encoder.numFeatures > 0 ? `names of features, such as ${encoder.name(0)}` : "names of features";
+  throw new Error(
+    `${path}: this model learned ${names}, and a libSVM file has only numbers, which mean nothing to it; ` +
+      "predict rows with names in a program (Predictor.load), or take a model that was trained on libSVM files",
+  );
 }
 
 /**
@@ -73,62 +79,4 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
 export function messageOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return (code !== undefined && SYSTEM_ERRORS[code]) || (message ?? String(error));
-}
-
-/**
- * Checks an output path before the long work whose result is written there.
- *
- * @param path The path.
- * @throws UsageError for an empty path; Error if no file can be written there.
- */
-export function checkWritable(path: string): void {
-  if (path === "") throw new UsageError("--out needs a path");
-  const folder = dirname(path);
-  named(folder, () => accessSync(folder, constants.W_OK));
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path}: is a folder`);
-}
-
-/**
- * Names the temporary file that is written first and then renamed.
- *
- * @param path Path of the final file.
- * @returns A path in the same folder.
- */
-export function temporaryName(path: string): string {
-  return `${path}.${process.pid}.tmp`;
-}
-
-/**
- * Finds the regular file of a path, following links.
- *
- * @param path The path.
- * @returns Path of the file, which need not exist; null for a device or a pipe, which cannot be renamed.
- */
-export function plainFile(path: string): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return path;
-  return stat.isFile() ? realpathSync(path) : null;
-}
-
-/**
- * Writes a file under a temporary name in the same folder, then renames it.
- *
- * @param path Path of the file.
- * @param bytes The content.
- * @throws Error that names the file.
- */
-export function writeWhole(path: string, bytes: Uint8Array): void {
-  const target = plainFile(path);
-  if (target === null) {
-    named(path, () => writeFileSync(path, bytes));
-    return;
-  }
-  const temporary = temporaryName(target);
-  try {
-    writeFileSync(temporary, bytes);
-    renameSync(temporary, target);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new Error(inFile(path, error));
-  }
 }

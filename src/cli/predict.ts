@@ -1,11 +1,11 @@
 // neural-fm predict: writes one prediction per line of a libSVM / libFM file.
 
-import { once } from "node:events";
-import { createReadStream, createWriteStream, readFileSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { readLibSVM } from "../index.ts";
 import { Predictor } from "../predict.ts";
 import { type Command, flag, readText, type Streams, text, type Values, write } from "./arguments.ts";
-import { checkWritable, inFile, named, plainFile, temporaryName } from "./files.ts";
+import { checkReadsIndices, inFile, named } from "./files.ts";
+import { checkWritable, writeWhole } from "./output-file.ts";
 
 /** The command `predict`. */
 export const predictCommand: Command = {
@@ -30,34 +30,28 @@ async function predict(
   const out = readText(values, "out");
   if (out !== undefined) checkWritable(out);
   const model = named(modelPath, () => Predictor.load(readFileSync(modelPath)));
-  const target = out === undefined ? null : plainFile(out);
-  const temporary = target === null ? null : temporaryName(target);
-  const file = out === undefined ? null : createWriteStream(temporary ?? out);
+  checkReadsIndices(modelPath, model);
+  const zeroBased = values["one-based"] !== true;
+  const lines = predictLines(model, path, zeroBased, values.raw === true);
+  if (out !== undefined) return writeWhole(out, lines);
+  for await (const block of lines) await write(stdout, block);
+}
+
+/** Predicts a file block by block. Returns one line per row. */
+async function* predictLines(
+  model: Predictor,
+  path: string,
+  zeroBased: boolean,
+  raw: boolean,
+): AsyncGenerator<string, void> {
   try {
-    // `once` rejects if the file cannot be opened. Without it, the "error" event would have no listener.
-    if (file) await once(file, "open");
-    const raw = values.raw === true;
     const source = createReadStream(path);
-    try {
-      for await (const { x } of readLibSVM(source, {
-        cols: model.numFeatures,
-        zeroBased: values["one-based"] !== true,
-      })) {
-        // Nine digits identify every float32.
-        const lines = Array.from(model.predict(x, { raw }), (value) => `${Number(value.toPrecision(9))}\n`);
-        await write(file ?? stdout, lines.join(""));
-      }
-    } catch (error) {
-      throw new Error(inFile(path, error));
-    }
-    if (file) {
-      file.end();
-      await once(file, "close");
-      if (temporary !== null) renameSync(temporary, target!);
+    for await (const { x } of readLibSVM(source, { cols: model.numFeatures, zeroBased })) {
+      // Nine digits identify every float32.
+      const lines = Array.from(model.predict(x, { raw }), (value) => `${Number(value.toPrecision(9))}\n`);
+      yield lines.join("");
     }
   } catch (error) {
-    file?.destroy();
-    if (temporary !== null) rmSync(temporary, { force: true });
-    throw error;
+    throw new Error(inFile(path, error));
   }
 }

@@ -16,7 +16,8 @@ import {
   type Values,
   write,
 } from "./arguments.ts";
-import { checkWritable, messageOf, readData, writeWhole } from "./files.ts";
+import { messageOf, readData } from "./files.ts";
+import { checkWritable, writeWhole } from "./output-file.ts";
 
 /** Losses that compare the rows of a group. */
 const PAIRWISE = ["bpr", "max-margin"] as const;
@@ -118,7 +119,7 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
     ...(stderr.isTTY ? { progress: true } : { onEpoch: report }),
   });
   const bytes = model.save();
-  writeWhole(out, bytes);
+  await writeWhole(out, [bytes]);
   const best = history.epochs.find(({ epoch }) => epoch === history.bestEpoch);
   const last = history.epochs[history.epochs.length - 1];
   const summary = best

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { NFM, parseLibSVM } from "../../src/index.ts";
+import { FeatureEncoder, NFM, parseLibSVM } from "../../src/index.ts";
 
 class Recorder extends EventEmitter {
   text = "";
@@ -270,6 +270,32 @@ describe("neural-fm, when something is wrong,", () => {
     expect(err).toMatch(/^neural-fm: [^\n]* \(see neural-fm --help\)\n$/);
     expect({ code, out }).toEqual({ code: 2, out: "" });
   });
+});
+
+it("neural-fm predict refuses a libSVM file for a model that learned names, and says what to do", async () => {
+  const maps = [{ user: "ana", item: "tea" }, { user: "bo" }];
+  const named = new NFM({ embeddingDim: 2 });
+  named.partialFit(maps, [1, 0]);
+  const hashed = new NFM({ embeddingDim: 2, encoder: new FeatureEncoder({ hashBits: 4 }) });
+  hashed.partialFit(maps, [1, 0]);
+  writeFileSync(at("two.libsvm"), "1 0:1 1:1\n");
+  for (const [model, such] of [
+    [named, "such as user=ana"],
+    [hashed, "such as #0"],
+  ] as const) {
+    writeFileSync(at("named"), model.save());
+    const { code, out, err } = await run("predict", at("named"), at("two.libsvm"), "--out", at("named.txt"));
+    expect(err).toContain(`named: this model learned names of features, ${such}, and a libSVM file has only`);
+    expect(err).toContain("; predict rows with names in a program (Predictor.load), or take a model that");
+    expect({ code, out, files: readdirSync(folder).filter((name) => name.startsWith("named.")) }).toEqual({
+      code: 1,
+      out: "",
+      files: [],
+    });
+  }
+  const indexed = new NFM({ embeddingDim: 2, numFeatures: 2 });
+  writeFileSync(at("indexed"), indexed.save());
+  expect((await run("predict", at("indexed"), at("two.libsvm"))).code).toBe(0);
 });
 
 describe("neural-fm --help and --version", () => {

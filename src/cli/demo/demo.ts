@@ -133,7 +133,7 @@ export async function compare(
 export async function demo(
   options: DemoOptions,
   path: string,
-  save: (path: string, bytes: Uint8Array) => void,
+  save: (path: string, bytes: Uint8Array) => Promise<void>,
   print: (line: string) => void,
 ): Promise<void> {
   const { seed = 1, rows = 80000 } = options;
@@ -160,7 +160,7 @@ export async function demo(
 
   const { model } = outcomes[outcomes.length - 1];
   const bytes = model.save();
-  save(path, bytes);
+  await save(path, bytes);
   const loaded = NFM.load(readFileSync(path));
   print(
     `\nsaved ${model.numParameters} parameters to ${path} (${(bytes.length / 1024).toFixed(0)} KiB) ` +
