@@ -20,7 +20,10 @@ export interface HeldOutEvents<ItemId = Id> {
   readonly contexts: Rows | readonly object[];
   /** Ids of the items taken; (events). */
   readonly items: ArrayLike<ItemId>;
-  /** Per event the ids that are left out of its list; the event's own item always stays in. Default: none. */
+  /**
+   * Per event the ids that are left out of its list; the event's own item always stays in. Ids that are not in
+   * the catalog have no effect. Default: none.
+   */
   readonly exclude?: readonly Iterable<ItemId>[] | undefined;
 }
 
@@ -35,7 +38,8 @@ export interface RecommenderFitOptions<ItemId = Id>
   popularity?: number | undefined;
   /**
    * User of each event: the name of the context field that holds the user id, or an array with one id per
-   * event. No item that a user has among these events is a negative for that user. Default: only the event's
+   * event. No item that a user has among these events is a negative for that user. After a fit with a field
+   * name, every context must have this field; null stands for an anonymous user. Default: only the event's
    * own item is none.
    */
   users?: IdsOption | undefined;
@@ -56,13 +60,22 @@ export interface RecommendOptions<ItemId = Id> {
   top?: number | undefined;
   /** Ids to leave out, such as what the user has already. Default: none. */
   exclude?: Iterable<ItemId> | undefined;
+  /**
+   * What happens with an id in `exclude` that is not in the catalog: "ignore" takes it for an item that has
+   * left the catalog, "error" throws. An id that the catalog has as a number instead of a string, or the
+   * reverse, is always an error. Default: "ignore".
+   */
+  unknownIds?: "ignore" | "error" | undefined;
 }
 
 /** Options of `Recommender.evaluate`. */
 export interface RecommenderEvaluateOptions<ItemId = Id, M extends RankingMetric = RankingMetric> {
   /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly M[] | undefined;
-  /** Per event the ids to leave out of its list; the event's own item always stays in. Default: none. */
+  /**
+   * Per event the ids to leave out of its list; the event's own item always stays in. Ids that are not in the
+   * catalog have no effect. Default: none.
+   */
   exclude?: readonly Iterable<ItemId>[] | undefined;
 }
 

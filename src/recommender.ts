@@ -3,6 +3,7 @@
 // (training/datasets/events.ts). Every recommendation ranks the whole catalog (ranking/).
 
 import {
+  checkChoice,
   checkInteger,
   checkKeys,
   checkNumber,
@@ -14,14 +15,13 @@ import {
 import { runAtOnce, runPaced } from "./core/event-loop.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
-import { checkId, type Id, type IdsOption, readField, readIds } from "./data/ids.ts";
+import { checkUserField, type Id, readIds } from "./data/ids.ts";
 import {
   type CheckedRows,
   checkRows,
   copyRows,
   countRows,
   fieldsOf,
-  needsEncoder,
   type Rows,
   readRow,
   readRows,
@@ -38,6 +38,7 @@ import {
 import { NFM } from "./nfm.ts";
 import type { Predictor } from "./predictor.ts";
 import { Catalog } from "./ranking/catalog.ts";
+import { ItemIds } from "./ranking/item-ids.ts";
 import { selectTop } from "./ranking/top.ts";
 import type {
   HeldOutEvents,
@@ -49,7 +50,7 @@ import type {
 } from "./recommender-options.ts";
 import { Events } from "./training/datasets/events.ts";
 import type { History } from "./training/epochs.ts";
-import { readTrainingOptions } from "./training/fit-options.ts";
+import { type FitOptions, readTrainingOptions } from "./training/fit-options.ts";
 import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
 
@@ -72,11 +73,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   readonly ids: readonly ItemId[];
   readonly #learner: Learner;
   readonly #catalog: Catalog;
-  /** The number of each item by its id. */
-  readonly #numberOf: ReadonlyMap<Id, number>;
+  readonly #items: ItemIds;
   /** The field names of the items; none for sparse rows. */
   readonly #fields: ReadonlySet<string>;
   readonly #row = new CSRBuilder();
+  /** The context field of the user, as the last fit got it in `users`; null if it got none. */
+  #userField: string | null = null;
 
   /**
    * Reads the catalog.
@@ -93,18 +95,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     this.#catalog = new Catalog(rows, "Recommender: items");
     this.model = model;
     this.#learner = NFM.learnerOf(model);
-    const ids = readItemIds(rows, options.ids);
-    this.ids = Object.freeze(ids as ItemId[]);
-    const numberOf = new Map<Id, number>();
-    ids.forEach((id, i) => {
-      const other = numberOf.get(id);
-      if (other !== undefined) {
-        const place = `Recommender: items[${i}] must have an id of its own`;
-        throw new RangeError(`${place}, got ${describe(id)}, as items[${other}] has`);
-      }
-      numberOf.set(id, i);
-    });
-    this.#numberOf = numberOf;
+    this.#items = new ItemIds(rows, options.ids);
+    this.ids = this.#items.ids as readonly Id[] as readonly ItemId[];
     this.#fields = new Set(fieldsOf(rows));
   }
 
@@ -146,14 +138,16 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
       (alpha) => alpha >= 0,
     );
     const rows = snapshot(checkRows(contexts, `${caller}: contexts`));
-    const itemOf = this.#readItems(items, countRows(rows), `${caller}: items`);
+    const itemOf = this.#items.readAll(items, countRows(rows), `${caller}: items`);
     const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
+    const userField = typeof users === "string" ? users : null;
     const heldOut =
       validation === undefined
         ? null
         : this.#validation(
             `${caller}: validation`,
             validation,
+            userField,
             [...new Set([...measured, watched])],
             watched,
           );
@@ -165,14 +159,19 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const checkContext = this.#checkContext.bind(this);
     const drawn = { negatives, popularity, seed };
     const source = new Events(`${caller}: `, loss, events, this.#catalog, drawn, checkContext);
-    return this.#learner.fit(caller, source, settings, heldOut);
+    const onEpoch: FitOptions["onEpoch"] = (event) => {
+      this.#userField = userField; // only now the model is one of this fit
+      return settings.onEpoch?.(event);
+    };
+    return this.#learner.fit(caller, source, { ...settings, onEpoch }, heldOut);
   }
 
   /**
    * Finds the best items for a context. Features that were not in the training data contribute nothing. So a
    * new user gets recommendations too, based on the other features of the context.
    *
-   * @param context Features of user and situation.
+   * @param context Features of user and situation. If the last `fit` of this recommender got the name of a
+   *   field as `users`, the context must have that field. For an anonymous user its value is null.
    * @param options See `RecommendOptions`.
    * @returns The items, best first. Items with equal scores have the order of the catalog.
    * @throws TypeError or RangeError that names field or id; Error if the model has no parameters yet.
@@ -182,10 +181,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     options: RecommendOptions<ItemId> = {},
   ): Recommendation<ItemId>[] {
     const caller = "Recommender.recommend";
-    checkKeys(caller, options, ["top", "exclude"]);
+    checkKeys(caller, options, ["top", "exclude", "unknownIds"]);
     const top = checkInteger(`${caller}: top`, options.top ?? 10, 1);
-    const { exclude } = options;
-    const excluded = exclude === undefined ? null : this.#readExcluded(exclude, `${caller}: exclude`);
+    const { exclude, unknownIds = "ignore" } = options;
+    checkChoice(`${caller}: unknownIds`, unknownIds, ["ignore", "error"]);
+    const excluded =
+      exclude === undefined ? null : this.#items.readExcluded(exclude, `${caller}: exclude`, unknownIds);
     const predictor = this.#learner.ready(caller);
     const row = this.#readContext(context, predictor, `${caller}: context`);
     const scores = this.#catalog.score(predictor.network, predictor, row);
@@ -204,7 +205,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    */
   explain<C extends object & FeatureRow<C>>(context: FeatureMap | SparseVector | C, id: ItemId): Explanation {
     const caller = "Recommender.explain";
-    const item = this.#itemNumber(id, `${caller}: id`);
+    const item = this.#items.numberOf(id, `${caller}: id`);
     const predictor = this.#learner.ready(caller);
     const first = this.#readContext(context, predictor, `${caller}: context`);
     const second = runAtOnce(this.#catalog.encode(predictor));
@@ -241,7 +242,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     checkKeys(caller, options, ["metrics", "exclude"]);
     const metrics = checkRankingMetrics(caller, options.metrics) as readonly M[];
     const predictor = this.#learner.ready(caller);
-    const events = this.#readHeldOut(`${caller}: `, contexts, items, options.exclude);
+    const events = this.#readHeldOut(`${caller}: `, contexts, items, options.exclude, this.#userField);
     const rows = runAtOnce(readRows(events.contexts, predictor, `${caller}: contexts`));
     return runAtOnce(this.#measure(events, rows, metrics, predictor));
   }
@@ -249,6 +250,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   /** Reads one context. The next call overwrites the result. */
   #readContext(context: unknown, predictor: Predictor, place: string): SparseRows {
     this.#checkContext(context, place);
+    if (this.#userField !== null) checkUserField(context, this.#userField, place);
     this.#row.clear();
     readRow(this.#row, context, predictor, place);
     return this.#row;
@@ -269,6 +271,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
   #validation(
     place: string,
     validation: HeldOutEvents<ItemId>,
+    userField: string | null,
     metrics: readonly RankingMetric[],
     monitor: RankingMetric,
   ): Validation {
@@ -276,7 +279,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
       throw wrongType(place, "{ contexts, items, exclude? }", validation);
     }
     checkKeys(place, validation, ["contexts", "items", "exclude"]);
-    const events = this.#readHeldOut(`${place}.`, validation.contexts, validation.items, validation.exclude);
+    const { contexts, items, exclude } = validation;
+    const events = this.#readHeldOut(`${place}.`, contexts, items, exclude, userField);
     const measure = this.#measure.bind(this);
     return {
       monitor,
@@ -287,14 +291,22 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     };
   }
 
-  /** Checks held-out events. */
-  #readHeldOut(place: string, contexts: unknown, items: unknown, exclude: unknown): CheckedHeldOut {
+  /** Checks held-out events. `userField` is the field that every context must have; null: none. */
+  #readHeldOut(
+    place: string,
+    contexts: unknown,
+    items: unknown,
+    exclude: unknown,
+    userField: string | null,
+  ): CheckedHeldOut {
     const rows = snapshot(checkRows(contexts, `${place}contexts`));
     const events = countRows(rows);
     if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
-    if (Array.isArray(rows))
-      rows.forEach((context, i) => this.#checkContext(context, `${place}contexts[${i}]`));
-    const itemOf = this.#readItems(items, events, `${place}items`);
+    for (const [i, context] of Array.isArray(rows) ? rows.entries() : []) {
+      this.#checkContext(context, `${place}contexts[${i}]`);
+      if (userField !== null) checkUserField(context, userField, `${place}contexts[${i}]`);
+    }
+    const itemOf = this.#items.readAll(items, events, `${place}items`);
     if (exclude === undefined) return { contexts: rows, itemOf, excluded: null };
     if (!isArrayLike(exclude))
       throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);
@@ -305,7 +317,9 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
         exclude.length,
       );
     }
-    const excluded = Array.from(exclude, (ids, i) => this.#readExcluded(ids, `${place}exclude[${i}]`));
+    const excluded = Array.from(exclude, (ids, i) =>
+      this.#items.readExcluded(ids, `${place}exclude[${i}]`, "ignore"),
+    );
     return { contexts: rows, itemOf, excluded };
   }
 
@@ -328,35 +342,6 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     }
     const means = metrics.map((metric, m) => [metric, sums[m] / itemOf.length] as const);
     return Object.fromEntries(means) as Record<M, number>;
-  }
-
-  /** Reads one item id per event. Returns the numbers of the items, (events). */
-  #readItems(items: unknown, events: number, place: string): Uint32Array {
-    if (!isArrayLike(items)) throw wrongType(place, "an array of item ids", items);
-    if (items.length !== events) {
-      throw wrongValue(`${place}.length`, `the number of rows of contexts (${events})`, items.length);
-    }
-    return Uint32Array.from({ length: events }, (_, i) => this.#itemNumber(items[i], `${place}[${i}]`));
-  }
-
-  /** Reads ids of items to leave out. Returns the numbers of the items. */
-  #readExcluded(ids: unknown, place: string): ReadonlySet<number> {
-    const iterate = (ids as Iterable<unknown> | null | undefined)?.[Symbol.iterator] as unknown;
-    if (typeof ids === "string" || typeof iterate !== "function") {
-      throw wrongType(place, "an array or set of item ids", ids);
-    }
-    const numbers = new Set<number>();
-    let i = 0;
-    for (const id of ids as Iterable<unknown>) numbers.add(this.#itemNumber(id, `${place}[${i++}]`));
-    return numbers;
-  }
-
-  /** Returns the number of the item with an id. */
-  #itemNumber(id: unknown, place: string): number {
-    const number = this.#numberOf.get(checkId(id, place));
-    if (number !== undefined) return number;
-    const items = `${this.ids.length} items, such as ${describe(this.ids[0])}`;
-    throw wrongValue(place, `the id of an item of the catalog (${items})`, id);
   }
 }
 
@@ -386,19 +371,6 @@ function placeOf(
     if (!(scores[i] < own)) ahead--;
   }
   return { rank: ahead + 1, candidates: scores.length - left };
-}
-
-/** Reads the id of each item: from a field, from an array, or its number. */
-function readItemIds(items: CheckedRows, ids: IdsOption | undefined): Id[] {
-  if (typeof ids === "string" || (ids === undefined && needsEncoder(items))) {
-    return readField(items, ids ?? "item", "Recommender: items", "ids");
-  }
-  const rows = countRows(items);
-  if (ids === undefined) return Array.from({ length: rows }, (_, i) => i);
-  if (!isArrayLike(ids)) throw wrongType("Recommender: ids", "the name of a field, or an array of ids", ids);
-  if (ids.length !== rows)
-    throw wrongValue("Recommender: ids.length", `the number of items (${rows})`, ids.length);
-  return Array.from(ids, (id, i) => checkId(id, `Recommender: ids[${i}]`));
 }
 
 /** Checks that an option names ranking metrics. Returns them, or the default. */

@@ -283,11 +283,13 @@ describe("errors", () => {
       new TypeError('Recommender.fit: validation.exclude[0] must be an array or set of item ids, got "i1"'),
     ],
     [
-      "an unknown id to exclude",
+      "something to exclude that is no id",
       contexts,
       taken,
-      { validation: { ...held, exclude: [["i1", "i99"]] } },
-      new RangeError("Recommender.fit: validation.exclude[0][1] must be the id of an item of the catalog"),
+      { validation: { ...held, exclude: [["i1", null]] } },
+      new TypeError(
+        "Recommender.fit: validation.exclude[0][1] must be an id: a string or a number, got null",
+      ),
     ],
   ];
 
@@ -380,13 +382,13 @@ describe("errors", () => {
         new TypeError("recommend: exclude must be an array or set of item ids, got null"),
       ],
       [
-        recommend({ exclude: ["i1", "tea"] }),
+        recommend({ exclude: ["i1", "tea"], unknownIds: "error" }),
         new RangeError(
           'recommend: exclude[1] must be the id of an item of the catalog (13 items, such as "i0"), got "tea"',
         ),
       ],
       [
-        recommend({ exclude: new Set([1]) }),
+        recommend({ exclude: new Set([1]), unknownIds: "error" }),
         new RangeError(
           'recommend: exclude[0] must be the id of an item of the catalog (13 items, such as "i0"), got 1',
         ),
@@ -395,13 +397,20 @@ describe("errors", () => {
         recommend({ exclude: [undefined] }),
         new TypeError("recommend: exclude[0] must be an id: a string or a number, got undefined"),
       ],
-      [recommend({ limit: 3 }), new TypeError('recommend has no option "limit"; it has top, exclude')],
+      [
+        recommend({ limit: 3 }),
+        new TypeError('recommend has no option "limit"; it has top, exclude, unknownIds'),
+      ],
+      [
+        recommend({ unknownIds: "skip" }),
+        new RangeError('recommend: unknownIds must be one of "ignore", "error", got "skip"'),
+      ],
       [
         recommend({}, "u1"),
         new TypeError('recommend: context must be an object or a Map from field names to values, got "u1"'),
       ],
       [
-        recommend({}, { hour: NaN }),
+        recommend({}, { user: "u1", hour: NaN }),
         new RangeError("recommend: context.hour must be finite (in 32 bits), got NaN"),
       ],
       [
@@ -427,8 +436,10 @@ describe("errors", () => {
         ),
       ],
       [
-        evaluate(contexts, taken, { exclude: [[], [], ["i1", 4]] }),
-        new RangeError("Recommender.evaluate: exclude[2][1] must be the id of an item of the catalog"),
+        evaluate(contexts, taken, { exclude: [[], [], ["i1", NaN]] }),
+        new RangeError(
+          "Recommender.evaluate: exclude[2][1] must be an id: a string or a finite number, got NaN",
+        ),
       ],
       [
         evaluate(contexts, taken, { exclude: [[]] }),
@@ -457,7 +468,7 @@ describe("errors", () => {
         new TypeError("Recommender.evaluate: options must be an object, got array of 1"),
       ],
       [
-        evaluate([{ hour: Infinity }], ["i1"]),
+        evaluate([{ user: "u1", hour: Infinity }], ["i1"]),
         new RangeError("Recommender.evaluate: contexts[0].hour must be finite (in 32 bits), got Infinity"),
       ],
     ];

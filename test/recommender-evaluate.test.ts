@@ -123,6 +123,18 @@ describe("evaluate", () => {
     ).toEqual({ mrr: 1, "group-auc": 1 });
   });
 
+  it("ignores excluded ids that are not in the catalog", async () => {
+    const recommender = await fitted({ ...SMALL, loss: "bpr" }, { epochs: 4 });
+    const exclude = known.map((ids) => [...ids, "sold out", 7]);
+    const expected = recommender.evaluate(contexts, taken, { exclude: known });
+    expect(recommender.evaluate(contexts, taken, { exclude })).toEqual(expected);
+    expect(expected).not.toEqual(recommender.evaluate(contexts, taken));
+    const validation = { contexts, items: taken, exclude };
+    const run = { users: "user", epochs: 1, resume: true, validation } as const;
+    const { epochs } = await recommender.fit(SHOP.contexts, SHOP.taken, run);
+    expect(epochs[0].validation).toEqual(recommender.evaluate(contexts, taken, { exclude: known }));
+  });
+
   it("counts ties against us: where all items score the same the rank is the last", () => {
     const flat = new NFM({
       embeddingDim: 2,

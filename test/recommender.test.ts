@@ -190,12 +190,32 @@ describe("recommend", () => {
     const unknown = { user: "nobody", hour: 0.25, evening: true };
     const list = recommender.recommend(unknown, { top: 13 });
     expect(list).toEqual(literalList(recommender, rowsOf(unknown)));
-    expect(list).toEqual(recommender.recommend({ hour: 0.25, evening: true }, { top: 13 }));
+    for (const user of [null, undefined]) {
+      expect(recommender.recommend({ user, hour: 0.25, evening: true }, { top: 13 })).toEqual(list);
+    }
     expect(list).not.toEqual(
       recommender.recommend({ user: "nobody", hour: 0.95, evening: false }, { top: 13 }),
     );
     expect(list).not.toEqual(recommender.recommend(context, { top: 13 }));
-    expect(recommender.recommend({})).toHaveLength(10);
+    expect(recommender.recommend({ user: null })).toHaveLength(10);
+  });
+
+  it("ignores excluded ids that are not in the catalog, unless unknownIds says otherwise", async () => {
+    const recommender = await fitted();
+    const list = literalList(recommender, rowsOf());
+    const exclude = ["sold out", list[0].id, "1e999", "", 7];
+    const rest = recommender.recommend(context, { exclude: [list[0].id], top: 13 });
+    expect(rest).toEqual(list.slice(1));
+    for (const unknownIds of [undefined, "ignore"] as const) {
+      expect(recommender.recommend(context, { exclude, unknownIds, top: 13 })).toEqual(rest);
+    }
+    expect(() => recommender.recommend(context, { exclude, unknownIds: "error" })).toThrow(
+      new RangeError(
+        'Recommender.recommend: exclude[0] must be the id of an item of the catalog (13 items, such as "i0"), got "sold out"',
+      ),
+    );
+    const known = { exclude: [list[0].id], unknownIds: "error", top: 13 } as const;
+    expect(recommender.recommend(context, known)).toEqual(rest);
   });
 
   it("is the same from a loaded model, which can be evaluated and trained on", async () => {
@@ -262,7 +282,7 @@ describe("explain", () => {
       for (const [context, id] of [
         [{ user: "u2", hour: 0.25 }, "i7"],
         [{ user: "nobody" }, "i0"],
-        [{}, "i12"],
+        [{ user: null }, "i12"],
       ] as const) {
         const row = { ...context, ...SHOP.items[Number(id.slice(1))] };
         expect(recommender.explain(context, id)).toEqual(recommender.model.explain(row));
@@ -284,13 +304,83 @@ describe("explain", () => {
       ),
     );
     expect(() => recommender.explain({ user: "u1" }, 1)).toThrow(RangeError);
-    expect(() => recommender.explain({ hour: NaN }, "i1")).toThrow(
+    expect(() => recommender.explain({ user: "u1", hour: NaN }, "i1")).toThrow(
       new RangeError("Recommender.explain: context.hour must be finite (in 32 bits), got NaN"),
     );
     expect(() => new Recommender(new NFM(), SHOP.items).explain({}, "i1")).toThrow(
       "explain: the model has no parameters yet",
     );
     expect(bytes(recommender)).toEqual(before);
+  });
+});
+
+describe("a context without the field of the user", () => {
+  const refused = (call: () => unknown, where: string, got: string): void => {
+    const expected = `${where} must have the field "user", which fit got as the option users`;
+    expect(call).toThrow(new TypeError(`${expected} (null: an anonymous user), got ${got}`));
+  };
+  const [misspelled, got] = [{ usr: "u1", hour: 0.25 }, "the fields usr, hour"] as const;
+
+  it("is an error that lists its fields, in every method and every kind of map", async () => {
+    const recommender = await fitted();
+    const before = bytes(recommender);
+    class Visit {
+      usr = "u1";
+      get hour(): number {
+        return 0.25;
+      }
+    }
+    for (const context of [misspelled, new Map(Object.entries(misspelled)), new Visit()] as FeatureMap[]) {
+      refused(() => recommender.recommend(context), "Recommender.recommend: context", got);
+      refused(() => recommender.explain(context, "i1"), "Recommender.explain: context", got);
+      const contexts = [{ user: "u1" }, context];
+      refused(() => recommender.evaluate(contexts, ["i1", "i2"]), "Recommender.evaluate: contexts[1]", got);
+    }
+    refused(() => recommender.recommend({}), "Recommender.recommend: context", "no fields");
+    const inherited = Object.create({ user: "u1" }) as FeatureMap; // its fields are not read either
+    refused(() => recommender.recommend(inherited), "Recommender.recommend: context", "no fields");
+    const validation = { contexts: [misspelled], items: ["i1"] };
+    const where = "Recommender.fit: validation.contexts[0]";
+    await expect(recommender.fit(SHOP.contexts, SHOP.taken, { users: "user", validation })).rejects.toThrow(
+      `${where} must have the field "user"`,
+    );
+    expect(bytes(recommender)).toEqual(before);
+  });
+
+  it("is fine for a user by a getter, in sparse rows, and after a fit that got no field", async () => {
+    class Visit {
+      get user(): string {
+        return "u2";
+      }
+    }
+    const recommender = await fitted();
+    expect(recommender.recommend(new Visit())).toEqual(recommender.recommend({ user: "u2" }));
+    expect(recommender.recommend({ indices: [0] })).toHaveLength(10);
+    for (const users of [undefined, SHOP.users]) {
+      const free = await fitted(undefined, { users });
+      expect(free.recommend(misspelled)).toEqual(free.recommend({ hour: 0.25 }));
+    }
+    const loaded = new Recommender(NFM.load(bytes(recommender)), SHOP.items); // the file does not hold the field
+    expect(loaded.recommend(misspelled)).toEqual(recommender.recommend({ user: null, hour: 0.25 }));
+  });
+
+  it("is judged by the fit that the model comes from", async () => {
+    const recommender = await fitted();
+    await expect(
+      recommender.fit(SHOP.contexts, SHOP.taken, { resume: true, signal: AbortSignal.abort() }),
+    ).rejects.toThrow();
+    refused(() => recommender.recommend(misspelled), "Recommender.recommend: context", got);
+    const stop = new AbortController();
+    const aborted = recommender.fit(SHOP.contexts, SHOP.taken, {
+      epochs: 3,
+      signal: stop.signal,
+      onEpoch: () => stop.abort("enough"),
+    });
+    await expect(aborted).rejects.toBe("enough");
+    expect(recommender.recommend(misspelled)).toHaveLength(10); // the model has one epoch of this fit
+    const stopped = await recommender.fit(SHOP.contexts, SHOP.taken, { users: "user", onEpoch: () => false });
+    expect(stopped.epochs).toHaveLength(1);
+    refused(() => recommender.recommend(misspelled), "Recommender.recommend: context", got);
   });
 });
 
@@ -430,7 +520,7 @@ describe("ids", () => {
     });
     const other = recommender as unknown as Recommender;
     expect(() => other.recommend(contexts[0], { exclude: ["1"] })).toThrow(
-      'must be the id of an item of the catalog (5 items, such as 1), got "1"',
+      'Recommender.recommend: exclude[0] must be a number, as it is in the catalog, got "1"',
     );
     expect(() => other.explain(contexts[0], "1")).toThrow(
       'Recommender.explain: id must be the id of an item of the catalog (5 items, such as 1), got "1"',

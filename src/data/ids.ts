@@ -1,7 +1,8 @@
 // Reads the ids of groups, users and items, and numbers them from 0 in the order of first appearance.
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import { type CheckedRows, countRows, isSparseRows } from "./rows.ts";
+import { fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { type CheckedRows, countRows, isSparseRow, isSparseRows } from "./rows.ts";
 
 /** The id of a group, a user or an item. */
 export type Id = string | number;
@@ -71,6 +72,25 @@ export function readField(x: CheckedRows, field: string, place: string, option: 
         : `an id, a string (the option ${option} names another field, or lists ids)`;
     throw wrongType(`${place}[${i}].${field}`, expected, id);
   });
+}
+
+/**
+ * Checks that a feature map has the field of the user, so that a misspelled field does not make its user
+ * anonymous without a word. Null and undefined are values: they say that the user is anonymous.
+ *
+ * @param row One row of any form. Sparse rows have no field names, and are not checked.
+ * @param field Name of the field.
+ * @param place What errors call the row.
+ * @throws TypeError that lists the fields of the row.
+ */
+export function checkUserField(row: unknown, field: string, place: string): void {
+  if (isSparseRow(row)) return;
+  if (!(row instanceof Map) && !isRecord(row)) return; // whoever reads the row says what it should be
+  const fields = row instanceof Map ? [...(row as Map<unknown, unknown>).keys()] : fieldsOfRecord(row);
+  if (fields.includes(field)) return;
+  const expected = `have the field ${describe(field)}, which fit got as the option users`;
+  const got = fields.length === 0 ? "no fields" : `the fields ${fields.map(String).join(", ")}`;
+  throw new TypeError(`${place} must ${expected} (null: an anonymous user), got ${got}`);
 }
 
 /**
