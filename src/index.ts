@@ -3,6 +3,7 @@
 export type { Notice, NoticeKind, NoticeOptions } from "./core/notices.ts";
 export type { RandomKey } from "./core/random.ts";
 export type { Tensor } from "./core/tensor.ts";
+export type { NumberArray } from "./data/columns.ts";
 export type { CSRInit } from "./data/csr-check.ts";
 export { CSRMatrix } from "./data/csr-matrix.ts";
 export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
@@ -16,8 +17,9 @@ export {
   type ReadLibSVMOptions,
   readLibSVM,
 } from "./data/libsvm.ts";
-export type { Rows } from "./data/rows.ts";
+export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from "./data/rows.ts";
 export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
+export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";
 export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
 export type {
   ActivationName,

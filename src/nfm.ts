@@ -5,10 +5,11 @@
 
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
+import { countRows } from "./data/checked-rows.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { type IdsOption, readIds } from "./data/ids.ts";
-import { checkRows, countRows, type Rows } from "./data/rows.ts";
+import { type ColumnsObject, checkRows, type PredictedColumns, type Rows, type RowsOf } from "./data/rows.ts";
 import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
@@ -85,8 +86,8 @@ export class NFM {
    * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
    *   after the last good epoch.
    */
-  async fit<T extends FeatureRow<T>>(
-    x: Rows | readonly T[],
+  async fit<T extends object & FeatureRow<T>>(
+    x: RowsOf<T>,
     y: ArrayLike<number>,
     options: FitOptions = {},
   ): Promise<History> {
@@ -121,9 +122,9 @@ export class NFM {
    * @returns The history of the training.
    * @throws As `fit`.
    */
-  async fitPairs<T extends FeatureRow<T>>(
-    positives: Rows | readonly T[],
-    negatives: Rows | readonly T[],
+  async fitPairs<T extends object & FeatureRow<T>>(
+    positives: RowsOf<T>,
+    negatives: RowsOf<T>,
     options: FitPairsOptions = {},
   ): Promise<History> {
     const loss = this.#requireLoss("fitPairs", "pairwise", "use fit");
@@ -145,8 +146,8 @@ export class NFM {
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error that names the place. Nothing has changed then.
    */
-  partialFit<T extends FeatureRow<T>>(
-    x: Rows | readonly T[],
+  partialFit<T extends object & FeatureRow<T>>(
+    x: RowsOf<T>,
     y: ArrayLike<number>,
     options: { sampleWeight?: ArrayLike<number> | undefined } = {},
   ): number {
@@ -165,10 +166,7 @@ export class NFM {
    * @returns The mean loss before the step.
    * @throws TypeError, RangeError or Error that names the place. Nothing has changed then.
    */
-  partialFitPairs<T extends FeatureRow<T>>(
-    positives: Rows | readonly T[],
-    negatives: Rows | readonly T[],
-  ): number {
+  partialFitPairs<T extends object & FeatureRow<T>>(positives: RowsOf<T>, negatives: RowsOf<T>): number {
     const loss = this.#requireLoss("partialFitPairs", "pairwise", "use partialFit");
     const pairs = new Pairs("partialFitPairs: ", loss, positives, negatives);
     return this.#learner.partialFit("partialFitPairs", pairs);
@@ -183,13 +181,14 @@ export class NFM {
    * @returns A number for one row; a Float32Array for rows, (rows).
    * @throws TypeError or RangeError that names row and field; Error if the model has no parameters yet.
    */
-  predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
+  predict<C extends ColumnsObject>(x: C, options?: PredictOptions): PredictedColumns<C>;
+  predict<T extends object & FeatureRow<T>>(x: RowsOf<T>, options?: PredictOptions): Float32Array;
   predict<T extends object & FeatureRow<T>>(
     x: FeatureMap | SparseVector | T,
     options?: PredictOptions,
   ): number;
   predict<T extends object & FeatureRow<T>>(
-    x: Rows | readonly T[] | FeatureMap | SparseVector | T,
+    x: RowsOf<T> | FeatureMap | SparseVector | T,
     options?: PredictOptions,
   ): number | Float32Array;
   predict(x: Rows | FeatureMap | SparseVector, options?: PredictOptions): number | Float32Array {
@@ -205,8 +204,8 @@ export class NFM {
    * @returns The value of each metric by its name.
    * @throws TypeError, RangeError or Error that says what a metric needs.
    */
-  evaluate<T extends FeatureRow<T>, const M extends Metric = Metric>(
-    x: Rows | readonly T[],
+  evaluate<T extends object & FeatureRow<T>, const M extends Metric = Metric>(
+    x: RowsOf<T>,
     y: ArrayLike<number>,
     options: EvaluateOptions<M> = {},
   ): Metric extends M ? Record<string, number> : Record<M, number> {
@@ -247,9 +246,9 @@ export class NFM {
    * @returns The best candidates by raw score, best first. Candidates with equal scores keep their order.
    * @throws TypeError or RangeError that names row and field.
    */
-  rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
+  rank<C extends object & FeatureRow<C>, T extends object & FeatureRow<T>>(
     context: FeatureMap | SparseVector | C,
-    candidates: Rows | readonly T[] | Catalog,
+    candidates: RowsOf<T> | Catalog,
     options: RankOptions = {},
   ): Ranked[] {
     return this.#learner.ready("rank").rank(context as FeatureMap, candidates as Rows, options);
@@ -262,7 +261,7 @@ export class NFM {
    * @returns A catalog for `rank`.
    * @throws TypeError or RangeError that names row and field.
    */
-  prepare<T extends FeatureRow<T>>(candidates: Rows | readonly T[]): Catalog {
+  prepare<T extends object & FeatureRow<T>>(candidates: RowsOf<T>): Catalog {
     return this.#learner.ready("prepare").prepare(candidates as Rows);
   }
 

@@ -1,10 +1,12 @@
 // The small entry "neural-fm/predict": load a model and predict.
 
 export type { Notice, NoticeKind, NoticeOptions } from "./core/notices.ts";
+export type { NumberArray } from "./data/columns.ts";
 export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
 export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
-export type { Rows } from "./data/rows.ts";
+export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from "./data/rows.ts";
 export type { SparseVector } from "./data/sparse-row.ts";
+export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";
 export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
 export type { Layer } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";

@@ -6,16 +6,16 @@ import { runAtOnce } from "./core/event-loop.ts";
 import { type NoticeOptions, type Notices, readNotices } from "./core/notices.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { toPacked } from "./core/tensor.ts";
+import { type CheckedRows, copyRows, countRows } from "./data/checked-rows.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import { Encoder } from "./data/encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import {
-  type CheckedRows,
+  type ColumnsObject,
   checkRows,
-  copyRows,
-  countRows,
   isRows,
-  type Rows,
+  type PredictedColumns,
+  type RowsOf,
   readRow,
   readRows,
 } from "./data/rows.ts";
@@ -171,20 +171,21 @@ export class Predictor {
    * @returns A number for one row; a Float32Array for rows, (rows).
    * @throws TypeError or RangeError that names row and field.
    */
-  predict<T extends FeatureRow<T>>(x: Rows | readonly T[], options?: PredictOptions): Float32Array;
+  predict<C extends ColumnsObject>(x: C, options?: PredictOptions): PredictedColumns<C>;
+  predict<T extends object & FeatureRow<T>>(x: RowsOf<T>, options?: PredictOptions): Float32Array;
   predict<T extends object & FeatureRow<T>>(
     x: FeatureMap | SparseVector | T,
     options?: PredictOptions,
   ): number;
   predict<T extends object & FeatureRow<T>>(
-    x: Rows | readonly T[] | FeatureMap | SparseVector | T,
+    x: RowsOf<T> | FeatureMap | SparseVector | T,
     options?: PredictOptions,
   ): number | Float32Array;
   predict(x: unknown, options: PredictOptions = {}): number | Float32Array {
     checkKeys("predict", options, ["raw"]);
     if (options.raw !== undefined) checkBoolean("predict: raw", options.raw);
     const link = options.raw ? null : this.link;
-    if (!isRows(x)) {
+    if (!isRows(x, this.encoder, "predict: x")) {
       const score = this.network.scoreRow(this.#readRow(x, "predict: x"));
       return link ? Math.fround(link(score)) : score;
     }
@@ -230,9 +231,9 @@ export class Predictor {
    * @returns The best candidates by raw score, best first. Candidates with equal scores keep their order.
    * @throws TypeError or RangeError that names row and field.
    */
-  rank<C extends object & FeatureRow<C>, T extends FeatureRow<T>>(
+  rank<C extends object & FeatureRow<C>, T extends object & FeatureRow<T>>(
     context: FeatureMap | SparseVector | C,
-    candidates: Rows | readonly T[] | Catalog,
+    candidates: RowsOf<T> | Catalog,
     options: RankOptions = {},
   ): Ranked[] {
     checkKeys("rank", options, ["top"]);
@@ -266,7 +267,7 @@ export class Predictor {
    * @returns A catalog for `rank`.
    * @throws TypeError or RangeError that names row and field.
    */
-  prepare<T extends FeatureRow<T>>(candidates: Rows | readonly T[]): Catalog {
+  prepare<T extends object & FeatureRow<T>>(candidates: RowsOf<T>): Catalog {
     const catalog = new Catalog(
       copyRows(checkRows(candidates, "prepare: candidates")),
       "prepare: candidates",

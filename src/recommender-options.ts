@@ -1,23 +1,23 @@
 // The options of `Recommender` and its methods, and what they return.
 
 import type { Id, IdsOption } from "./data/ids.ts";
-import type { Rows } from "./data/rows.ts";
+import type { RowsOf } from "./data/rows.ts";
 import type { RankingMetric } from "./metrics/ranking-metrics.ts";
 import type { FitOptions } from "./training/fit-options.ts";
 
 /** Options of `new Recommender`. */
 export interface RecommenderOptions<ItemId = Id> {
   /**
-   * The field of the items' feature maps that holds the id, or an id per item. Default: "item"; for sparse
-   * rows their numbers.
+   * The field of the items' feature maps that holds the id, or an id per item. In a field, 7 and "7" are the
+   * same id; in an array they are two. Default: "item"; for sparse rows their numbers.
    */
-  ids?: string | ArrayLike<ItemId & Id> | undefined;
+  ids?: string | ArrayLike<ItemId & (Id | bigint)> | undefined;
 }
 
 /** Held-out events. */
 export interface HeldOutEvents<ItemId = Id> {
   /** Features of user and situation; (events). */
-  readonly contexts: Rows | readonly object[];
+  readonly contexts: RowsOf<object>;
   /** Ids of the items taken; (events). */
   readonly items: ArrayLike<ItemId>;
   /**

@@ -13,20 +13,11 @@ import {
   wrongValue,
 } from "./core/errors.ts";
 import { runAtOnce, runPaced } from "./core/event-loop.ts";
+import { type CheckedRows, copyRows, countRows, fieldsOf, snapshot } from "./data/checked-rows.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 import { checkUserField, type Id, readIds } from "./data/ids.ts";
-import {
-  type CheckedRows,
-  checkRows,
-  copyRows,
-  countRows,
-  fieldsOf,
-  type Rows,
-  readRow,
-  readRows,
-  snapshot,
-} from "./data/rows.ts";
+import { checkRows, type RowsOf, readRow, readRows } from "./data/rows.ts";
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import {
@@ -88,7 +79,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * @param options See `RecommenderOptions`.
    * @throws TypeError or RangeError that names an item without an id, or with the id of another item.
    */
-  constructor(model: NFM, items: Rows | readonly Item[], options: RecommenderOptions<ItemId> = {}) {
+  constructor(model: NFM, items: RowsOf<Item>, options: RecommenderOptions<ItemId> = {}) {
     if (!(model instanceof NFM)) throw wrongType("Recommender: model", "an NFM", model);
     checkKeys("Recommender", options, ["ids"]);
     const rows = copyRows(checkRows(items, "Recommender: items"));
@@ -115,8 +106,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
    *   after the last good epoch.
    */
-  async fit<T extends FeatureRow<T>>(
-    contexts: Rows | readonly T[],
+  async fit<T extends object & FeatureRow<T>>(
+    contexts: RowsOf<T>,
     items: ArrayLike<ItemId>,
     options: RecommenderFitOptions<ItemId> = {},
   ): Promise<History> {
@@ -233,8 +224,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    * @returns The mean of each metric over the events.
    * @throws TypeError or RangeError that names event and field; Error if the model has no parameters yet.
    */
-  evaluate<T extends FeatureRow<T>, const M extends RankingMetric = "hr@10" | "ndcg@10" | "mrr">(
-    contexts: Rows | readonly T[],
+  evaluate<T extends object & FeatureRow<T>, const M extends RankingMetric = "hr@10" | "ndcg@10" | "mrr">(
+    contexts: RowsOf<T>,
     items: ArrayLike<ItemId>,
     options: RecommenderEvaluateOptions<ItemId, M> = {},
   ): Record<M, number> {
@@ -302,9 +293,10 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const rows = snapshot(checkRows(contexts, `${place}contexts`));
     const events = countRows(rows);
     if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
-    for (const [i, context] of Array.isArray(rows) ? rows.entries() : []) {
-      this.#checkContext(context, `${place}contexts[${i}]`);
-      if (userField !== null) checkUserField(context, userField, `${place}contexts[${i}]`);
+    const parts = Array.isArray(rows) ? rows.map((row, i) => [row, `[${i}]`]) : [[rows, ""]];
+    for (const [part, at] of parts) {
+      this.#checkContext(part, `${place}contexts${at}`);
+      if (userField !== null) checkUserField(part, userField, `${place}contexts${at}`);
     }
     const itemOf = this.#items.readAll(items, events, `${place}items`);
     if (exclude === undefined) return { contexts: rows, itemOf, excluded: null };

@@ -23,7 +23,7 @@ describe("errors of fit", () => {
       "rows",
       [1],
       {},
-      'fit: x must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "rows"',
+      'fit: x must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got "rows"',
     ],
     [[], [], {}, "fit: needs at least one row, got 0"],
     [maps, labels.slice(1), {}, "fit: y.length must be the number of rows of x (60), got 59"],
@@ -100,7 +100,7 @@ describe("errors of fit", () => {
       maps,
       labels,
       { validation: { x: 3, y: [] } },
-      "fit: validation.x must be a CSRMatrix or an array of rows, got 3",
+      "fit: validation.x must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got 3",
     ],
     [maps, labels, { validation: { x: [], y: [] } }, "fit: validation needs at least one row, got 0"],
     [

@@ -27,7 +27,7 @@ describe("errors", () => {
       taken,
       {},
       new TypeError(
-        "Recommender.fit: contexts must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys user",
+        "Recommender.fit: contexts must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix (for a single row, pass an array of it), got object with keys user",
       ),
     ],
     [
@@ -112,16 +112,16 @@ describe("errors", () => {
       taken,
       { users: "user" },
       new TypeError(
-        "Recommender.fit: contexts[2].user must be an id, a string (the option users names another field, or lists ids), got undefined",
+        "Recommender.fit: contexts[2].user must be an id, a string or a number (the option users names another field, or lists ids), got undefined",
       ),
     ],
     [
-      "a user's number in a field",
-      [{ user: 3 }],
+      "a user that is a flag",
+      [{ user: true }],
       ["i1"],
       { users: "user" },
       new TypeError(
-        "Recommender.fit: contexts[0].user must be a string: write String(id), for a number is a value and names no feature of its own, got 3",
+        "Recommender.fit: contexts[0].user must be an id, a string or a number (the option users names another field, or lists ids), got true",
       ),
     ],
     [

@@ -60,7 +60,7 @@ describe("the catalog", () => {
       "something else",
       () => new Recommender(new NFM(), "tea" as unknown as Rows),
       new TypeError(
-        'Recommender: items must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "tea"',
+        'Recommender: items must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got "tea"',
       ),
     ],
     [
@@ -77,29 +77,27 @@ describe("the catalog", () => {
       "an item without id",
       () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]),
       new TypeError(
-        "Recommender: items[1].item must be an id, a string (the option ids names another field, or lists ids), got undefined",
+        "Recommender: items[1].item must be an id, a string or a number (the option ids names another field, or lists ids), got undefined",
       ),
     ],
     [
       "no such field",
       () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }),
       new TypeError(
-        "Recommender: items[0].sku must be an id, a string (the option ids names another field, or lists ids), got undefined",
+        "Recommender: items[0].sku must be an id, a string or a number (the option ids names another field, or lists ids), got undefined",
       ),
     ],
     [
       "an id that is a list",
       () => new Recommender(new NFM(), [{ item: ["a"] }]),
       new TypeError(
-        "Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got array of 1",
+        "Recommender: items[0].item must be an id, a string or a number (the option ids names another field, or lists ids), got array of 1",
       ),
     ],
     [
-      "a number in a field",
-      () => new Recommender(new NFM(), [{ item: "a" }, { item: 2 }]),
-      new TypeError(
-        "Recommender: items[1].item must be a string: write String(id), for a number is a value and names no feature of its own, got 2",
-      ),
+      "the same id as a number and as text in a field",
+      () => new Recommender(new NFM(), [{ item: "2" }, { item: 2 }]),
+      new RangeError("Recommender: items[1] must have an id of its own, got 2, as items[0] has"),
     ],
     [
       "an id of NaN",

@@ -3,8 +3,9 @@
 // adds the learning of a vocabulary.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
+import type { Column } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { type FeatureMap, fieldPlace, isRecord, walkFeatures } from "./feature-map.ts";
+import { type FeatureMap, type FeatureValue, fieldPlace, isRecord, walkFeatures } from "./feature-map.ts";
 import { badValue, isFloat32, type SparseVector } from "./sparse-row.ts";
 
 /** Options of a FeatureEncoder. */
@@ -144,6 +145,35 @@ export class Encoder {
       builder.push(column, Math.fround(value));
     });
     builder.endRow(place);
+  }
+
+  /**
+   * @internal Encodes rows of columns as the next rows of a builder.
+   *
+   * @param builder The builder.
+   * @param columns Names and values of the fields, each (rows).
+   * @param start First row.
+   * @param end The row behind the last one.
+   * @param place What errors call the columns.
+   * @throws TypeError or RangeError that names row and field; Error before `fit`.
+   */
+  appendColumns(
+    builder: CSRBuilder,
+    { names, data }: { readonly names: readonly string[]; readonly data: readonly Column[] },
+    start: number,
+    end: number,
+    place: string,
+  ): void {
+    const map = new Map<string, FeatureValue>();
+    for (let row = start; row < end; row++) {
+      for (let c = 0; c < names.length; c++) map.set(names[c], data[c][row] as FeatureValue);
+      this.append(builder, map, `${place}[${row}]`);
+    }
+  }
+
+  /** @internal Whether a field of this name may hold several levels in a row. */
+  takesLists(name: string): boolean {
+    return this.learned === null || !this.learned.columns.has(name);
   }
 
   /**

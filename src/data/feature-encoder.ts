@@ -2,11 +2,12 @@
 // named features in first-seen order, or hashes the names into 2^hashBits columns; number fields can be
 // standardized.
 
-import { wrongType } from "../core/errors.ts";
+import { type Column, Columns } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import { type CSRMatrix, matrixOf } from "./csr-matrix.ts";
 import { Encoder, type FeatureEncoderOptions, type Learned, type Scale } from "./encoder.ts";
-import { type FeatureMap, walkFeatures } from "./feature-map.ts";
+import { type FeatureMap, type FeatureRow, type FeatureValue, walkFeatures } from "./feature-map.ts";
+import { checkMaps, type RowsOf } from "./rows.ts";
 
 /**
  * Encodes feature maps as sparse rows. A string is a one-hot feature named "field=value"; a number is the
@@ -28,20 +29,24 @@ export class FeatureEncoder extends Encoder {
    * Learns the vocabulary (features in first-seen order) and the scales from these maps alone, forgetting
    * what was learned before.
    *
-   * @param maps Training rows.
+   * @param maps Training rows: feature maps, columns or a table, (rows).
    * @returns This encoder.
    * @throws TypeError or RangeError that names map and field; the encoder then stays as it was.
    * @example
    * new FeatureEncoder({ minCount: 2 }).fit(trainingMaps).transform(otherMaps);
    */
-  fit(maps: Iterable<FeatureMap>): this {
-    return this.#fit("FeatureEncoder.fit", maps);
+  fit<T extends object & FeatureRow<T>>(maps: RowsOf<T>): this {
+    return this.#fit("FeatureEncoder.fit", checkMaps(maps, "FeatureEncoder.fit: maps"));
   }
 
-  #fit(place: string, maps: Iterable<FeatureMap>): this {
+  #fit(place: string, maps: Iterable<FeatureMap> | Columns): this {
     const fit = this.beginFit();
-    let i = 0;
-    for (const map of checkIterable(place, maps)) fit.add(map, `${place}: maps[${i++}]`);
+    if (maps instanceof Columns) {
+      fit.addColumns(maps, 0, maps.rows, `${place}: maps`);
+    } else {
+      let i = 0;
+      for (const map of maps) fit.add(map, `${place}: maps[${i++}]`);
+    }
     fit.finish();
     return this;
   }
@@ -72,38 +77,41 @@ export class FeatureEncoder extends Encoder {
   /**
    * Encodes maps as the rows of a matrix. Features not in the vocabulary are skipped.
    *
-   * @param maps Rows.
+   * @param maps Feature maps, columns or a table, (rows).
    * @returns The matrix, (number of maps, numFeatures).
    * @throws TypeError or RangeError that names map and field; Error before `fit`.
    * @example
    * const x = new FeatureEncoder({ hashBits: 18 }).transform([{ user: "ana" }, { user: "bo" }]); // needs no
    * fit
    */
-  transform(maps: Iterable<FeatureMap>): CSRMatrix {
-    return this.#transform("FeatureEncoder.transform", maps);
+  transform<T extends object & FeatureRow<T>>(maps: RowsOf<T>): CSRMatrix {
+    const place = "FeatureEncoder.transform";
+    this.ready(place);
+    return this.#transform(place, checkMaps(maps, `${place}: maps`));
   }
 
-  #transform(place: string, maps: Iterable<FeatureMap>): CSRMatrix {
+  #transform(place: string, maps: Iterable<FeatureMap> | Columns): CSRMatrix {
     this.ready(place);
     const builder = new CSRBuilder();
-    for (const map of checkIterable(place, maps))
-      this.append(builder, map, `${place}: maps[${builder.rows}]`);
+    if (maps instanceof Columns) this.appendColumns(builder, maps, 0, maps.rows, `${place}: maps`);
+    else for (const map of maps) this.append(builder, map, `${place}: maps[${builder.rows}]`);
     return matrixOf(builder.build(this.numFeatures, place));
   }
 
   /**
    * `fit` and `transform` of the same maps.
    *
-   * @param maps Training rows.
+   * @param maps Training rows: feature maps, columns or a table, (rows).
    * @returns The matrix, (number of maps, numFeatures).
    * @throws TypeError or RangeError that names map and field.
    * @example
    * const x = new FeatureEncoder().fitTransform(maps);
    */
-  fitTransform(maps: Iterable<FeatureMap>): CSRMatrix {
+  fitTransform<T extends object & FeatureRow<T>>(maps: RowsOf<T>): CSRMatrix {
     const place = "FeatureEncoder.fitTransform";
+    const checked = checkMaps(maps, `${place}: maps`);
     // An iterator can be walked only once, and the maps are needed twice.
-    const kept = Array.isArray(maps) ? (maps as readonly FeatureMap[]) : [...checkIterable(place, maps)];
+    const kept = checked instanceof Columns ? checked : Array.from(checked);
     return this.#fit(place, kept).#transform(place, kept);
   }
 }
@@ -153,6 +161,29 @@ export class EncoderFit {
     });
   }
 
+  /**
+   * Learns from rows of columns.
+   *
+   * @param columns Names and values of the fields, each (rows).
+   * @param start First row.
+   * @param end The row behind the last one.
+   * @param place What errors call the columns.
+   * @param times As how many rows `minCount` counts each. Default: 1.
+   */
+  addColumns(
+    { names, data }: { readonly names: readonly string[]; readonly data: readonly Column[] },
+    start: number,
+    end: number,
+    place: string,
+    times: number = 1,
+  ): void {
+    const map = new Map<string, FeatureValue>();
+    for (let row = start; row < end; row++) {
+      for (let c = 0; c < names.length; c++) map.set(names[c], data[c][row] as FeatureValue);
+      this.add(map, `${place}[${row}]`, times);
+    }
+  }
+
   #addName(name: string, map: number, times: number): void {
     const id = this.#ids.get(name);
     if (id === undefined) {
@@ -192,10 +223,4 @@ export class EncoderFit {
     }
     this.#install({ names, columns, scales });
   }
-}
-
-function checkIterable(place: string, maps: Iterable<FeatureMap>): Iterable<FeatureMap> {
-  const isIterable = typeof (maps as Iterable<FeatureMap> | undefined)?.[Symbol.iterator] === "function";
-  if (isIterable && typeof maps !== "string") return maps;
-  throw wrongType(`${place}: maps`, "an array or iterable of feature maps", maps);
 }

@@ -1,8 +1,9 @@
 // Reads the ids of groups, users and items, and numbers them from 0 in the order of first appearance.
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
-import { fieldsOfRecord, isRecord } from "./feature-map.ts";
-import { type CheckedRows, countRows, isSparseRow, isSparseRows } from "./rows.ts";
+import { type CheckedRows, countRows, isSparseRow, isSparseRows } from "./checked-rows.ts";
+import { Columns } from "./columns.ts";
+import { fieldPlace, fieldsOfRecord, isRecord } from "./feature-map.ts";
 
 /** The id of a group, a user or an item. */
 export type Id = string | number;
@@ -13,18 +14,20 @@ export type Id = string | number;
  * @param id Any value.
  * @param place What errors call the value.
  * @returns `id`.
- * @throws TypeError if it is neither a string nor a number; RangeError if it is NaN or infinite.
+ * @throws TypeError if it is neither a string nor a number nor a bigint; RangeError if it is NaN or infinite.
  */
-export function checkId(id: unknown, place: string): Id {
-  if (typeof id === "number" && !Number.isFinite(id))
-    throw wrongValue(place, "an id: a string or a finite number", id);
-  if (typeof id !== "string" && typeof id !== "number")
-    throw wrongType(place, "an id: a string or a number", id);
+export function checkId(id: unknown, place: string): Id | bigint {
+  if (typeof id === "string" || typeof id === "bigint") return id;
+  if (typeof id !== "number") throw wrongType(place, "an id: a string or a number", id);
+  if (!Number.isFinite(id)) throw wrongValue(place, "an id: a string or a finite number", id);
   return id;
 }
 
-/** The name of the field of feature maps that holds the id of each row, or one id per row, (rows). */
-export type IdsOption = string | ArrayLike<Id>;
+/**
+ * The name of the field that holds the id of each row, or one id per row, (rows). In a field, 7 and "7" are the
+ * same id. In an array they are two.
+ */
+export type IdsOption = string | ArrayLike<Id | bigint>;
 
 /**
  * Reads the id of each row and numbers the ids.
@@ -39,14 +42,14 @@ export type IdsOption = string | ArrayLike<Id>;
 export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: string): Uint32Array {
   if (typeof ids === "string") {
     const name = option.replace(/^.*[ .]/, "");
-    return numbered(readField(x, ids, `${option.slice(0, -name.length)}${rowsName}`, name));
+    return numbered(readField(x, ids, `${option.slice(0, -name.length)}${rowsName}`, name).map(String));
   }
   const rows = countRows(x);
   if (!isArrayLike(ids)) throw wrongType(option, "the name of a field, or an array of ids", ids);
   if (ids.length !== rows)
     throw wrongValue(`${option}.length`, `the number of rows of ${rowsName} (${rows})`, ids.length);
   for (let i = 0; i < rows; i++) checkId(ids[i], `${option}[${i}]`);
-  return numbered(ids as ArrayLike<Id>);
+  return numbered(ids as ArrayLike<Id | bigint>);
 }
 
 /**
@@ -56,41 +59,54 @@ export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: 
  * @param field Name of the field.
  * @param place What errors call the rows.
  * @param option Name of the option that named the field.
- * @returns The id of each row, (rows).
- * @throws TypeError that names the first row whose id is not a string. A number is refused, because a number
- *   in a feature map is the value of one feature: different numbers would not be different features.
+ * @returns The id of each row, (rows). Bigints become text. The caller must not tell 7 from "7".
+ * @throws TypeError or RangeError that names the first row without an id.
  */
 export function readField(x: CheckedRows, field: string, place: string, option: string): Id[] {
   if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
-  return Array.from(x, (row, i) => {
-    const id: unknown =
-      row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null)?.[field];
+  const column = x instanceof Columns ? x.column(field) : null;
+  if (x instanceof Columns && column === null) {
+    const expected = `the name of a column of ${place} (${x.names.join(", ")}), or an array of ids`;
+    throw wrongValue(`${place.replace(/[^ .]*$/, "")}${option}`, expected, field);
+  }
+  return Array.from({ length: countRows(x) }, (_, i) => {
+    const id = column === null ? fieldOf((x as readonly unknown[])[i], field) : column[i];
     if (typeof id === "string") return id;
-    const expected =
-      typeof id === "number"
-        ? "a string: write String(id), for a number is a value and names no feature of its own"
-        : `an id, a string (the option ${option} names another field, or lists ids)`;
-    throw wrongType(`${place}[${i}].${field}`, expected, id);
+    if (typeof id === "bigint") return String(id);
+    if (typeof id === "number" && Number.isFinite(id)) return id;
+    const expected = `an id, a string or a number (the option ${option} names another field, or lists ids)`;
+    throw wrongType(fieldPlace(`${place}[${i}]`, field), expected, id);
   });
+}
+
+/** Returns the value of a field of a feature map. */
+function fieldOf(row: unknown, field: string): unknown {
+  return row instanceof Map ? row.get(field) : (row as Record<string, unknown> | null | undefined)?.[field];
 }
 
 /**
  * Checks that a feature map has the field of the user, so that a misspelled field does not make its user
  * anonymous without a word. Null and undefined are values: they say that the user is anonymous.
  *
- * @param row One row of any form. Sparse rows have no field names, and are not checked.
+ * @param row One row of any form, or columns. Sparse rows have no field names, and are not checked.
  * @param field Name of the field.
  * @param place What errors call the row.
  * @throws TypeError that lists the fields of the row.
  */
 export function checkUserField(row: unknown, field: string, place: string): void {
-  if (isSparseRow(row)) return;
-  if (!(row instanceof Map) && !isRecord(row)) return; // whoever reads the row says what it should be
-  const fields = row instanceof Map ? [...(row as Map<unknown, unknown>).keys()] : fieldsOfRecord(row);
+  const fields = row instanceof Columns ? row.names : fieldsOfRow(row);
+  if (fields === null) return;
   if (fields.includes(field)) return;
   const expected = `have the field ${describe(field)}, which fit got as the option users`;
   const got = fields.length === 0 ? "no fields" : `the fields ${fields.map(String).join(", ")}`;
   throw new TypeError(`${place} must ${expected} (null: an anonymous user), got ${got}`);
+}
+
+/** Lists the fields of a feature map; null for sparse rows, and for what is no row: its reader says so. */
+function fieldsOfRow(row: unknown): readonly unknown[] | null {
+  if (isSparseRow(row)) return null;
+  if (row instanceof Map) return [...(row as Map<unknown, unknown>).keys()];
+  return isRecord(row) ? fieldsOfRecord(row) : null;
 }
 
 /**
@@ -99,8 +115,8 @@ export function checkUserField(row: unknown, field: string, place: string): void
  * @param ids Ids, (n).
  * @returns The number of each id, (n).
  */
-export function numbered(ids: ArrayLike<Id>): Uint32Array {
-  const numbers = new Map<Id, number>();
+export function numbered(ids: ArrayLike<Id | bigint>): Uint32Array {
+  const numbers = new Map<Id | bigint, number>();
   const result = new Uint32Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
     const known = numbers.get(ids[i]);

@@ -1,12 +1,14 @@
-// Reads the rows that users pass: a matrix, sparse vectors or feature maps. They are checked once and become
-// `SparseRows`. Functions that work on many rows are generators that yield now and then, so that `fit` can
-// give way to the event loop.
+// Reads the rows that users pass: a matrix, sparse vectors, feature maps, columns or a table of another
+// library. They are checked once and become `SparseRows`. Functions that work on many rows are generators
+// that yield now and then, so that `fit` can give way to the event loop.
 
 import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { type CheckedRows, isCSR, isSparseRow, isSparseRows, isSparseVector } from "./checked-rows.ts";
+import { Columns, type NumberArray } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import type { CSRMatrix } from "./csr-matrix.ts";
 import type { Encoder } from "./encoder.ts";
-import { type FeatureMap, fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { type FeatureMap, type FeatureValue, fieldsOfRecord, isRecord } from "./feature-map.ts";
 import {
   badIndex,
   badValue,
@@ -17,12 +19,50 @@ import {
   type SparseRows,
   type SparseVector,
 } from "./sparse-row.ts";
+import { fromColumnsObject, fromTable, type Table } from "./tables.ts";
 
-/** Rows, as every method accepts them: a matrix, or an array of sparse vectors or of feature maps. */
-export type Rows = CSRMatrix | readonly SparseVector[] | readonly FeatureMap[];
+/**
+ * Rows as an object with one array per field, all of the same length. The value of a field in row i is
+ * element i of its array.
+ *
+ * @example
+ * const columns: ColumnsObject = { user: ["ana", "bo"], price: Float64Array.of(1.5, 2) };
+ */
+export type ColumnsObject = Readonly<Record<string, readonly FeatureValue[] | NumberArray>>;
 
-/** Rows whose kind has been checked. The elements of an array are checked later, when they are read. */
-export type CheckedRows = SparseRows | readonly unknown[];
+/**
+ * What `predict` returns for an object of columns. If all arrays could as well be the lists of one row, the
+ * model decides (see `NFM.predict`).
+ */
+export type PredictedColumns<C> = [0 extends 1 & C ? never : keyof C] extends [never]
+  ? number
+  : C extends SparseVector
+    ? number
+    : C extends FeatureMap
+      ? number | Float32Array
+      : Float32Array;
+
+/** An iterable of rows, such as a generator or a Set. A `Map` is one row, and is not meant. */
+export interface RowIterable<T> extends Iterable<T> {
+  /** A Map has this method. */
+  readonly get?: never;
+}
+
+/**
+ * Rows, as every method accepts them: a matrix, an array or another iterable of sparse vectors or of feature
+ * maps, an object of columns, or a table of Apache Arrow, flechette, Arquero or DuckDB.
+ */
+export type Rows =
+  | CSRMatrix
+  | readonly SparseVector[]
+  | readonly FeatureMap[]
+  | RowIterable<SparseVector>
+  | RowIterable<FeatureMap>
+  | ColumnsObject
+  | Table;
+
+/** `Rows`, or an array or iterable of rows of the user's own type. */
+export type RowsOf<T> = Rows | readonly T[] | RowIterable<T>;
 
 /** The features of a model, and their names in feature maps. */
 export interface FeatureSpace {
@@ -35,34 +75,95 @@ export interface FeatureSpace {
 /** Generators that read rows yield once per so many rows. */
 export const ROWS_PER_PAUSE = 64;
 
-/** Says whether `x` looks like rows in compressed-sparse-row form. */
-function isCSR(x: unknown): x is SparseRows {
-  return typeof x === "object" && x !== null && "indptr" in x && "indices" in x;
-}
-
 /**
- * Says whether a value is several rows and not a single one.
+ * Says whether a value is several rows and not a single one. An object whose values are arrays is ambiguous:
+ * it is one row if every field may be a list, and columns if the model knows otherwise of some field, or if
+ * some array holds what is no entry of a list, such as another array.
  *
  * @param x Any value.
- * @returns True for arrays and for rows in compressed-sparse-row form.
+ * @param encoder The encoder of the model; null: values of fields are numbers.
+ * @param place What errors call x.
+ * @returns True for rows in every form of `checkRows`.
+ * @throws Error for a table whose rows are not there yet.
  */
-export function isRows(x: unknown): x is Rows {
-  return Array.isArray(x) || isCSR(x);
+export function isRows(x: unknown, encoder: Encoder | null, place: string): boolean {
+  if (Array.isArray(x)) return true;
+  if (typeof x !== "object" || x === null || x instanceof Map || ArrayBuffer.isView(x)) return false;
+  if (isCSR(x)) return true;
+  if (isSparseVector(x)) return false;
+  if (Object.getPrototypeOf(x) === Object.prototype) {
+    for (const name in x) {
+      const value = (x as Record<string, unknown>)[name];
+      if (typeof value === "function") break; // a method of a table
+      if (!isArrayLike(value)) return false; // the short way of most rows
+    }
+  }
+  if (fromTable(x, place) !== null || isIterable(x)) return true;
+  const names = isRecord(x) ? fieldsOfRecord(x) : [];
+  if (!names.every((name) => isArrayLike((x as Record<string, unknown>)[name]))) return false;
+  return names.some((name) => !mayBeList((x as Record<string, unknown>)[name], name, encoder));
+}
+
+/** Says whether the value of a field may be the list of one row. */
+function mayBeList(value: unknown, name: string, encoder: Encoder | null): boolean {
+  if (encoder === null || !encoder.takesLists(name)) return false;
+  return !Array.isArray(value) || value.every((entry) => entry != null && typeof entry !== "object");
 }
 
 /**
- * Checks the kind of rows.
+ * Checks the kind of rows. The value is always taken for several rows.
  *
  * @param x Any value.
  * @param place What errors call x.
- * @returns The rows.
- * @throws TypeError if x is neither rows in compressed-sparse-row form nor an array. TypeError or RangeError
- *   that names the position, for arrays in compressed-sparse-row form that are not a valid `CSRMatrix`.
+ * @returns The rows. Iterables other than arrays are collected.
+ * @throws TypeError if x has none of the forms of `Rows`. TypeError or RangeError that names the position, for
+ *   arrays in compressed-sparse-row form that are not a valid `CSRMatrix`, and for columns of different lengths.
  */
 export function checkRows(x: unknown, place: string): CheckedRows {
   if (Array.isArray(x)) return x as readonly unknown[];
+  if (x instanceof Columns) return x;
+  if (typeof x !== "object" || x === null || ArrayBuffer.isView(x)) throw wrongRows(place, x);
   if (isCSR(x)) return CHECKED in x ? x : rebuild(x, place);
-  throw wrongType(place, "a CSRMatrix, an array of sparse vectors or an array of feature maps", x);
+  if (isSparseVector(x) || x instanceof Map)
+    throw wrongRows(place, x, "for a single row, pass an array of it");
+  const table = fromTable(x, place);
+  if (table !== null) return table;
+  if (isIterable(x)) return Array.from(x);
+  if (Symbol.asyncIterator in x) {
+    throw wrongRows(place, x, "collect it first: for await (const row of source) rows.push(row)");
+  }
+  if (!isRecord(x)) throw wrongRows(place, x);
+  if (!Object.values(x).some(isArrayLike)) throw wrongRows(place, x, "for a single row, pass an array of it");
+  return fromColumnsObject(x, place);
+}
+
+/**
+ * Checks rows for an encoder, which takes feature maps and columns.
+ *
+ * @param x Any value.
+ * @param place What errors call x.
+ * @returns The rows. Iterables are not collected.
+ * @throws TypeError as `checkRows`, and for rows in compressed-sparse-row form.
+ */
+export function checkMaps(x: unknown, place: string): Iterable<FeatureMap> | Columns {
+  const isOwn = typeof x === "object" && x !== null && !(x instanceof Map) && !ArrayBuffer.isView(x);
+  if (isOwn && isIterable(x) && fromTable(x, place) === null) return x as Iterable<FeatureMap>;
+  const rows = checkRows(x, place);
+  if (isSparseRows(rows))
+    throw wrongType(place, "feature maps or columns, which have names to learn from", x);
+  return rows as readonly FeatureMap[] | Columns;
+}
+
+/** Makes the error for what is no rows. `remedy` is the way out, if there is a special one. */
+function wrongRows(place: string, x: unknown, remedy?: string): TypeError {
+  const forms =
+    "an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, " +
+    "a table, or a CSRMatrix";
+  return wrongType(place, remedy === undefined ? forms : `${forms} (${remedy})`, x);
+}
+
+function isIterable(x: object): x is Iterable<unknown> {
+  return typeof (x as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
 }
 
 /** Checks an object in compressed-sparse-row form that is not a `CSRMatrix`, by building its rows again. */
@@ -85,98 +186,6 @@ function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): 
 }
 
 /**
- * Says whether rows are in compressed-sparse-row form.
- *
- * @param x Rows.
- * @returns False for an array.
- */
-export function isSparseRows(x: CheckedRows): x is SparseRows {
-  return !Array.isArray(x);
-}
-
-/**
- * Counts rows.
- *
- * @param x Rows.
- * @returns The number of rows.
- */
-export function countRows(x: CheckedRows): number {
-  return isSparseRows(x) ? x.rows : x.length;
-}
-
-/**
- * Copies an array of rows, so that later changes of the array have no effect. `fit` needs it, because it
- * gives way to the event loop before it has read all rows.
- *
- * @param x Rows.
- * @returns The copy. Its elements are the same objects.
- */
-export function snapshot(x: CheckedRows): CheckedRows {
-  return isSparseRows(x) ? x : x.slice();
-}
-
-/**
- * Copies rows, so that later changes of the row objects have no effect. Numbers in typed arrays are not
- * copied.
- *
- * @param x Rows.
- * @returns The copy.
- */
-export function copyRows(x: CheckedRows): CheckedRows {
-  if (isSparseRows(x)) return x;
-  return Array.from(x, (row) => {
-    if (row instanceof Map) return new Map(row);
-    if (!isRecord(row)) return row;
-    return Object.fromEntries(fieldsOfRecord(row).map((field) => [field, row[field]]));
-  });
-}
-
-/**
- * Lists the fields that have a value in feature maps. Sparse rows and maps from feature indices have none.
- *
- * @param x One row or rows of any form.
- * @returns The field names, some of them several times.
- */
-export function* fieldsOf(x: unknown): Generator<string, void> {
-  for (const row of Array.isArray(x) ? (x as readonly unknown[]) : isCSR(x) ? [] : [x]) {
-    if (typeof row !== "object" || row === null || isSparseRow(row)) continue;
-    const fields = row instanceof Map ? [...(row as Map<unknown, unknown>).keys()] : fieldsOfRecord(row);
-    for (const field of fields) {
-      const value =
-        row instanceof Map ? (row.get(field) as unknown) : (row as Record<string, unknown>)[field as string];
-      if (typeof field === "string" && value != null && !/^\d+$/.test(field)) yield field;
-    }
-  }
-}
-
-/**
- * Says whether rows are feature maps, which need an encoder.
- *
- * @param x Rows.
- * @returns True if the first row is a feature map.
- */
-export function needsEncoder(x: CheckedRows): boolean {
-  return !isSparseRows(x) && x.length > 0 && !isSparseRow(x[0]);
-}
-
-/**
- * Says whether a row names its features by index.
- *
- * @param row Any value.
- * @returns True for `{ indices, values? }` and for a Map whose first key is a number.
- */
-export function isSparseRow(row: unknown): boolean {
-  return row instanceof Map ? typeof row.keys().next().value === "number" : isSparseVector(row);
-}
-
-function isSparseVector(row: unknown): row is SparseVector {
-  const indices = (row as SparseVector | null | undefined)?.indices as unknown;
-  if (!isArrayLike(indices)) return false;
-  if (indices.length > 0) return typeof indices[0] === "number";
-  return Object.keys(row as object).every((key) => key === "indices" || key === "values");
-}
-
-/**
  * Reads rows of any form. Yields now and then.
  *
  * @param x Rows.
@@ -193,11 +202,44 @@ export function* readRows(x: CheckedRows, space: FeatureSpace, place: string): G
     return x;
   }
   const builder = new CSRBuilder();
+  if (x instanceof Columns) {
+    yield* readColumns(builder, x, space, place);
+    return builder.build(numFeatures ?? undefined, place);
+  }
   for (let i = 0; i < x.length; i++) {
     readRow(builder, x[i], space, `${place}[${i}]`);
     if (i % ROWS_PER_PAUSE === 0) yield;
   }
   return builder.build(numFeatures ?? undefined, place);
+}
+
+/** Appends the rows of columns to a builder. Yields now and then. */
+function* readColumns(
+  builder: CSRBuilder,
+  columns: Columns,
+  space: FeatureSpace,
+  place: string,
+): Generator<void, void> {
+  const { names, rows } = columns;
+  const data = yield* columns.decode();
+  if (space.encoder === null) {
+    const rowOf = columns.reader();
+    for (let i = 0; i < rows; i++) {
+      readRow(builder, rowOf(i), space, `${place}[${i}]`);
+      if (i % ROWS_PER_PAUSE === 0) yield;
+    }
+    return;
+  }
+  for (let start = 0; start < rows; start += ROWS_PER_PAUSE) {
+    space.encoder.appendColumns(
+      builder,
+      { names, data },
+      start,
+      Math.min(start + ROWS_PER_PAUSE, rows),
+      place,
+    );
+    yield;
+  }
 }
 
 /**

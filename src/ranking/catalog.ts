@@ -6,7 +6,8 @@
 
 import { runAtOnce } from "../core/event-loop.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { type CheckedRows, countRows, type FeatureSpace, readRows } from "../data/rows.ts";
+import { type CheckedRows, countRows } from "../data/checked-rows.ts";
+import { type FeatureSpace, readRows } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import { addToSums } from "../kernels/js/bi-interaction.ts";
 import type { Memory } from "../kernels/memory.ts";

@@ -2,14 +2,16 @@
 // numbered from 0 in the order of the catalog.
 
 import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { type CheckedRows, countRows, needsEncoder } from "../data/checked-rows.ts";
 import { checkId, type Id, type IdsOption, readField } from "../data/ids.ts";
-import { type CheckedRows, countRows, needsEncoder } from "../data/rows.ts";
 
 /** The ids of a catalog. */
 export class ItemIds {
   /** The id of each item, (items). */
-  readonly ids: readonly Id[];
-  readonly #numbers: ReadonlyMap<Id, number>;
+  readonly ids: readonly (Id | bigint)[];
+  /** Whether ids are compared as text, because they come from a field, where 7 and "7" are the same. */
+  readonly #isText: boolean;
+  readonly #numbers: ReadonlyMap<Id | bigint, number>;
 
   /**
    * Reads the ids of a catalog.
@@ -20,15 +22,19 @@ export class ItemIds {
    * @throws TypeError or RangeError that names an item without an id, or with the id of another item.
    */
   constructor(items: CheckedRows, option: IdsOption | undefined) {
-    const ids = readItemIds(items, option);
-    const numbers = new Map<Id, number>();
+    this.#isText = typeof option === "string" || (option === undefined && needsEncoder(items));
+    const ids = this.#isText
+      ? readField(items, typeof option === "string" ? option : "item", "Recommender: items", "ids")
+      : readItemIds(items, option);
+    const numbers = new Map<Id | bigint, number>();
     ids.forEach((id, i) => {
-      const other = numbers.get(id);
+      const key = this.#keyOf(id);
+      const other = numbers.get(key);
       if (other !== undefined) {
         const place = `Recommender: items[${i}] must have an id of its own`;
         throw new RangeError(`${place}, got ${describe(id)}, as items[${other}] has`);
       }
-      numbers.set(id, i);
+      numbers.set(key, i);
     });
     this.ids = Object.freeze(ids);
     this.#numbers = numbers;
@@ -43,7 +49,7 @@ export class ItemIds {
    * @throws TypeError if it is no id; RangeError if no item has it.
    */
   numberOf(id: unknown, place: string): number {
-    const number = this.#numbers.get(checkId(id, place));
+    const number = this.#numbers.get(this.#keyOf(checkId(id, place)));
     if (number === undefined) throw this.#unknown(id, place);
     return number;
   }
@@ -68,8 +74,8 @@ export class ItemIds {
   /**
    * Reads items to leave out of a list.
    *
-   * @param ids Ids, in any iterable. An id that the catalog has in the other kind is always an error, because
-   *   7 would not leave out "7".
+   * @param ids Ids, in any iterable. If the ids of the catalog come from an array, an id that the catalog has
+   *   in the other kind is always an error, because 7 would not leave out "7".
    * @param place What errors call the ids.
    * @param unknownIds What happens with an id that is not in the catalog, such as that of an item that is no
    *   longer sold.
@@ -86,7 +92,7 @@ export class ItemIds {
     for (const given of ids as Iterable<unknown>) {
       const at = `${place}[${i++}]`;
       const id = checkId(given, at);
-      const number = this.#numbers.get(id);
+      const number = this.#numbers.get(this.#keyOf(id));
       if (number !== undefined) numbers.add(number);
       else if (unknownIds === "error") throw this.#unknown(id, at);
       else this.#checkKind(id, at);
@@ -94,11 +100,17 @@ export class ItemIds {
     return numbers;
   }
 
-  /** Refuses an unknown id whose other form, a string or a number, is in the catalog. */
-  #checkKind(id: Id, place: string): void {
-    const other = typeof id === "number" ? String(id) : Number(id);
-    if (String(other) !== String(id) || !this.#numbers.has(other)) return;
-    throw wrongType(place, `a ${typeof other}, as it is in the catalog`, id);
+  /** The form of an id in which ids are compared. */
+  #keyOf(id: Id | bigint): Id | bigint {
+    return this.#isText ? String(id) : id;
+  }
+
+  /** Refuses an unknown id whose other form, a string, a number or a bigint, is in the catalog. */
+  #checkKind(id: Id | bigint, place: string): void {
+    const number = Number(id);
+    const others = [String(id), number, ...(Number.isSafeInteger(number) ? [BigInt(number)] : [])];
+    const other = others.find((form) => String(form) === String(id) && this.#numbers.has(form));
+    if (other !== undefined) throw wrongType(place, `a ${typeof other}, as it is in the catalog`, id);
   }
 
   #unknown(id: unknown, place: string): RangeError {
@@ -107,11 +119,8 @@ export class ItemIds {
   }
 }
 
-/** Reads the id of each item: from a field, from an array, or its number. */
-function readItemIds(items: CheckedRows, ids: IdsOption | undefined): Id[] {
-  if (typeof ids === "string" || (ids === undefined && needsEncoder(items))) {
-    return readField(items, ids ?? "item", "Recommender: items", "ids");
-  }
+/** Reads the id of each item from an array. Without an array it is the number of the item. */
+function readItemIds(items: CheckedRows, ids: IdsOption | undefined): (Id | bigint)[] {
   const rows = countRows(items);
   if (ids === undefined) return Array.from({ length: rows }, (_, i) => i);
   if (!isArrayLike(ids)) throw wrongType("Recommender: ids", "the name of a field, or an array of ids", ids);

@@ -3,7 +3,8 @@
 // is one file with two classes: a source (the checked data of the user) and a dataset (the encoded data).
 // Letter: B rows of a batch.
 
-import type { CheckedRows, FeatureSpace } from "../data/rows.ts";
+import type { CheckedRows } from "../data/checked-rows.ts";
+import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
 

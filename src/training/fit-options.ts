@@ -3,7 +3,7 @@
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import type { IdsOption } from "../data/ids.ts";
-import { isRows, type Rows } from "../data/rows.ts";
+import type { RowsOf } from "../data/rows.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
 import type { EpochRecord } from "./progress.ts";
 
@@ -30,7 +30,7 @@ export interface BatchEvent {
 /** Labeled rows for validation. */
 export interface HeldOutLabels {
   /** The rows, (rows). */
-  readonly x: Rows | readonly object[];
+  readonly x: RowsOf<object>;
   /** The labels, such as the loss accepts, (rows). */
   readonly y: ArrayLike<number>;
   /** Group of each row: a field name, or one id per row, (rows). Default: no groups. */
@@ -40,9 +40,9 @@ export interface HeldOutLabels {
 /** Pairs of rows for validation: row i of `positives` should score above row i of `negatives`. */
 export interface HeldOutPairs {
   /** The better row of each pair, (pairs). */
-  readonly positives: Rows | readonly object[];
+  readonly positives: RowsOf<object>;
   /** The worse row of each pair, (pairs). */
-  readonly negatives: Rows | readonly object[];
+  readonly negatives: RowsOf<object>;
 }
 
 /** Options of `fit`. */
@@ -234,9 +234,4 @@ function checkValidation(
   }
   const keys = caller === "fit" ? ["x", "y"] : ["positives", "negatives"];
   checkKeys(place, validation, caller === "fit" ? [...keys, "groups"] : keys);
-  const given = validation as object as Record<string, unknown>;
-  for (const key of keys) {
-    if (key !== "y" && !isRows(given[key]))
-      throw wrongType(`${place}.${key}`, "a CSRMatrix or an array of rows", given[key]);
-  }
 }

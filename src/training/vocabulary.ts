@@ -1,9 +1,11 @@
 // Decides which features a model has. Only training rows count, never validation rows.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
+import { isSparseRow, isSparseRows, needsEncoder } from "../data/checked-rows.ts";
+import { Columns } from "../data/columns.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
-import { isSparseRow, isSparseRows, needsEncoder, ROWS_PER_PAUSE } from "../data/rows.ts";
+import { ROWS_PER_PAUSE } from "../data/rows.ts";
 import type { VocabularyRows } from "./dataset.ts";
 
 /** The features of a model, and the encoder that it keeps. */
@@ -51,6 +53,15 @@ function* learnVocabulary(
   for (const { rows, place, times } of vocabulary) {
     if (isSparseRows(rows))
       throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
+    if (rows instanceof Columns) {
+      const { names } = rows;
+      const data = yield* rows.decode();
+      for (let start = 0; start < rows.rows; start += ROWS_PER_PAUSE) {
+        fit.addColumns({ names, data }, start, Math.min(start + ROWS_PER_PAUSE, rows.rows), place, times);
+        yield;
+      }
+      continue;
+    }
     for (let i = 0; i < rows.length; i++) {
       if (isSparseRow(rows[i])) {
         throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", rows[i]);

@@ -189,10 +189,10 @@ describe("FeatureEncoder: what fields stand for", () => {
     expect(() => encoder.encode({ hour: NaN })).toThrow("FeatureEncoder.encode: map.hour must be finite");
     expect(() => encoder.unseen({ hour: NaN })).toThrow("FeatureEncoder.unseen: map.hour must be finite");
     expect(() => encoder.transform({ hour: 1 } as never)).toThrow(
-      "FeatureEncoder.transform: maps must be an array or iterable of feature maps, got object with keys hour",
+      "FeatureEncoder.transform: maps must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix (for a single row, pass an array of it), got object with keys hour",
     );
     expect(() => encoder.fit("ana" as never)).toThrow(
-      'FeatureEncoder.fit: maps must be an array or iterable of feature maps, got "ana"',
+      'FeatureEncoder.fit: maps must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got "ana"',
     );
   });
 });

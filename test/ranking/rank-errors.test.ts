@@ -71,19 +71,19 @@ describe("errors of rank and prepare", () => {
       "candidates a string",
       (model) => model.rank(context, "abc" as unknown as Rows),
       TypeError,
-      'rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got "abc"',
+      'rank: candidates must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got "abc"',
     ],
     [
       "candidates absent",
       (model) => model.rank(context, undefined as unknown as Rows),
       TypeError,
-      "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got undefined",
+      "rank: candidates must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got undefined",
     ],
     [
       "one candidate",
       (model) => model.rank(context, candidates[0] as unknown as Rows),
       TypeError,
-      "rank: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got object with keys indices",
+      "rank: candidates must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix (for a single row, pass an array of it), got object with keys indices",
     ],
     [
       "a candidate that is no row",
@@ -179,7 +179,7 @@ describe("errors of rank and prepare", () => {
       "a catalog of no kind",
       (model) => model.prepare(5 as unknown as Rows),
       TypeError,
-      "prepare: candidates must be a CSRMatrix, an array of sparse vectors or an array of feature maps, got 5",
+      "prepare: candidates must be an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, a table, or a CSRMatrix, got 5",
     ],
     [
       "a catalog's index",

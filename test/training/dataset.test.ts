@@ -5,7 +5,8 @@
 import { describe, expect, it } from "vitest";
 import { sigmoid, softplus } from "../../src/core/math.ts";
 import { randomBelow, randomKey, Stream } from "../../src/core/random.ts";
-import { type CheckedRows, checkRows, countRows, type FeatureSpace, readRows } from "../../src/data/rows.ts";
+import { type CheckedRows, countRows } from "../../src/data/checked-rows.ts";
+import { checkRows, type FeatureSpace, readRows } from "../../src/data/rows.ts";
 import type { SparseRows } from "../../src/data/sparse-row.ts";
 import {
   CSRMatrix,

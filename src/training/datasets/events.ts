@@ -3,7 +3,9 @@
 // pairwise loss these negative items are the worse rows of pairs (Rendle et al. 2009), for a pointwise loss
 // rows of label 0.
 
-import { type CheckedRows, type FeatureSpace, ROWS_PER_PAUSE, readRows } from "../../data/rows.ts";
+import type { CheckedRows } from "../../data/checked-rows.ts";
+import { Columns } from "../../data/columns.ts";
+import { type FeatureSpace, ROWS_PER_PAUSE, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
@@ -128,7 +130,10 @@ export class Events implements DatasetSource {
   *#readContexts(space: FeatureSpace): Generator<void, SparseRows> {
     const { contexts } = this.#events;
     const place = `${this.#place}contexts`;
-    if (Array.isArray(contexts)) {
+    if (contexts instanceof Columns) {
+      yield* contexts.decode();
+      this.#checkContext(contexts, place);
+    } else if (Array.isArray(contexts)) {
       for (const [i, context] of (contexts as readonly unknown[]).entries()) {
         this.#checkContext(context, `${place}[${i}]`);
         if (i % ROWS_PER_PAUSE === 0) yield;

@@ -1,15 +1,9 @@
 // Labeled rows for a pointwise loss. Every row is one example, with a target and optionally a weight.
 
+import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.ts";
 import { numbered, readIds } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
-import {
-  type CheckedRows,
-  checkRows,
-  countRows,
-  type FeatureSpace,
-  readRows,
-  snapshot,
-} from "../../data/rows.ts";
+import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { Loss, PointwiseLoss } from "../../losses.ts";
 import type { Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
 import { FixedRows } from "./example-rows.ts";

@@ -1,14 +1,8 @@
 // Pairs of rows for a pairwise loss: row i of `positives` should score above row i of `negatives`.
 
 import { wrongValue } from "../../core/errors.ts";
-import {
-  type CheckedRows,
-  checkRows,
-  countRows,
-  type FeatureSpace,
-  readRows,
-  snapshot,
-} from "../../data/rows.ts";
+import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.ts";
+import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Dataset, HeldOutRows, MeasurableSource, VocabularyRows } from "../dataset.ts";
 import { FixedRows } from "./example-rows.ts";

@@ -2,9 +2,10 @@
 
 import { wrongValue } from "../../core/errors.ts";
 import { randomKey, randomPermutation, Stream } from "../../core/random.ts";
+import { type CheckedRows, isSparseRows } from "../../data/checked-rows.ts";
+import { Columns } from "../../data/columns.ts";
 import { matrixOf } from "../../data/csr-matrix.ts";
 import { countGroups } from "../../data/ids.ts";
-import { type CheckedRows, isSparseRows } from "../../data/rows.ts";
 
 /**
  * Takes some rows.
@@ -14,6 +15,7 @@ import { type CheckedRows, isSparseRows } from "../../data/rows.ts";
  * @returns The rows in the order of `numbers`, (n).
  */
 export function takeRows(x: CheckedRows, numbers: Uint32Array): CheckedRows {
+  if (x instanceof Columns) return x.take(numbers);
   if (isSparseRows(x)) return matrixOf(x).take(numbers);
   return Array.from(numbers, (row) => x[row]);
 }

@@ -415,7 +415,7 @@ describe("what a review found", () => {
     const holes = new Array<{ item: string }>(2);
     holes[1] = { item: "a" };
     expect(() => new Recommender(new NFM(), holes)).toThrow(
-      "Recommender: items[0].item must be an id, a string (the option ids names another field, or lists ids), got undefined",
+      "Recommender: items[0].item must be an id, a string or a number (the option ids names another field, or lists ids), got undefined",
     );
     const recommender = await fitted();
     expect(() => recommender.evaluate([{ user: "u1" }], ["i1"], { metrics: new Array<"mrr">(1) })).toThrow(
