@@ -1,10 +1,9 @@
 // Runs README.md and docs/*.md. Every js and ts block is a program of its own: each console.log must have its
 // output in a comment behind it, further lines of output in comment lines below it, and the program must
-// print exactly that. ts blocks are type-checked as well. Every command of the sh blocks runs, except for
+// print exactly that. test/tables runs those that import a table library. ts blocks are type-checked as well. Every command of the sh blocks runs, except for
 // those listed in ELSEWHERE. The blocks of a page run in order in one folder, so that a command finds the
 // model file that a program above it wrote.
 
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { build } from "esbuild";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Block, blocksOf, pages, root } from "./markdown.ts";
+import { bundle, ENTRIES, needsTables, promisedOutput, run } from "./programs.ts";
 
 const LANGUAGES = ["js", "ts", "sh", "html", "python", "text"];
 
@@ -23,59 +23,8 @@ const ELSEWHERE = [
   /^git clone /,
 ];
 
-/** What users import, and the source of it. */
-const ENTRIES: Readonly<Record<string, string>> = {
-  "neural-fm": "src/index.ts",
-  "neural-fm/predict": "src/predict.ts",
-};
-const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
-
 const folder = mkdtempSync(join(tmpdir(), "neural-fm-docs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/**
- * What the comments of a program say it prints, line by line. @throws Error for a console.log without such a
- * comment.
- */
-function promisedOutput({ code, page, line }: Block): string[] {
-  const promised: string[] = [];
-  const lines = code.split("\n");
-  let printing = false; // whether a comment line belongs to the output of the console.log above
-  lines.forEach((text, i) => {
-    const call = /console\.log\(.*\);(?: \/\/ (.*))?$/.exec(text);
-    const below = /^\/\/ ?(.*)$/.exec(text);
-    const fault = (message: string): Error => new Error(`${page}:${line + i}: ${message}`);
-    if (call === null && text.includes("console.log(")) throw fault("console.log must end its line");
-    if (call !== null && call[1] === undefined && !/^\/\//.test(lines[i + 1]))
-      throw fault("console.log has no comment with its output");
-    if (call?.[1] !== undefined) promised.push(call[1]);
-    else if (printing && below) promised.push(below[1]);
-    printing = call !== null || (printing && below !== null);
-  });
-  return promised.map((text) => text.trimEnd());
-}
-
-/** Bundles a program with the sources, as users' bundlers do. */
-function bundle(code: string, loader: "js" | "ts", platform: "node" | "browser"): ReturnType<typeof build> {
-  return build({
-    stdin: { contents: code, resolveDir: root, loader },
-    alias,
-    bundle: true,
-    platform,
-    format: "esm",
-    target: "es2022",
-    write: false,
-    logLevel: "silent",
-  });
-}
-
-function run(cwd: string, file: string, args: readonly string[] = []): string {
-  return execFileSync(process.execPath, [file, ...args], {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
 
 /** The command line in src: the file that starts with "#!". */
 async function buildCommand(): Promise<string> {
@@ -160,7 +109,7 @@ function typeErrors(blocks: readonly Block[]): Map<Block, string[]> {
 }
 
 const allBlocks = pages.flatMap(blocksOf);
-const typed = allBlocks.filter(({ language }) => language === "ts");
+const typed = allBlocks.filter((block) => block.language === "ts" && !needsTables(block));
 
 describe("snippets", () => {
   it("are in languages that this test knows what to do with", () => {
@@ -204,6 +153,7 @@ describe.each(pages.filter((page) => blocksOf(page).length > 0))("%s", (page) =>
   writeData(cwd);
   for (const block of blocksOf(page)) {
     const { language, code, line } = block;
+    if (needsTables(block)) continue;
     if (language === "js" || language === "ts") {
       it(`line ${line}: prints what its comments say`, async () => {
         const promised = promisedOutput(block);

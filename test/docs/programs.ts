@@ -1,0 +1,72 @@
+// Runs the programs of Markdown pages: js and ts blocks.
+
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { type Block, root } from "./markdown.ts";
+
+/** What users import, and the source of it. */
+export const ENTRIES: Readonly<Record<string, string>> = {
+  "neural-fm": "src/index.ts",
+  "neural-fm/predict": "src/predict.ts",
+};
+const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
+
+/** Says whether a program imports a table library, which only test/tables installs. */
+export function needsTables({ code }: Block): boolean {
+  return /from "(apache-arrow|arquero|@uwdata\/flechette)"/.test(code);
+}
+
+/**
+ * What the comments of a program say it prints, line by line. @throws Error for a console.log without such a
+ * comment.
+ */
+export function promisedOutput({ code, page, line }: Block): string[] {
+  const promised: string[] = [];
+  const lines = code.split("\n");
+  let printing = false; // whether a comment line belongs to the output of the console.log above
+  lines.forEach((text, i) => {
+    const call = /console\.log\(.*\);(?: \/\/ (.*))?$/.exec(text);
+    const below = /^\/\/ ?(.*)$/.exec(text);
+    const fault = (message: string): Error => new Error(`${page}:${line + i}: ${message}`);
+    if (call === null && text.includes("console.log(")) throw fault("console.log must end its line");
+    if (call !== null && call[1] === undefined && !/^\/\//.test(lines[i + 1]))
+      throw fault("console.log has no comment with its output");
+    if (call?.[1] !== undefined) promised.push(call[1]);
+    else if (printing && below) promised.push(below[1]);
+    printing = call !== null || (printing && below !== null);
+  });
+  return promised.map((text) => text.trimEnd());
+}
+
+/**
+ * Bundles a program with the sources, as users' bundlers do. Packages that are not in the root's `node_modules`
+ * are looked for in `nodePaths`.
+ */
+export function bundle(
+  code: string,
+  loader: "js" | "ts",
+  platform: "node" | "browser",
+  nodePaths: string[] = [],
+): ReturnType<typeof build> {
+  return build({
+    stdin: { contents: code, resolveDir: root, loader },
+    alias,
+    nodePaths,
+    bundle: true,
+    platform,
+    format: "esm",
+    target: "es2022",
+    write: false,
+    logLevel: "silent",
+  });
+}
+
+/** Runs a file of JavaScript. Returns what it prints. */
+export function run(cwd: string, file: string, args: readonly string[] = []): string {
+  return execFileSync(process.execPath, [file, ...args], {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
