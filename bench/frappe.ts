@@ -78,6 +78,7 @@ if (Number(values.pretrain) > 0) {
   const { epochs } = await fm.fit(train.x, train.y, {
     epochs: Number(values.pretrain),
     batchSize: Number(values.batch),
+    validation: false,
   });
   console.log(
     `factorization machine after ${values.pretrain} epochs: train loss ${epochs[epochs.length - 1].loss.toFixed(6)}, ${JSON.stringify(fm.evaluate(valid.x, valid.y, { metrics: loss === "log" ? ["logloss", "auc"] : ["rmse-clamped"] }))}`,

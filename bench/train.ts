@@ -36,7 +36,7 @@ function library(
   labels: Float32Array,
 ): (turn: number) => Promise<unknown> {
   const model = new NFM({ embeddingDim: k, hiddenUnits: [hidden], backend });
-  return (turn) => model.fit(rows, labels, { epochs: 1, batchSize, resume: turn > 0 });
+  return (turn) => model.fit(rows, labels, { epochs: 1, batchSize, validation: false, resume: turn > 0 });
 }
 
 /** Seconds of each contestant, in turn; the first turn is not counted. */

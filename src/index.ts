@@ -20,6 +20,7 @@ export {
 export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from "./data/rows.ts";
 export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
 export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";
+export type { Time, TimesOption } from "./data/times.ts";
 export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
 export type {
   ActivationName,
@@ -62,7 +63,8 @@ export type {
   RecommenderOptions,
   RecommendOptions,
 } from "./recommender-options.ts";
-export type { History } from "./training/epochs.ts";
+export type { CheckRecord } from "./training/early-stopping.ts";
+export type { History, RefitHistory } from "./training/epochs.ts";
 export type {
   BatchEvent,
   EpochEvent,

@@ -29,7 +29,21 @@ export interface HeldOutEvents<ItemId = Id> {
 
 /** Options of `Recommender.fit`: those of `NFM.fit`, with what implicit feedback needs. */
 export interface RecommenderFitOptions<ItemId = Id>
-  extends Omit<FitOptions, "validation" | "metrics" | "monitor" | "sampleWeight" | "groups" | "pairsPerRow"> {
+  extends Omit<
+    FitOptions,
+    | "epochs"
+    | "validation"
+    | "time"
+    | "refit"
+    | "metrics"
+    | "monitor"
+    | "patience"
+    | "sampleWeight"
+    | "groups"
+    | "pairsPerRow"
+  > {
+  /** Number of passes over the events, at least 1. Default: 20. */
+  epochs?: number | undefined;
   /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
   negatives?: number | undefined;
   /**
@@ -43,6 +57,8 @@ export interface RecommenderFitOptions<ItemId = Id>
    * own item is none.
    */
   users?: IdsOption | undefined;
+  /** Training stops after this many epochs without improvement, at least 1. Default: never. */
+  patience?: number | undefined;
   /** Held-out events, ranked among the whole catalog after every epoch. Default: none. */
   validation?: HeldOutEvents<ItemId> | undefined;
   /** What to measure on them. Default: "hr@10", "ndcg@10", "mrr". */

@@ -41,7 +41,7 @@ import type {
 } from "./recommender-options.ts";
 import { Events } from "./training/datasets/events.ts";
 import type { History } from "./training/epochs.ts";
-import { type FitOptions, readTrainingOptions } from "./training/fit-options.ts";
+import { type FitOptions, readTrainingOptions, requireValidation } from "./training/fit-options.ts";
 import type { Learner } from "./training/learner.ts";
 import type { Validation } from "./training/validation.ts";
 
@@ -119,6 +119,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const measured = checkRankingMetrics(caller, metrics);
     if (monitor !== undefined) checkRankingMetrics(caller, [monitor], "monitor");
     const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
+    if (validation === undefined) requireValidation(caller, settings, "; pass validation as well");
     const usual = loss.kind === "pairwise" ? 1 : 4;
     const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? usual, 1, 2 ** 16);
     const place = `${caller}: popularity`;

@@ -140,7 +140,49 @@ describe("errors of fit", () => {
       'fit: "logloss" needs probabilities, and the squared loss has none; train with loss: "log"',
     ],
     [maps, labels, { validation: 0.2, monitor: "best" }, 'fit: monitor must be one of "loss", "rmse"'],
-    [maps, labels, { patience: 3 }, "fit: patience needs validation data; pass validation as well"],
+    [
+      maps,
+      labels,
+      { patience: 3 },
+      'fit: patience needs validation data, and "auto" holds out none of these rows (it needs at least ' +
+        "1,000 rows, and 10 groups if there are groups); pass a share or data as validation",
+    ],
+    [
+      maps,
+      labels,
+      { metrics: ["rmse"], validation: false },
+      "fit: metrics needs validation data; pass a share or data as validation",
+    ],
+    [
+      maps,
+      labels,
+      { validation: true as false },
+      'fit: validation must be "auto", false, a share above 0 and below 1, or { x, y, groups? }, got true',
+    ],
+    [
+      maps,
+      labels,
+      { validation: "none" as "auto" },
+      'fit: validation must be "auto", false, a share above 0 and below 1, or { x, y, groups? }, got "none"',
+    ],
+    [
+      maps,
+      labels,
+      { refit: true, resume: true },
+      "fit: refit starts with new parameters, and resume goes on from the present ones; leave one out",
+    ],
+    [
+      maps,
+      labels,
+      { refit: true, validation: false },
+      "fit: refit trains on held-out rows too, and validation holds out none of these rows; leave one out",
+    ],
+    [
+      maps,
+      labels,
+      { time: "day", validation: false },
+      "fit: time says which rows are held out, and validation holds out none of these rows; leave one out",
+    ],
     [maps, labels, { validation: 0.2, patience: 0 }, "fit: patience must be an integer of at least 1, got 0"],
     [
       [{ a: 1 }],

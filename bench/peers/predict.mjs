@@ -22,7 +22,7 @@ const labels = vectors.map(({ indices }) => (((indices[0] % 3) + (indices[1] % 3
 const matrix = CSRMatrix.fromRows(vectors, FEATURES);
 
 const trained = new NFM({ numFeatures: FEATURES, backend: "js" });
-await trained.fit(matrix, labels, { epochs: 5 });
+await trained.fit(matrix, labels, { epochs: 5, validation: false });
 const file = toONNX(trained, FIELDS);
 const threads = Number(values.threads);
 const session = await ort.InferenceSession.create(file.bytes, {

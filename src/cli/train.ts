@@ -113,7 +113,7 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
     epochs,
     batchSize,
     ...(data.groups && { groups: data.groups }),
-    ...(validation && { validation }),
+    validation: validation ?? false,
     ...(metrics && { metrics }),
     ...(patience !== undefined && { patience }),
     ...(stderr.isTTY ? { progress: true } : { onEpoch: report }),

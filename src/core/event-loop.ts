@@ -49,6 +49,12 @@ export class Pacer {
     this.#signal?.throwIfAborted();
     this.#sliceStart = performance.now();
   }
+
+  /** Gives way to the event loop as `rest` does, for work that must end even if the signal was aborted. */
+  async restWithoutAbort(): Promise<void> {
+    await nextTurn();
+    this.#sliceStart = performance.now();
+  }
 }
 
 /**
@@ -64,6 +70,22 @@ export async function runPaced<T>(work: Generator<void, T>, pacer: Pacer): Promi
     const step = work.next();
     if (step.done) return step.value;
     if (pacer.due) await pacer.rest();
+  }
+}
+
+/**
+ * Runs a generator to its end as `runPaced` does, even if the pacer's signal is aborted.
+ *
+ * @param work The generator.
+ * @param pacer Measures the slices.
+ * @returns What the generator returns.
+ * @throws What the generator throws.
+ */
+export async function runWhole<T>(work: Generator<void, T>, pacer: Pacer): Promise<T> {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+    if (pacer.due) await pacer.restWithoutAbort();
   }
 }
 

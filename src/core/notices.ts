@@ -94,3 +94,13 @@ export function readNotices({ onNotice, notices }: NoticeOptions, place: string)
   if (notices === false) return new Notices(null);
   return new Notices(onNotice ?? (({ message }) => console.warn(`neural-fm: ${message}`)));
 }
+
+/**
+ * Writes an integer for a notice.
+ *
+ * @param count The integer, at least 0.
+ * @returns The digits with commas between thousands.
+ */
+export function thousands(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}

@@ -63,20 +63,33 @@ export function readIds(ids: unknown, x: CheckedRows, option: string, rowsName: 
  * @throws TypeError or RangeError that names the first row without an id.
  */
 export function readField(x: CheckedRows, field: string, place: string, option: string): Id[] {
-  if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
-  const column = x instanceof Columns ? x.column(field) : null;
-  if (x instanceof Columns && column === null) {
-    const expected = `the name of a column of ${place} (${x.names.join(", ")}), or an array of ids`;
-    throw wrongValue(`${place.replace(/[^ .]*$/, "")}${option}`, expected, field);
-  }
-  return Array.from({ length: countRows(x) }, (_, i) => {
-    const id = column === null ? fieldOf((x as readonly unknown[])[i], field) : column[i];
+  return Array.from(readColumn(x, field, place, option), (id, i) => {
     if (typeof id === "string") return id;
     if (typeof id === "bigint") return String(id);
     if (typeof id === "number" && Number.isFinite(id)) return id;
     const expected = `an id, a string or a number (the option ${option} names another field, or lists ids)`;
     throw wrongType(fieldPlace(`${place}[${i}]`, field), expected, id);
   });
+}
+
+/**
+ * Reads the value that each row has in a field.
+ *
+ * @param x The rows.
+ * @param field Name of the field.
+ * @param place What errors call the rows.
+ * @param option Name of the option that named the field.
+ * @returns The values, (rows); undefined where a feature map does not have the field.
+ * @throws TypeError for sparse rows; RangeError if there is no column of this name.
+ */
+export function readColumn(x: CheckedRows, field: string, place: string, option: string): ArrayLike<unknown> {
+  if (isSparseRows(x)) throw wrongType(place, `feature maps with a field ${describe(field)}`, x);
+  if (!(x instanceof Columns)) return Array.from(x, (row) => fieldOf(row, field));
+  const column = x.column(field);
+  if (column !== null) return column;
+  const values = option === "time" ? "times" : "ids";
+  const expected = `the name of a column of ${place} (${x.names.join(", ")}), or an array of ${values}`;
+  throw wrongValue(`${place.replace(/[^ .]*$/, "")}${option}`, expected, field);
 }
 
 /** Returns the value of a field of a feature map. */

@@ -1,35 +1,36 @@
-// Copies of a model in training: its state after the last good epoch, and its state after the best epoch.
+// Copies of a model in training: its state after the last good epoch, and its state at the best check.
 
-import type { Trainer } from "./trainer.ts";
+import { FLOATS_PER_PAUSE, type Trainer } from "./trainer.ts";
 
 /** One copy of the parameters, the optimizer's state and the counters. */
 class Checkpoint {
   #tensors: Float32Array[] = [];
   #counters = { steps: 0, epochs: 0 };
 
-  capture(trainer: Trainer): void {
-    const now = tensorsOf(trainer);
-    if (this.#tensors.length === 0) this.#tensors = now.map((data) => data.slice());
-    else now.forEach((data, i) => this.#tensors[i].set(data));
-    const { steps, epochs } = trainer.record;
-    this.#counters = { steps, epochs };
+  /** Copies the state. Yields now and then. The model must not change meanwhile; its memory may move. */
+  *capture(trainer: Trainer, epochs: number): Generator<void, void> {
+    const { tensors } = trainer;
+    if (this.#tensors.length === 0) this.#tensors = tensors.map(({ data }) => new Float32Array(data.length));
+    this.#counters = { steps: trainer.record.steps, epochs };
+    for (const [i, tensor] of tensors.entries()) {
+      const copy = this.#tensors[i];
+      for (let start = 0; start < copy.length; start += FLOATS_PER_PAUSE) {
+        copy.set(tensor.data.subarray(start, start + FLOATS_PER_PAUSE), start);
+        yield;
+      }
+    }
   }
 
   restore(trainer: Trainer): void {
-    tensorsOf(trainer).forEach((data, i) => data.set(this.#tensors[i]));
+    trainer.tensors.forEach(({ data }, i) => data.set(this.#tensors[i]));
     Object.assign(trainer.record, this.#counters);
     trainer.predictor.network.parameters.markChanged();
   }
 }
 
-function tensorsOf({ predictor, trained }: Trainer): Float32Array[] {
-  const states = trained.flatMap(({ state }) => (state ? [state.data] : []));
-  return [...predictor.network.parameters.all.map(({ value }) => value.data), ...states];
-}
-
 /**
- * Keeps the last good epoch and the best epoch. Both share one copy while they are the same epoch, so there
- * are never more than two copies.
+ * Keeps the last good epoch and the best state. Both share one copy while they are the same, so there are
+ * never more than two copies. A generator that has begun to copy must be run to its end.
  */
 export class Checkpoints {
   #last: Checkpoint | null = null;
@@ -38,18 +39,28 @@ export class Checkpoints {
   #spare: Checkpoint | null = null;
 
   /**
-   * Copies the state of the epoch that just ended.
+   * Copies the state of the epoch that just ended. Yields now and then.
    *
    * @param trainer The model in training.
-   * @param isBest Whether this epoch is also kept as the best one.
+   * @param isBest Whether this state is also kept as the best one.
    */
-  capture(trainer: Trainer, isBest: boolean): void {
-    const target =
-      this.#last !== null && this.#last !== this.#best ? this.#last : (this.#spare ?? new Checkpoint());
-    target.capture(trainer);
+  *capture(trainer: Trainer, isBest: boolean): Generator<void, void> {
+    const target = this.#last !== null && this.#last !== this.#best ? this.#last : this.#free();
+    yield* target.capture(trainer, trainer.record.epochs);
     this.#last = target;
     if (!isBest) return;
     this.#spare = this.#best;
+    this.#best = target;
+  }
+
+  /**
+   * Copies a state within an epoch as the best one. The epoch counts as begun. Yields now and then.
+   *
+   * @param trainer The model in training.
+   */
+  *captureBest(trainer: Trainer): Generator<void, void> {
+    const target = this.#best !== null && this.#best !== this.#last ? this.#best : this.#free();
+    yield* target.capture(trainer, trainer.record.epochs + 1);
     this.#best = target;
   }
 
@@ -63,11 +74,17 @@ export class Checkpoints {
   }
 
   /**
-   * Puts the model back to the best epoch. Without a copy nothing happens.
+   * Puts the model back to the best state. Without a copy nothing happens.
    *
    * @param trainer The model in training.
    */
   restoreBest(trainer: Trainer): void {
     this.#best?.restore(trainer);
+  }
+
+  #free(): Checkpoint {
+    const free = this.#spare ?? new Checkpoint();
+    this.#spare = null;
+    return free;
   }
 }

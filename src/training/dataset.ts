@@ -116,8 +116,10 @@ export interface MeasurableSource extends DatasetSource {
   readonly targets: Float32Array;
   /** Group number of each of these rows, (rows); null: the rows are not ranked. */
   readonly groups: Uint32Array | null;
+  /** Whether there is anything to train on or to measure. */
+  readonly hasExamples: boolean;
   /**
-   * Divides the examples at random.
+   * Divides the examples at random, or by time if their times are known.
    *
    * @param place What errors start with, such as "fit: ".
    * @param share Share of the examples (or of the groups) to hold out, above 0 and below 1.
@@ -146,7 +148,7 @@ export interface MeasurableSource extends DatasetSource {
   readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
 }
 
-/** Encoded validation rows, which are scored after every epoch. */
+/** Encoded validation rows, which are scored at every check. */
 export interface HeldOutRows {
   /** The rows in the order of `targets`, in one part or several parts one behind the other. */
   readonly parts: readonly SparseRows[];

@@ -4,15 +4,22 @@
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import type { IdsOption } from "../data/ids.ts";
 import type { RowsOf } from "../data/rows.ts";
+import type { TimesOption } from "../data/times.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
+import { checksPerEpoch, MOST_EPOCHS, PATIENCE } from "./auto.ts";
+import type { CheckRecord } from "./early-stopping.ts";
 import type { EpochRecord } from "./progress.ts";
 
 /** What `onEpoch` receives after an epoch. */
 export interface EpochEvent extends EpochRecord {
-  /** Number of epochs planned for this `fit`. */
+  /** Largest number of epochs of this `fit`. */
   readonly epochs: number;
-  /** Whether the epoch is the best so far by the monitored metric. */
+  /** The checks of this epoch, in their order; none without validation. */
+  readonly checks: readonly CheckRecord[];
+  /** Whether one of these checks is the best so far by the monitored metric. */
   readonly best: boolean;
+  /** Whether this is the training on all rows that the option `refit` asks for. */
+  readonly refit: boolean;
 }
 
 /** What `onBatch` receives after a batch. */
@@ -25,6 +32,8 @@ export interface BatchEvent {
   readonly batches: number;
   /** Mean loss of the batch before its step. */
   readonly loss: number;
+  /** What was measured after this batch, if it is a check within an epoch; else null. */
+  readonly check: CheckRecord | null;
 }
 
 /** Labeled rows for validation. */
@@ -47,31 +56,54 @@ export interface HeldOutPairs {
 
 /** Options of `fit`. */
 export interface FitOptions {
-  /** Number of passes over the data, at least 1. Default: 20. */
+  /**
+   * Number of passes over the data, at least 1; the largest number if training may stop earlier. Default: 20;
+   * 100 if "auto" holds out rows.
+   */
   epochs?: number | undefined;
   /** Rows (or pairs) per step, from 1 to 2^24. Default: 128. */
   batchSize?: number | undefined;
   /** Whether each epoch visits the rows in a new random order. Default: true. */
   shuffle?: boolean | undefined;
   /**
-   * Validation data, measured after every epoch. A number above 0 and below 1 holds out that share of the
-   * rows at random; if there are groups, it holds out that share of the groups. Default: none.
+   * Validation data. They are not trained on, and checks measure the model on them. "auto" holds out a tenth
+   * of the rows, at most 100,000, if there are at least 1,000 rows. It makes up to four checks in an epoch of
+   * many rows, and training stops when `patience` runs out. With fewer rows, or fewer than ten groups, it
+   * trains on all rows for `epochs`. `false` does so always. A number above 0 and below 1 holds out that share
+   * of the rows, with one check after every epoch; data of your own are checked after every epoch as well.
+   * Rows are held out at random, or by `time`; if there are groups, whole groups are. Default: "auto".
    */
-  validation?: number | HeldOutLabels | HeldOutPairs | undefined;
+  validation?: "auto" | false | number | HeldOutLabels | HeldOutPairs | undefined;
+  /**
+   * The time of each row: the name of a field, or an array, (rows), of numbers, of Dates, or of texts that
+   * sort by time, such as "2024-05-31". The last rows are held out in place of random ones. Rows of equal time
+   * stay together: of all cuts between two different times, the one is taken whose part is nearest to the
+   * share. If there are groups, the groups with the latest last rows are held out. Default: rows at random.
+   */
+  time?: TimesOption | undefined;
+  /**
+   * Whether training starts again after it has stopped, on all rows, for as many steps as led to the best
+   * check. The vocabulary is then learned from all rows too. It needs "auto" or a share as `validation`. Until
+   * the second training has ended, the model is the one of the first. Default: false.
+   */
+  refit?: boolean | undefined;
   /** Metrics to measure on the validation data, besides the loss. Default: by the loss. */
   metrics?: readonly Metric[] | undefined;
   /**
-   * The metric that decides which epoch is best. Default: the first of `metrics` if they are given, else
+   * The metric that decides which check is the best. Default: the first of `metrics` if they are given, else
    * "loss".
    */
   monitor?: Metric | "loss" | undefined;
-  /** Training stops after this many epochs without improvement, at least 1. Default: never. */
+  /**
+   * Training stops after this many checks in a row without improvement, at least 1. Default: never; 8 if
+   * "auto" holds out rows.
+   */
   patience?: number | undefined;
-  /** Whether `fit` ends with the parameters of the best epoch. Default: true with validation. */
+  /** Whether `fit` ends with the parameters of the best check. Default: true with validation. */
   restoreBest?: boolean | undefined;
   /**
-   * Weight of each row, (rows), finite, at least 0. The loss of a batch is the weighted mean over its rows.
-   * Default: all rows alike.
+   * Weight of each row, (rows), finite, at least 0. The loss of a batch is the weighted mean over its rows,
+   * and so is the loss of held-out rows; metrics are not weighted. Default: all rows alike.
    */
   sampleWeight?: ArrayLike<number> | undefined;
   /**
@@ -105,7 +137,7 @@ export interface FitOptions {
 }
 
 /** Options of `fitPairs`. */
-export type FitPairsOptions = Omit<FitOptions, "sampleWeight" | "groups" | "pairsPerRow">;
+export type FitPairsOptions = Omit<FitOptions, "sampleWeight" | "groups" | "time" | "pairsPerRow">;
 
 /** Checked options of `fit`, with defaults filled in. The fields are described in `FitOptions`. */
 export interface FitSettings extends FitOptions {
@@ -115,9 +147,17 @@ export interface FitSettings extends FitOptions {
   readonly batchSize: number;
   /** Whether each epoch has a new order. */
   readonly shuffle: boolean;
-  /** Epochs without improvement before training stops; Infinity: never. */
+  /** Checks without improvement before training stops; Infinity: never. */
   readonly patience: number;
-  /** Whether `fit` ends with the parameters of the best epoch. */
+  /** The limits that hold in place of `epochs` and `patience` if "auto" holds out rows. */
+  readonly automatic: Pick<FitSettings, "epochs" | "patience" | "checksPerEpoch">;
+  /** The number of checks in an epoch of so many examples, at least 1. */
+  readonly checksPerEpoch: (examples: number) => number;
+  /** The first option that the user passed and that has no meaning without validation data; null: none. */
+  readonly needy: string | null;
+  /** Whether training on all rows follows. */
+  readonly refit: boolean;
+  /** Whether `fit` ends with the parameters of the best check. */
   readonly restoreBest: boolean;
   /** Whether training continues from the present parameters. */
   readonly resume: boolean;
@@ -153,13 +193,41 @@ const KEYS = [
  * @throws TypeError or RangeError that names the option.
  */
 export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
-  const settings = readTrainingOptions(
-    caller,
-    options,
-    caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow"] : [],
-  );
-  if (options.validation !== undefined) checkValidation(caller, options.validation);
-  return settings;
+  const own = caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow", "time"] : [];
+  const settings = readTrainingOptions(caller, options, ["refit", ...own]);
+  const validation = settings.validation ?? "auto";
+  checkValidation(caller, validation);
+  if (validation === false) requireValidation(caller, settings, "; pass a share or data as validation");
+  const holdsOut = validation === "auto" || typeof validation === "number";
+  if (options.time !== undefined && !holdsOut) {
+    throw new TypeError(
+      `${caller}: time says which rows are held out, and validation holds out none of these rows; leave one out`,
+    );
+  }
+  const refit = checkBoolean(`${caller}: refit`, options.refit ?? false);
+  if (refit && !holdsOut) {
+    throw new TypeError(
+      `${caller}: refit trains on held-out rows too, and validation holds out none of these rows; leave one out`,
+    );
+  }
+  if (refit && settings.resume) {
+    throw new TypeError(
+      `${caller}: refit starts with new parameters, and resume goes on from the present ones; leave one out`,
+    );
+  }
+  return { ...settings, validation, refit };
+}
+
+/**
+ * Refuses an option that has no meaning without validation data.
+ *
+ * @param caller Name of the method that errors start with.
+ * @param settings The checked options.
+ * @param remedy What the user can do.
+ * @throws TypeError that names the option, if the user passed one.
+ */
+export function requireValidation(caller: string, { needy }: FitSettings, remedy: string): void {
+  if (needy !== null) throw new TypeError(`${caller}: ${needy} needs validation data${remedy}`);
 }
 
 /**
@@ -177,7 +245,7 @@ export function readTrainingOptions(
   own: readonly string[],
 ): FitSettings {
   checkKeys(caller, options, [...KEYS, ...own]);
-  const { validation, metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
+  const { metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
   if (metrics !== undefined) checkMetricNames(caller, metrics);
   if (monitor !== undefined) checkMetric(`${caller}: monitor`, monitor, ["loss"]);
   for (const [name, callback] of Object.entries({ onEpoch, onBatch })) {
@@ -186,21 +254,19 @@ export function readTrainingOptions(
   }
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
     throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
-  for (const [name, given] of Object.entries({
-    metrics,
-    monitor,
-    patience,
-    restoreBest: restoreBest || undefined,
-  })) {
-    if (given !== undefined && validation === undefined)
-      throw new TypeError(`${caller}: ${name} needs validation data; pass validation as well`);
-  }
+  const needy = Object.entries({ metrics, monitor, patience, restoreBest: restoreBest || undefined });
+  const epochs = checkInteger(`${caller}: epochs`, options.epochs ?? 20, 1);
+  if (patience !== undefined) checkInteger(`${caller}: patience`, patience, 1);
   return {
     ...(options as FitOptions),
-    epochs: checkInteger(`${caller}: epochs`, options.epochs ?? 20, 1),
+    epochs,
+    patience: patience ?? Infinity,
+    checksPerEpoch: () => 1,
+    automatic: { epochs: options.epochs ?? MOST_EPOCHS, patience: patience ?? PATIENCE, checksPerEpoch },
+    needy: needy.find(([, given]) => given !== undefined)?.[0] ?? null,
+    refit: false,
     batchSize: checkInteger(`${caller}: batchSize`, options.batchSize ?? 128, 1, 2 ** 24),
     shuffle: checkBoolean(`${caller}: shuffle`, options.shuffle ?? true),
-    patience: patience === undefined ? Infinity : checkInteger(`${caller}: patience`, patience, 1),
     restoreBest: checkBoolean(`${caller}: restoreBest`, restoreBest ?? true),
     resume: checkBoolean(`${caller}: resume`, options.resume ?? false),
     progress: checkBoolean(`${caller}: progress`, options.progress ?? false),
@@ -228,6 +294,11 @@ function checkValidation(
   validation: NonNullable<FitOptions["validation"]>,
 ): void {
   const place = `${caller}: validation`;
+  if (validation === "auto" || validation === false) return;
+  if (typeof validation === "string" || typeof validation === "boolean") {
+    const data = caller === "fit" ? "{ x, y, groups? }" : "{ positives, negatives }";
+    throw wrongType(place, `"auto", false, a share above 0 and below 1, or ${data}`, validation);
+  }
   if (typeof validation === "number") {
     checkNumber(place, validation, "a share above 0 and below 1", (share) => share > 0 && share < 1);
     return;

@@ -2,6 +2,7 @@
 // Everything that changes a model goes through here, and happens wholly or not at all.
 
 import { Pacer, runAtOnce, runPaced } from "../core/event-loop.ts";
+import { type Notices, thousands } from "../core/notices.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import { Memory } from "../kernels/memory.ts";
@@ -14,7 +15,8 @@ import { checkFitted, checkTensors, loadParameters, readModelFile } from "../mod
 import { listParameters, Parameters } from "../model/parameters.ts";
 import { Predictor } from "../predictor.ts";
 import type { Dataset, DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
-import { type History, runEpochs } from "./epochs.ts";
+import type { Measure } from "./early-stopping.ts";
+import { type Course, type History, type RefitHistory, runEpochs, runSteps } from "./epochs.ts";
 import type { FitSettings } from "./fit-options.ts";
 import { type LoadOverrides, type Settings, settingsFromFile } from "./options.ts";
 import {
@@ -25,7 +27,7 @@ import {
   writeModelFile,
 } from "./save.ts";
 import { Trainer, type TrainingRecord } from "./trainer.ts";
-import { holdOut, unionOf, type Validation } from "./validation.ts";
+import { type Division, holdOut, unionOf, type Validation } from "./validation.ts";
 import { type LearnedSpace, learnFeatures } from "./vocabulary.ts";
 
 /** The parameters that `initFrom` copies. */
@@ -150,7 +152,7 @@ export class Learner {
   fitMeasurable(caller: string, source: MeasurableSource, settings: FitSettings): Promise<History> {
     const { loss, seed } = this.settings;
     return this.#fit(caller, source, settings, (knownRange) => {
-      return holdOut(`${caller}: `, source, settings, loss, seed, knownRange);
+      return holdOut(source, settings, { place: `${caller}: `, loss, seed, knownRange });
     });
   }
 
@@ -166,39 +168,46 @@ export class Learner {
     settings: FitSettings,
     validation: Validation | null,
   ): Promise<History> {
-    return this.#fit(caller, source, settings, () => ({ kept: source, validation }));
+    const division = { kept: source, validation, settings, refitOn: null, notice: null };
+    return this.#fit(caller, source, settings, () => division);
   }
 
   async #fit(
     caller: string,
     source: DatasetSource,
-    settings: FitSettings,
-    divide: (knownRange: LabelRange) => { kept: DatasetSource; validation: Validation | null },
+    { resume, signal }: FitSettings,
+    divide: (knownRange: LabelRange) => Division,
   ): Promise<History> {
     this.#begin(caller, source);
-    settings.signal?.throwIfAborted();
-    const { resume } = settings;
+    signal?.throwIfAborted();
+    const { notices } = this.settings;
+    notices.renew();
     const previous = resume ? this.#ready(caller) : this.#model;
     const knownRange = resume ? previous!.record.labelRange : null;
-    const { kept, validation } = divide(knownRange);
+    const { kept, validation, settings, refitOn, notice } = divide(knownRange);
     this.#isFitting = true;
     try {
-      const pacer = new Pacer(settings.signal);
+      const pacer = new Pacer(signal);
       await pacer.rest(); // reading many labels has used up a slice already
-      const space = resume ? spaceOf(previous!) : await runPaced(this.#learnFeatures(kept), pacer);
-      const dataset = await runPaced(kept.read(space), pacer);
-      const numFeatures = space.numFeatures ?? dataset.numFeatures;
-      const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
-      const model = resume ? previous! : this.#newModel(numFeatures, space.encoder, caller);
-      const trainer = this.#trainerFor(model, dataset, settings.batchSize);
-      if (!resume) await runPaced(this.#initialize(model), pacer);
+      const { course, model, measure } = await this.#prepare(
+        caller,
+        kept,
+        settings,
+        pacer,
+        resume ? previous : null,
+        validation,
+      );
       const { record } = model;
       const doneBefore = record.epochs;
       record.labelRange = unionOf(knownRange, kept.labelRange);
       this.#model = model;
+      if (notice !== null) notices.tell("held-out", notice);
       try {
         const plan = validation && { monitor: validation.monitor, measure: measure! };
-        this.history = await runEpochs(caller, trainer, dataset, plan, this.settings.seed, settings, pacer);
+        const history = await runEpochs(course, plan);
+        tellIfBestAtFirst(notices, caller, history);
+        const refit = refitOn && (await this.#refit(caller, refitOn, settings, pacer, history.steps));
+        this.history = { ...history, refit };
         return this.history;
       } catch (error) {
         if (record.epochs === doneBefore) {
@@ -212,6 +221,44 @@ export class Learner {
     } finally {
       this.#isFitting = false;
     }
+  }
+
+  /**
+   * Encodes data and makes everything for training on them: a new model, or `resumed` with what it needs.
+   * Nothing of this learner has changed afterwards.
+   */
+  async #prepare(
+    caller: string,
+    source: DatasetSource,
+    settings: FitSettings,
+    pacer: Pacer,
+    resumed: Model | null,
+    validation: Validation | null,
+  ): Promise<{ course: Course; model: Model; measure: Measure | null }> {
+    const space = resumed ? spaceOf(resumed) : await runPaced(this.#learnFeatures(source), pacer);
+    const dataset = await runPaced(source.read(space), pacer);
+    const numFeatures = space.numFeatures ?? dataset.numFeatures;
+    const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
+    const model = resumed ?? this.#newModel(numFeatures, space.encoder, caller);
+    const trainer = this.#trainerFor(model, dataset, settings.batchSize);
+    if (!resumed) await runPaced(this.#initialize(model), pacer);
+    const { seed } = this.settings;
+    return { course: { caller, trainer, dataset, seed, settings, pacer }, model, measure };
+  }
+
+  /** Trains a new model on all data for some steps. It takes the place of the present one at the end. */
+  async #refit(
+    caller: string,
+    source: DatasetSource,
+    settings: FitSettings,
+    pacer: Pacer,
+    steps: number,
+  ): Promise<RefitHistory> {
+    const { course, model } = await this.#prepare(caller, source, settings, pacer, null, null);
+    model.record.labelRange = source.labelRange;
+    const refit = await runSteps(course, steps);
+    this.#model = model;
+    return refit;
   }
 
   /**
@@ -342,4 +389,18 @@ export class Learner {
 /** How the rows of a model are read. */
 function spaceOf({ predictor }: Model): LearnedSpace {
   return { encoder: predictor.encoder as FeatureEncoder | null, numFeatures: predictor.numFeatures };
+}
+
+/** The least number of checks after the first one that say something about it. */
+const CHECKS_AFTER_FIRST = 3;
+
+/** Tells the user if training on from the first check only made the model worse. */
+function tellIfBestAtFirst(notices: Notices, caller: string, { best, checks }: History): void {
+  if (best === null || best !== checks[0] || checks.length <= CHECKS_AFTER_FIRST) return;
+  notices.tell(
+    "best-at-first-check",
+    `${caller}: the model was best at its first check, after ${thousands(best.rows)} rows, and more training made it ` +
+      `worse. A lower learningRate, more dropout or l2, or a smaller embeddingDim may help. If they do not, ` +
+      `the rows say little about the labels`,
+  );
 }

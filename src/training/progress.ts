@@ -8,7 +8,7 @@ export interface EpochRecord {
   readonly epoch: number;
   /** Mean training loss over the epoch. The loss of each batch is measured before its step. */
   readonly loss: number;
-  /** Validation loss and metrics by name; null without validation. */
+  /** Validation loss and metrics by name, as the last check of the epoch measured them; null without one. */
   readonly validation: Readonly<Record<string, number>> | null;
   /** Wall-clock time of the epoch in seconds, validation included. */
   readonly seconds: number;
@@ -30,21 +30,30 @@ const REDRAW_MS = 100;
 export class Progress {
   readonly #epochs: number;
   readonly #examples: number;
+  /** What lines start with. */
+  readonly #name: string;
+  /** What stands in front of the time left. */
+  readonly #bound: string;
   readonly #stderr: Terminal | null;
   readonly #started = performance.now();
   #done = 0;
   #drawn = 0;
-  #last: EpochRecord | null = null;
+  /** What the last check measured. */
+  #measured: Readonly<Record<string, number>> = {};
 
   /**
    * Starts the clock.
    *
-   * @param epochs Number of epochs planned.
+   * @param limits.epochs Largest number of epochs.
+   * @param limits.patience Number of checks without improvement after which training stops; Infinity: never.
    * @param examples Number of examples per epoch.
+   * @param isRefit Whether this is the training on all rows that `refit` asks for.
    */
-  constructor(epochs: number, examples: number) {
-    this.#epochs = epochs;
+  constructor(limits: { epochs: number; patience: number }, examples: number, isRefit: boolean) {
+    this.#epochs = limits.epochs;
     this.#examples = examples;
+    this.#name = isRefit ? "refit epoch" : "epoch";
+    this.#bound = limits.patience === Infinity ? "" : "at most ";
     const { process } = globalThis as { process?: { stderr?: Terminal } };
     this.#stderr = process?.stderr ?? null;
   }
@@ -66,9 +75,18 @@ export class Progress {
     const filled = Math.round((seen / this.#examples) * BAR_WIDTH);
     const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
     const line =
-      `epoch ${this.#done + 1}/${this.#epochs} ${bar} ${formatCount(rate)} rows/s, ` +
-      `${formatTime(left)} left, loss ${format(loss)}${this.#validation()}`;
+      `${this.#name} ${this.#done + 1}/${this.#epochs} ${bar} ${formatCount(rate)} rows/s, ` +
+      `${this.#bound}${formatTime(left)} left, loss ${format(loss)}${this.#validation()}`;
     terminal.write(`\r${line.slice(0, (terminal.columns ?? 120) - 1)}\x1b[K`);
+  }
+
+  /**
+   * Takes in what a check measured. It is shown from the next drawing on.
+   *
+   * @param measured Validation loss and metrics by name.
+   */
+  check(measured: Readonly<Record<string, number>>): void {
+    this.#measured = measured;
   }
 
   /**
@@ -78,17 +96,16 @@ export class Progress {
    */
   epoch(record: EpochRecord): void {
     this.#done++;
-    this.#last = record;
     const line =
-      `epoch ${this.#done}/${this.#epochs}  loss ${format(record.loss)}${this.#validation()}  ` +
+      `${this.#name} ${this.#done}/${this.#epochs}  loss ${format(record.loss)}${this.#validation()}  ` +
       `${record.seconds.toFixed(2)} s`;
     if (this.#stderr === null) console.log(line);
     else this.#stderr.write(this.#stderr.isTTY ? `\r${line}\x1b[K\n` : `${line}\n`);
   }
 
-  /** The validation values of the last epoch, as the end of a line. */
+  /** What the last check measured, as the end of a line. */
   #validation(): string {
-    const entries = Object.entries(this.#last?.validation ?? {});
+    const entries = Object.entries(this.#measured);
     return entries
       .map(([name, value]) => `, validation ${name} ${format(value)}`)
       .join("")

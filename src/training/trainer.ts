@@ -32,11 +32,17 @@ export interface TrainedParameter {
 export interface TrainingRecord {
   /** Number of steps so far. The dropout masks of a step depend on it. */
   steps: number;
-  /** Number of complete epochs so far. The order of the examples of an epoch depends on it. */
+  /**
+   * Number of epochs so far. An epoch of which only the beginning has changed the parameters counts as well.
+   * The order of the examples of an epoch depends on it.
+   */
   epochs: number;
   /** Smallest and largest training label, for "rmse-clamped"; null if there are none. */
   labelRange: LabelRange;
 }
+
+/** Generators that walk through whole tables yield once per so many numbers. */
+export const FLOATS_PER_PAUSE: number = 2 ** 18;
 
 /** Puts the parameters back to their values before a step. */
 interface Undo {
@@ -218,14 +224,25 @@ export class Trainer {
     }
   }
 
+  /** All tensors that training changes: the parameters, then the optimizer's state. */
+  get tensors(): Tensor[] {
+    const states = this.trained.flatMap(({ state }) => (state === null ? [] : [state]));
+    return [...this.#parameters.all.map(({ value }) => value), ...states];
+  }
+
   /**
-   * Checks all numbers of the model.
+   * Checks all numbers of the model. Yields now and then.
    *
    * @returns Whether all parameters and the optimizer's state are finite.
    */
-  isFinite(): boolean {
-    const areParametersFinite = this.#parameters.all.every(({ value }) => allFinite(value.data));
-    return areParametersFinite && this.trained.every(({ state }) => state === null || allFinite(state.data));
+  *isFinite(): Generator<void, boolean> {
+    for (const tensor of this.tensors) {
+      for (let start = 0; start < tensor.data.length; start += FLOATS_PER_PAUSE) {
+        if (!allFinite(tensor.data.subarray(start, start + FLOATS_PER_PAUSE))) return false;
+        yield;
+      }
+    }
+    return true;
   }
 
   /** Fills the batch with the examples of a range. */

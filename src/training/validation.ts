@@ -1,78 +1,154 @@
-// Validation data: a share that is held out from the training data, or data that the user passes. They are
-// measured after every epoch.
+// Validation data: a share that is held out from the training data, or data that the user passes. Checks
+// measure the model on them.
 
-import { type Pacer, runPaced } from "../core/event-loop.ts";
+import { runPaced } from "../core/event-loop.ts";
+import { thousands } from "../core/notices.ts";
+import { countGroups } from "../data/ids.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import { chooseMetrics, type Metric, type MetricInput, measureAll } from "../metrics/metrics.ts";
-import type { Predictor } from "../predictor.ts";
-import type { LabelRange, MeasurableSource } from "./dataset.ts";
-import type { FitSettings } from "./fit-options.ts";
-
-/** Measures a model. The result has the values by name: "loss" and the metrics. */
-export type Measure = (predictor: Predictor, pacer: Pacer) => Promise<Record<string, number>>;
+import { autoShare, LEAST_GROUPS, LEAST_ROWS } from "./auto.ts";
+import type { DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
+import type { Measure } from "./early-stopping.ts";
+import { type FitSettings, requireValidation } from "./fit-options.ts";
 
 /** Checked validation data. They are encoded when the features of the model are known. */
 export interface Validation {
-  /** The metric that decides which epoch is best. */
+  /** The metric that decides which check is the best. */
   readonly monitor: Metric | "loss";
   /** Encodes the rows, yielding now and then. Returns the function that measures a model. */
   read(space: FeatureSpace): Generator<void, Measure>;
 }
 
+/** Training data after some of them may have been held out. */
+export interface Division {
+  /** The data to train on. */
+  readonly kept: DatasetSource;
+  /** The validation data; null: there are none. */
+  readonly validation: Validation | null;
+  /** The options of `fit`, with the limits that hold for this division. */
+  readonly settings: FitSettings;
+  /** All the data, if training on them is to follow; else null. */
+  readonly refitOn: DatasetSource | null;
+  /** What was held out, in words, if the user did not ask for it; else null. */
+  readonly notice: string | null;
+}
+
+/** What a division needs to know of the model. */
+export interface DivisionContext {
+  /** What errors start with, such as "fit: ". */
+  readonly place: string;
+  /** The loss of the model. */
+  readonly loss: Loss;
+  /** Seed of the random division, an integer from 0 to 2^53 - 1. */
+  readonly seed: number;
+  /** Smallest and largest label of earlier training; null if there are none. */
+  readonly knownRange: LabelRange;
+}
+
 /**
  * Divides data into training data and validation data, as the option `validation` says.
  *
- * @param place What errors start with, such as "fit: ".
  * @param source The data of `fit`.
  * @param settings The checked options of `fit`.
- * @param loss The loss of the model.
- * @param seed Seed of the random division, an integer from 0 to 2^53 - 1.
- * @param knownRange Smallest and largest label of earlier training; null if there are none.
- * @returns The data to train on, and the validation data or null.
+ * @param context What else decides.
+ * @returns The parts.
  * @throws TypeError, RangeError or Error if the validation data cannot give a metric that the user names.
  */
-export function holdOut(
-  place: string,
+export function holdOut(source: MeasurableSource, settings: FitSettings, context: DivisionContext): Division {
+  const { validation } = settings;
+  const { place } = context;
+  const whole = { kept: source, validation: null, settings, refitOn: null, notice: null };
+  if (validation === undefined || validation === false) return whole;
+  if (typeof validation === "object") {
+    const heldOut = source.heldOut(`${place}validation.`, validation);
+    if (heldOut.size === 0) throw new RangeError(`${place}validation needs at least one row, got 0`);
+    return { ...whole, validation: planValidation(source, heldOut, settings, context) };
+  }
+  if (validation === "auto") return holdOutAutomatically(source, settings, context) ?? whole;
+  return holdOutShare(source, validation, settings, context);
+}
+
+/** Holds out a share of the data. */
+function holdOutShare(
+  source: MeasurableSource,
+  share: number,
+  settings: FitSettings,
+  context: DivisionContext,
+): Division & { kept: MeasurableSource; heldOut: MeasurableSource } {
+  const { place, loss, seed, knownRange } = context;
+  // Metrics are checked before the division, because errors name positions in the rows that the user passed.
+  planMetrics(place, source, settings, loss, unionOf(knownRange, source.labelRange));
+  const [kept, heldOut] = source.split(place, share, seed);
+  const validation = planValidation(kept, heldOut, settings, context);
+  return { kept, heldOut, validation, settings, refitOn: settings.refit ? source : null, notice: null };
+}
+
+/** Holds out data as "auto" does. Returns null if there are too few of them: then nothing is held out. */
+function holdOutAutomatically(
   source: MeasurableSource,
   settings: FitSettings,
-  loss: Loss,
-  seed: number,
-  knownRange: LabelRange,
-): { kept: MeasurableSource; validation: Validation | null } {
-  const { validation } = settings;
-  if (validation === undefined) return { kept: source, validation: null };
-  const inside = `${place}validation.`;
-  let [kept, heldOut] = [source, source];
-  if (typeof validation === "number") {
-    // Metrics are checked before the division, because errors name positions in the rows that the user
-    // passed.
-    planMetrics(place, source, settings, loss, unionOf(knownRange, source.labelRange));
-    [kept, heldOut] = source.split(place, validation, seed);
-  } else {
-    heldOut = source.heldOut(inside, validation);
-    if (heldOut.size === 0) throw new RangeError(`${place}validation needs at least one row, got 0`);
+  context: DivisionContext,
+): Division | null {
+  const { place } = context;
+  const limits = { ...settings, ...settings.automatic };
+  const share = autoShare(source.size);
+  const numGroups = source.groups === null ? null : countGroups(source.groups);
+  const isEnough = share !== null && (numGroups === null || numGroups >= LEAST_GROUPS);
+  const division = isEnough ? holdOutShare(source, share, limits, context) : null;
+  if (division === null || !division.kept.hasExamples || !division.heldOut.hasExamples) {
+    const least = `at least ${thousands(LEAST_ROWS)} rows, and ${LEAST_GROUPS} groups if there are groups`;
+    const reason = `, and "auto" holds out none of these rows (it needs ${least})`;
+    requireValidation(place.slice(0, -2), settings, `${reason}; pass a share or data as validation`);
+    return null;
   }
+  return { ...division, notice: describeDivision(source, division.heldOut, settings, place) };
+}
+
+/** Says in words what was held out, and how to change that. */
+function describeDivision(
+  source: MeasurableSource,
+  heldOut: MeasurableSource,
+  { time, refit }: FitSettings,
+  place: string,
+): string {
+  const groups =
+    source.groups === null
+      ? ""
+      : ` (${thousands(countGroups(heldOut.groups!))} of ${thousands(countGroups(source.groups))} groups)`;
+  const which = time === undefined ? "" : "the last ";
+  const again = refit ? "" : "; refit: true then trains on them too";
+  return (
+    `${place}${which}${thousands(heldOut.size)} of ${thousands(source.size)} rows${groups} were held out to ` +
+    `decide when to stop${again}; validation: false trains on all rows for a fixed number of epochs`
+  );
+}
+
+/** Decides what is measured on held-out data. */
+function planValidation(
+  kept: MeasurableSource,
+  heldOut: MeasurableSource,
+  settings: FitSettings,
+  { place, loss, knownRange }: DivisionContext,
+): Validation {
+  const inside = `${place}validation.`;
   const labelRange = unionOf(knownRange, kept.labelRange);
   const { metrics, monitor } = planMetrics(inside, heldOut, settings, loss, labelRange);
   const { targets, groups } = heldOut;
   return {
-    kept,
-    validation: {
-      monitor,
-      *read(space) {
-        const rows = yield* heldOut.readHeldOut(inside, space);
-        return async (predictor, pacer) => {
-          const scores = new Float32Array(targets.length);
-          let at = 0;
-          for (const part of rows.parts) {
-            scores.set(await runPaced(predictor.scoreSparse(part), pacer), at);
-            at += part.rows;
-          }
-          const measured = measureAll(metrics, { scores, targets, groups, loss, labelRange });
-          return { loss: rows.loss(scores), ...measured };
-        };
-      },
+    monitor,
+    *read(space) {
+      const rows = yield* heldOut.readHeldOut(inside, space);
+      return async (predictor, pacer) => {
+        const scores = new Float32Array(targets.length);
+        let at = 0;
+        for (const part of rows.parts) {
+          scores.set(await runPaced(predictor.scoreSparse(part), pacer), at);
+          at += part.rows;
+        }
+        const measured = measureAll(metrics, { scores, targets, groups, loss, labelRange });
+        return { loss: rows.loss(scores), ...measured };
+      };
     },
   };
 }

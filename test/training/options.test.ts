@@ -182,6 +182,8 @@ describe("undefined", () => {
     batchSize: true,
     shuffle: true,
     validation: true,
+    time: true,
+    refit: true,
     metrics: true,
     monitor: true,
     patience: true,

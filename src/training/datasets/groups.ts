@@ -50,6 +50,19 @@ export class GroupedRows extends LabelSource<PairwiseLoss> {
     return new PairDataset(this.lossFunction, pairs.count, better, worse, pairs.skippedGroups);
   }
 
+  /** Whether some group has two rows of different labels, which make a pair. */
+  override get hasExamples(): boolean {
+    const { targets, groups } = this;
+    if (groups === null) return false;
+    const first = new Map<number, number>();
+    for (let row = 0; row < targets.length; row++) {
+      const other = first.get(groups[row]);
+      if (other === undefined) first.set(groups[row], targets[row]);
+      else if (other !== targets[row]) return true;
+    }
+    return false;
+  }
+
   /** Returns the sampler of pairs. Throws if there are no groups, or if no group has a pair. */
   #pairs(place: string): PairSampler {
     const { loss, pairsPerRow, seed } = this.#options;

@@ -4,6 +4,7 @@ import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.t
 import { numbered, readIds } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
 import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
+import { readTimes } from "../../data/times.ts";
 import type { Loss, PointwiseLoss } from "../../losses.ts";
 import type { Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
 import { FixedRows } from "./example-rows.ts";
@@ -23,6 +24,8 @@ export interface CheckedLabels {
    * Groups are for ranking metrics and for drawing pairs.
    */
   readonly groups: Uint32Array | null;
+  /** Time of each row, (rows). The last rows may be held out. Null or absent: not known. */
+  readonly times?: Float64Array | null;
 }
 
 /**
@@ -34,6 +37,7 @@ export interface CheckedLabels {
  * @param y Labels, (rows).
  * @param options.sampleWeight Weight of each row, (rows), finite, at least 0. Default: all ones.
  * @param options.groups A field name, or one id per row, (rows). Default: no groups.
+ * @param options.time A field name, or one time per row, (rows). Default: no times.
  * @returns Copies of everything that the user could change during training.
  * @throws TypeError or RangeError that names row and option.
  */
@@ -42,9 +46,9 @@ export function checkLabeledRows(
   loss: Loss,
   x: unknown,
   y: unknown,
-  options: { sampleWeight?: unknown; groups?: unknown } = {},
+  options: { sampleWeight?: unknown; groups?: unknown; time?: unknown } = {},
 ): CheckedLabels {
-  const { sampleWeight, groups } = options;
+  const { sampleWeight, groups, time } = options;
   const rows = snapshot(checkRows(x, `${place}x`));
   const count = countRows(rows);
   return {
@@ -52,6 +56,7 @@ export function checkLabeledRows(
     targets: readTargets(`${place}y`, loss, y, count),
     weights: sampleWeight === undefined ? null : readWeights(sampleWeight, count, `${place}sampleWeight`),
     groups: groups === undefined ? null : readIds(groups, rows, `${place}groups`, "x"),
+    times: time === undefined ? null : readTimes(time, rows, place),
   };
 }
 
@@ -77,13 +82,15 @@ export function readTargets(place: string, loss: Loss, y: unknown, rows: number)
  * @param rows Numbers of the rows to take, (n).
  * @returns The rows in the order of `rows`, (n).
  */
-function takeLabels({ x, targets, weights, groups }: CheckedLabels, rows: Uint32Array): CheckedLabels {
+function takeLabels(labeled: CheckedLabels, rows: Uint32Array): CheckedLabels {
+  const { x, targets, weights, groups, times } = labeled;
   const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
   return {
     x: takeRows(x, rows),
     targets: take(targets),
     weights: weights && take(weights),
     groups: groups && numbered(rows.map((row) => groups[row])),
+    times: times ? Float64Array.from(rows, (row) => times[row]) : null,
   };
 }
 
@@ -138,13 +145,20 @@ export abstract class LabelSource<L extends Loss> implements MeasurableSource {
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
   }
 
+  /** Whether there is anything to train on or to measure. Kinds that need pairs of rows may have none. */
+  get hasExamples(): boolean {
+    return this.size > 0;
+  }
+
   abstract read(space: FeatureSpace): Generator<void, Dataset>;
   abstract readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
   /** Makes a source of the same kind from other rows. */
   protected abstract withRows(place: string, rows: CheckedLabels): MeasurableSource;
 
   split(place: string, share: number, seed: number): [MeasurableSource, MeasurableSource] {
-    const [kept, heldOut] = splitRows(this.size, this.groups, share, seed, place);
+    const { size, groups } = this;
+    const times = this.rows.times ?? null;
+    const [kept, heldOut] = splitRows(place, { rows: size, groups, times, share, seed });
     const take = (rows: Uint32Array): MeasurableSource => {
       return this.withRows(this.place, takeLabels(this.rows, rows));
     };
@@ -165,7 +179,8 @@ export class LabeledRows extends LabelSource<PointwiseLoss> {
   }
 
   /**
-   * Encodes the rows to be scored after every epoch. Yields now and then.
+   * Encodes the rows to be scored at every check. Their loss is a weighted mean if they have weights that are
+   * not all 0. Yields now and then.
    *
    * @param place What errors start with.
    * @param space The features of the model.
@@ -175,12 +190,17 @@ export class LabeledRows extends LabelSource<PointwiseLoss> {
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { targets, lossFunction } = this;
     const x = yield* readRows(this.rows.x, space, `${place}x`);
+    const weights = this.rows.weights?.some((weight) => weight > 0) ? this.rows.weights : null;
     return {
       parts: [x],
       loss(scores) {
-        let sum = 0;
-        for (let i = 0; i < scores.length; i++) sum += lossFunction.value(scores[i], targets[i]);
-        return sum / scores.length;
+        let [sum, total] = [0, 0];
+        for (let i = 0; i < scores.length; i++) {
+          const weight = weights === null ? 1 : weights[i];
+          if (weight > 0) sum += weight * lossFunction.value(scores[i], targets[i]);
+          total += weight;
+        }
+        return sum / total;
       },
     };
   }

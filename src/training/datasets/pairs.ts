@@ -48,6 +48,11 @@ export class Pairs implements MeasurableSource {
     ];
   }
 
+  /** Whether there is anything to train on or to measure. */
+  get hasExamples(): boolean {
+    return this.size > 0;
+  }
+
   /** Targets for metrics: 1 for each positive, then 0 for each negative, (2 * pairs). */
   get targets(): Float32Array {
     return new Float32Array(2 * this.size).fill(1, 0, this.size);
@@ -76,7 +81,13 @@ export class Pairs implements MeasurableSource {
    * @throws RangeError if nothing would be left to train on.
    */
   split(place: string, share: number, seed: number): [Pairs, Pairs] {
-    const [kept, heldOut] = splitRows(this.size, null, share, seed, place);
+    const [kept, heldOut] = splitRows(place, {
+      rows: this.size,
+      groups: null,
+      times: null,
+      share,
+      seed,
+    });
     const take = (rows: Uint32Array): Pairs => {
       return new Pairs(
         this.#place,
@@ -101,7 +112,7 @@ export class Pairs implements MeasurableSource {
   }
 
   /**
-   * Encodes the rows to be scored after every epoch. Yields now and then.
+   * Encodes the rows to be scored at every check. Yields now and then.
    *
    * @param place What errors start with.
    * @param space The features of the model.

@@ -20,23 +20,34 @@ export function takeRows(x: CheckedRows, numbers: Uint32Array): CheckedRows {
   return Array.from(numbers, (row) => x[row]);
 }
 
+/** What decides which rows are held out. */
+export interface Division {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Group number of each row, (rows); null: no groups. Rows of a group stay together. */
+  readonly groups: Uint32Array | null;
+  /** Time of each row, (rows); null: rows are held out at random. */
+  readonly times: Float64Array | null;
+  /** Share of the rows (or of the groups) to hold out, above 0 and below 1. */
+  readonly share: number;
+  /** Integer from 0 to 2^53 - 1. The same seed gives the same parts. */
+  readonly seed: number;
+}
+
 /**
- * Divides rows at random into two parts. The same seed gives the same parts. Rows of a group stay together.
+ * Divides rows into two parts: at random, or by time. By time, the rows (or groups) with the latest times are
+ * held out. Equal times stay together. Of all cuts between two different times, the one is taken whose part
+ * is nearest to the share; of two equally near ones, the one with the smaller part. The time of a group is
+ * that of its last row.
  *
- * @param rows Number of rows.
- * @param groups Group number of each row, (rows); null: no groups.
- * @param share Share of the rows (or of the groups) to hold out, above 0 and below 1.
- * @param seed Integer from 0 to 2^53 - 1.
- * @param place What errors start with.
+ * @param place What errors start with, such as "fit: ".
+ * @param division What decides.
  * @returns The row numbers of both parts, ascending.
- * @throws RangeError if nothing would be left to train on.
+ * @throws RangeError if nothing would be left to train on, or if all times are equal.
  */
 export function splitRows(
-  rows: number,
-  groups: Uint32Array | null,
-  share: number,
-  seed: number,
   place: string,
+  { rows, groups, times, share, seed }: Division,
 ): [kept: Uint32Array, heldOut: Uint32Array] {
   const count = groups === null ? rows : countGroups(groups);
   const size = Math.max(1, Math.round(count * share));
@@ -44,12 +55,47 @@ export function splitRows(
     const what = groups === null ? "rows" : "groups";
     throw wrongValue(`${place}validation`, `a share that leaves ${what} to train on (of ${count})`, share);
   }
-  const order = randomPermutation(randomKey(seed, Stream.split), count);
-  const isHeldOut = new Uint8Array(count);
-  for (let i = 0; i < size; i++) isHeldOut[order[i]] = 1;
+  const isHeldOut =
+    times === null
+      ? chooseAtRandom(count, size, seed)
+      : chooseLast(timesOf(groups, times, count), size, place);
   const all = Uint32Array.from({ length: rows }, (_, row) => row);
   const take = (flag: number): Uint32Array => {
     return all.filter((row) => isHeldOut[groups === null ? row : groups[row]] === flag);
   };
   return [take(0), take(1)];
+}
+
+/** Marks `size` of `count` rows or groups at random with 1, (count). */
+function chooseAtRandom(count: number, size: number, seed: number): Uint8Array {
+  const order = randomPermutation(randomKey(seed, Stream.split), count);
+  const isHeldOut = new Uint8Array(count);
+  for (let i = 0; i < size; i++) isHeldOut[order[i]] = 1;
+  return isHeldOut;
+}
+
+/** Marks the last of some rows or groups with 1, (count): as near to `size` of them as equal times allow. */
+function chooseLast(times: Float64Array, size: number, place: string): Uint8Array {
+  const sorted = times.slice().sort();
+  const wanted = sorted.length - size;
+  const isCut = (at: number): boolean => sorted[at] > sorted[at - 1];
+  let [before, after] = [wanted, wanted];
+  while (before > 0 && !isCut(before)) before--;
+  while (after < sorted.length && !isCut(after)) after++;
+  if (before === 0 && after === sorted.length) {
+    throw new RangeError(`${place}time must hold two different times, so that some rows are the last ones`);
+  }
+  const isAfterNearer = after < sorted.length && (before === 0 || after - wanted <= wanted - before);
+  const first = sorted[isAfterNearer ? after : before];
+  return Uint8Array.from(times, (time) => (time >= first ? 1 : 0));
+}
+
+/** The time of each group's last row, (groups); without groups, the time of each row. */
+function timesOf(groups: Uint32Array | null, times: Float64Array, count: number): Float64Array {
+  if (groups === null) return times;
+  const last = new Float64Array(count).fill(-Infinity);
+  groups.forEach((group, row) => {
+    last[group] = Math.max(last[group], times[row]);
+  });
+  return last;
 }
