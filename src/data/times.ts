@@ -7,7 +7,7 @@ import { readColumn } from "./ids.ts";
 /** A time: a number, a Date, or a text that sorts by time, such as "2024-05-31T12:00:00Z". */
 export type Time = number | bigint | string | Date;
 
-/** The name of the field of feature maps that holds the time of each row, or one time per row, (rows). */
+/** The name of the field that holds the time of each row, or one time per row, (rows). */
 export type TimesOption = string | ArrayLike<Time>;
 
 /**
@@ -22,11 +22,7 @@ export type TimesOption = string | ArrayLike<Time>;
 export function readTimes(times: unknown, x: CheckedRows, place: string): Float64Array {
   const rows = countRows(x);
   if (typeof times === "string") {
-    if (isSparseRows(x)) throw wrongType(`${place}x`, `feature maps with a field ${describe(times)}`, x);
-    const column = Array.from(x, (row) => {
-      return row instanceof Map ? row.get(times) : (row as Record<string, unknown> | null)?.[times];
-    });
-    return inOrder(column as unknown[], (row) => `${place}x[${row}].${times}`);
+    return inOrder(readColumn(x, times, `${place}x`, "time"), (row) => `${place}x[${row}].${times}`);
   }
   if (!isArrayLike(times))
     throw wrongType(`${place}time`, "the name of a field, or an array of times", times);
