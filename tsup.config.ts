@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { defineConfig, type Options } from "tsup";
 
-const library = { index: "src/index.ts", predict: "src/predict.ts" };
+const library = { index: "src/index.ts", predict: "src/predict.ts", readers: "src/readers.ts" };
 
 // What entries share becomes one chunk per format, so that a class is the same class whichever entry it came from.
 const shared: Options = { target: "es2022", platform: "node", splitting: true, removeNodeProtocol: false };

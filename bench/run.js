@@ -21,6 +21,7 @@ const names = [
   "event-loop",
   "allocation",
   "startup",
+  "csv",
 ];
 if (!names.includes(name)) {
   console.error(`usage: npm run bench -- ${names.join("|")} [arguments]`);

@@ -17,8 +17,8 @@ const LEVELS: readonly (readonly string[])[] = [
   ["core/"],
   ["kernels/"],
   ["data/", "links.ts", "optimizers.ts"],
-  ["losses.ts"],
-  ["layers/"],
+  ["losses.ts", "readers/"],
+  ["layers/", "readers.ts"],
   ["model/"],
   ["ranking/", "explain/", "metrics/"],
   ["predictor.ts"],
@@ -165,6 +165,12 @@ describe("the imports of src", () => {
       expect(file).not.toMatch(
         /^(training\/|metrics\/|nfm|recommender|optimizers)|^data\/(feature-encoder|libsvm)/,
       );
+  });
+
+  it("load the readers of files with nothing else, and nothing else with them", () => {
+    for (const file of ["index.ts", "predict.ts", "nfm.ts"])
+      for (const reached of reach(file, all)) expect(reached, file).not.toMatch(/^readers/);
+    for (const file of reach("readers.ts", all)) expect(file).toMatch(/^(readers[./]|core\/)/);
   });
 
   it("load with prediction neither losses nor the kernels of training", () => {

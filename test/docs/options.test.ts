@@ -24,6 +24,8 @@ const REQUIRED = [
   "new SGD",
   "parseLibSVM",
   "readLibSVM",
+  "CSVOptions",
+  "ReaderOptions",
   "NFM.predict",
   "NFM.evaluate",
   "NFM.rank",

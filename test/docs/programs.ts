@@ -9,6 +9,7 @@ import { type Block, root } from "./markdown.ts";
 export const ENTRIES: Readonly<Record<string, string>> = {
   "neural-fm": "src/index.ts",
   "neural-fm/predict": "src/predict.ts",
+  "neural-fm/readers": "src/readers.ts",
 };
 const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
 
