@@ -10,14 +10,17 @@ import { readSource, type TableSource } from "./source.ts";
 import type { TableBlock, TableParser } from "./table-block.ts";
 import { ParsingReader, type TableReader, type TableRow } from "./table-reader.ts";
 
-/** A value in a line of JSON. */
+/**
+ * A value in a line of JSON, as far as models take it for a feature. All other JSON comes through as it is, and
+ * `fit` refuses it with an error that names row and field.
+ */
 export type JSONValue =
   | string
   | number
   | boolean
   | null
-  | readonly JSONValue[]
-  | { readonly [name: string]: JSONValue };
+  | readonly string[]
+  | Readonly<Record<string, number>>;
 
 /**
  * Makes a reader of JSON lines: one JSON object per line. Blank lines are skipped. Values stay as they are, but an
