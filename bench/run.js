@@ -19,6 +19,7 @@ const names = [
   "kernels",
   "predict",
   "event-loop",
+  "encode",
   "allocation",
   "startup",
   "csv",

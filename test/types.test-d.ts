@@ -5,13 +5,14 @@ import {
   Adagrad,
   type AdagradOptions,
   type ArchitectureOptions,
+  type ColumnsObject,
   type CSRInit,
   type CSRMatrix,
   Dense,
   type DropoutOptions,
   type EvaluateOptions,
   type Explanation,
-  type FeatureEncoder,
+  FeatureEncoder,
   type FeatureEncoderJSON,
   type FeatureEncoderOptions,
   type FeatureMap,
@@ -110,6 +111,62 @@ describe("predict", () => {
     model.predict({ when: new Date() });
     // @ts-expect-error an unknown option
     model.predict(matrix, { probability: true });
+  });
+});
+
+describe("rows in other forms", () => {
+  interface Visit {
+    user: string;
+    hour: number;
+  }
+  function* visits(): Generator<Visit> {
+    yield { user: "ana", hour: 7 };
+  }
+  const columns = { user: ["ana", "bo"], price: new Float64Array(2), city: ["Oslo", null], hour: [7, 8] };
+  interface Frame {
+    schema: { fields: { name: string; type: unknown }[] };
+    numRows: number;
+    getChildAt(index: number): { get(row: number): unknown } | null;
+  }
+  declare const table: Frame;
+
+  it("are iterables, columns and tables, and predict gives a Float32Array for them", () => {
+    expectTypeOf(model.predict(visits())).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict(new Set([{ user: "ana" }]))).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict(columns)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict({ price: [1, null] })).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict(table)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict({} as ColumnsObject)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict({} as Rows)).toEqualTypeOf<Float32Array>();
+  });
+
+  it("give a number or a Float32Array where only the model knows: every array may be a list", () => {
+    expectTypeOf(model.predict({ tags: ["a", "b"] })).toEqualTypeOf<number | Float32Array>();
+    expectTypeOf(model.predict([{ tags: ["a", "b"] }])).toEqualTypeOf<Float32Array>();
+    expectTypeOf(model.predict({ user: "ana", tags: ["a", "b"] })).toEqualTypeOf<number>();
+    expectTypeOf(model.predict({})).toEqualTypeOf<number>();
+  });
+
+  it("are taken by all methods", () => {
+    for (const x of [columns, table] as const) {
+      void model.fit(x, [1, 0], { validation: { x: visits(), y: [1] }, groups: "user" });
+      model.partialFit(x, [1, 0]);
+      model.evaluate(x, [1, 0]);
+      model.rank({ user: "ana" }, model.prepare(x));
+      new FeatureEncoder().fit(x).transform(x);
+      void new Recommender(model, x).fit(visits(), ["a"], { validation: { contexts: x, items: ["a"] } });
+    }
+    void model.fitPairs(visits(), columns, { validation: { positives: table, negatives: new Set(maps) } });
+    expectTypeOf(new FeatureEncoder().fitTransform(visits())).toEqualTypeOf<CSRMatrix>();
+  });
+
+  it("are refused if their values are no values of fields", () => {
+    // @ts-expect-error a symbol is no value of a field
+    void model.fit({ user: [Symbol("ana")] }, [1]);
+    // @ts-expect-error a row by itself is not many rows
+    void model.fit({ user: "ana" }, [1]);
+    // @ts-expect-error an iterable of numbers is no rows
+    void model.fit(new Set([1, 2]), [1, 2]);
   });
 });
 
