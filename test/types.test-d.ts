@@ -128,7 +128,7 @@ describe("rows in other forms", () => {
     numRows: number;
     getChildAt(index: number): { get(row: number): unknown } | null;
   }
-  declare const table: Frame;
+  const table = {} as Frame;
 
   it("are iterables, columns and tables, and predict gives a Float32Array for them", () => {
     expectTypeOf(model.predict(visits())).toEqualTypeOf<Float32Array>();
