@@ -258,7 +258,7 @@ describe("what a predictor refuses", () => {
       (on) => on.rank([{ user: "u1" }] as never, MAPS),
       (on) => on.prepare([]),
       (on) => on.prepare([{ hour: Infinity }]),
-      (on) => on.explain({ hour: "a".repeat(3), when: new Date() as never }),
+      (on) => on.explain({ hour: "a".repeat(3), when: new Date(0) as never }),
       (on) => on.explain({ indices: Array.from({ length: 2001 }, (_, i) => i % 3) }),
       (on) => on.tensor("V"),
     ];
