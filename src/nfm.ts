@@ -75,7 +75,8 @@ export class NFM {
 
   /**
    * Trains on labeled rows. Training starts with new parameters, or continues with `resume`. It gives way to
-   * the event loop now and then. If the rows are feature maps, the vocabulary is learned from the training
+   * the event loop now and then. From 1,000 rows on, some rows are held out to decide when to stop, unless the
+   * option `validation` says otherwise. If the rows are feature maps, the vocabulary is learned from the training
    * rows. A pairwise loss needs `options.groups`: it learns from pairs of rows of a group, whose first row
    * has the higher label.
    *

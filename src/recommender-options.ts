@@ -59,7 +59,10 @@ export interface RecommenderFitOptions<ItemId = Id>
   users?: IdsOption | undefined;
   /** Training stops after this many epochs without improvement, at least 1. Default: never. */
   patience?: number | undefined;
-  /** Held-out events, ranked among the whole catalog after every epoch. Default: none. */
+  /**
+   * Held-out events, ranked among the whole catalog after every epoch. No events are held out by themselves.
+   * Default: none.
+   */
   validation?: HeldOutEvents<ItemId> | undefined;
   /** What to measure on them. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly RankingMetric[] | undefined;

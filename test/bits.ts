@@ -190,7 +190,11 @@ async function recommended(
 
 async function clicks(options: NFMOptions): Promise<NFM> {
   const model = new NFM({ ...small, loss: "log", ...options });
-  await model.fit(matrix(200, 21, true), numbers(200, 22, binary), { epochs: 2, batchSize: 32 });
+  await model.fit(matrix(200, 21, true), numbers(200, 22, binary), {
+    epochs: 2,
+    batchSize: 32,
+    validation: false,
+  });
   return model;
 }
 
@@ -277,6 +281,22 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
       new BatchNorm(),
     ];
     return pointwise({ hiddenUnits: undefined, layers, loss: "log", backend }, binary);
+  },
+  "automatic stopping": async (backend) => {
+    const options: NFMOptions = { ...small, loss: "hinge", learningRate: 0.3, backend };
+    const [stopped, again] = [
+      new NFM({ ...options, notices: false }),
+      new NFM({ ...options, notices: false }),
+    ];
+    const [x, y] = [matrix(50_000, 70), numbers(50_000, 71, binary)];
+    const history = await stopped.fit(x, y, { epochs: 3, batchSize: 512, patience: 3 });
+    await again.fit(x, y, { epochs: 1, batchSize: 512, refit: true });
+    const checks = history.checks.flatMap(({ step, loss, validation }) => [
+      step,
+      loss,
+      ...Object.values(validation),
+    ]);
+    return trained(stopped, { checks, refit: again.save({ optimizer: true }) });
   },
   "own loss": (backend) => pointwise({ loss: huber, backend }, rating),
   "resume from a file": async (backend) => {

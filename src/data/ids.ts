@@ -140,6 +140,23 @@ export function numbered(ids: ArrayLike<Id | bigint>): Uint32Array {
 }
 
 /**
+ * Numbers groups anew from 0 in the order of first appearance, as `numbered` does.
+ *
+ * @param groups Group number of each row, some numbers may be missing, (rows). They are changed in place.
+ * @returns `groups`.
+ */
+export function renumbered(groups: Uint32Array): Uint32Array {
+  const numbers = new Uint32Array(countGroups(groups)); // the new number plus 1; 0: none yet
+  let count = 0;
+  for (let row = 0; row < groups.length; row++) {
+    const group = groups[row];
+    if (numbers[group] === 0) numbers[group] = ++count;
+    groups[row] = numbers[group] - 1;
+  }
+  return groups;
+}
+
+/**
  * Counts groups.
  *
  * @param groups Group number of each row, (rows).

@@ -184,11 +184,12 @@ export class Learner {
     notices.renew();
     const previous = resume ? this.#ready(caller) : this.#model;
     const knownRange = resume ? previous!.record.labelRange : null;
-    const { kept, validation, settings, refitOn, notice } = divide(knownRange);
     this.#isFitting = true;
     try {
       const pacer = new Pacer(signal);
       await pacer.rest(); // reading many labels has used up a slice already
+      const { kept, validation, settings, refitOn, notice } = divide(knownRange);
+      if (pacer.due) await pacer.rest();
       const { course, model, measure } = await this.#prepare(
         caller,
         kept,

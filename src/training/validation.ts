@@ -7,6 +7,7 @@ import { countGroups } from "../data/ids.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import { chooseMetrics, type Metric, type MetricInput, measureAll } from "../metrics/metrics.ts";
+import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import { autoShare, LEAST_GROUPS, LEAST_ROWS } from "./auto.ts";
 import type { DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
 import type { Measure } from "./early-stopping.ts";
@@ -135,6 +136,12 @@ function planValidation(
   const labelRange = unionOf(knownRange, kept.labelRange);
   const { metrics, monitor } = planMetrics(inside, heldOut, settings, loss, labelRange);
   const { targets, groups } = heldOut;
+  // Metrics of many rows take some time, so there is a pause between two of them. Ranking metrics share their
+  // lists, which are made for all of them at once.
+  const parts = [
+    ...metrics.filter((metric) => !isRankingMetric(metric)).map((metric) => [metric]),
+    metrics.filter(isRankingMetric),
+  ];
   return {
     monitor,
     *read(space) {
@@ -146,8 +153,12 @@ function planValidation(
           scores.set(await runPaced(predictor.scoreSparse(part), pacer), at);
           at += part.rows;
         }
-        const measured = measureAll(metrics, { scores, targets, groups, loss, labelRange });
-        return { loss: rows.loss(scores), ...measured };
+        const measured: Record<string, number> = { loss: rows.loss(scores) };
+        for (const some of parts) {
+          if (pacer.due) await pacer.rest();
+          Object.assign(measured, measureAll(some, { scores, targets, groups, loss, labelRange }));
+        }
+        return Object.fromEntries(["loss", ...metrics].map((name) => [name, measured[name]]));
       };
     },
   };

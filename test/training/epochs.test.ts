@@ -163,11 +163,15 @@ describe("callbacks", () => {
     process.stderr.isTTY = false;
     try {
       await fit(SMALL, { epochs: 2, progress: true });
+      const options = { epochs: 1, progress: true, validation: 0.2, refit: true };
+      await fit(SMALL, options);
     } finally {
       spy.mockRestore();
       process.stderr.isTTY = terminal;
     }
-    expect(lines.length).toBe(2);
+    expect(lines.length).toBe(4);
     expect(lines[1]).toMatch(/^epoch 2\/2 {2}loss .*\n$/);
+    expect(lines[2]).toMatch(/^epoch 1\/1 {2}loss .*, validation loss \d.*, rmse .*\n$/);
+    expect(lines[3]).toMatch(/^refit epoch 1\/1 {2}loss \d\.\d+ {2}\d.*\n$/);
   });
 });

@@ -1,7 +1,7 @@
 // Labeled rows for a pointwise loss. Every row is one example, with a target and optionally a weight.
 
 import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.ts";
-import { numbered, readIds } from "../../data/ids.ts";
+import { readIds, renumbered } from "../../data/ids.ts";
 import { readLabels, readWeights } from "../../data/labels.ts";
 import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import { readTimes } from "../../data/times.ts";
@@ -84,13 +84,17 @@ export function readTargets(place: string, loss: Loss, y: unknown, rows: number)
  */
 function takeLabels(labeled: CheckedLabels, rows: Uint32Array): CheckedLabels {
   const { x, targets, weights, groups, times } = labeled;
-  const take = (column: Float32Array): Float32Array => Float32Array.from(rows, (row) => column[row]);
+  const take = <T extends Float32Array | Float64Array | Uint32Array>(from: T, to: T): T => {
+    for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]];
+    return to;
+  };
+  const count = rows.length;
   return {
     x: takeRows(x, rows),
-    targets: take(targets),
-    weights: weights && take(weights),
-    groups: groups && numbered(rows.map((row) => groups[row])),
-    times: times ? Float64Array.from(rows, (row) => times[row]) : null,
+    targets: take(targets, new Float32Array(count)),
+    weights: weights && take(weights, new Float32Array(count)),
+    groups: groups && renumbered(take(groups, new Uint32Array(count))),
+    times: times ? take(times, new Float64Array(count)) : null,
   };
 }
 

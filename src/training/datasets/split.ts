@@ -17,7 +17,9 @@ import { countGroups } from "../../data/ids.ts";
 export function takeRows(x: CheckedRows, numbers: Uint32Array): CheckedRows {
   if (x instanceof Columns) return x.take(numbers);
   if (isSparseRows(x)) return matrixOf(x).take(numbers);
-  return Array.from(numbers, (row) => x[row]);
+  const taken = new Array<unknown>(numbers.length);
+  for (let i = 0; i < numbers.length; i++) taken[i] = x[numbers[i]];
+  return taken;
 }
 
 /** What decides which rows are held out. */
@@ -59,11 +61,14 @@ export function splitRows(
     times === null
       ? chooseAtRandom(count, size, seed)
       : chooseLast(timesOf(groups, times, count), size, place);
-  const all = Uint32Array.from({ length: rows }, (_, row) => row);
-  const take = (flag: number): Uint32Array => {
-    return all.filter((row) => isHeldOut[groups === null ? row : groups[row]] === flag);
-  };
-  return [take(0), take(1)];
+  const kept = new Uint32Array(rows);
+  const heldOut = new Uint32Array(rows);
+  let [numKept, numHeldOut] = [0, 0];
+  for (let row = 0; row < rows; row++) {
+    if (isHeldOut[groups === null ? row : groups[row]] === 1) heldOut[numHeldOut++] = row;
+    else kept[numKept++] = row;
+  }
+  return [kept.slice(0, numKept), heldOut.slice(0, numHeldOut)];
 }
 
 /** Marks `size` of `count` rows or groups at random with 1, (count). */
