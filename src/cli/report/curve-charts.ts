@@ -3,13 +3,13 @@
 import { draw, figure, type LegendEntry, noChart, Pen, type Point } from "./chart.ts";
 import { formatNumber } from "./format.ts";
 import { escapeHTML } from "./html.ts";
-import { metricName } from "./metric-names.ts";
+import { metricInText, metricName } from "./metric-names.ts";
 import type { Curve } from "./report.ts";
 import { linearScale, type Scale, scaleFor } from "./scale.ts";
 
 const TRAINING: LegendEntry = { style: "line train", text: "training rows" };
 const HELD_OUT: LegendEntry = { style: "line valid", text: "held-out rows" };
-const BEST: LegendEntry = { style: "best", text: "best" };
+const BEST: LegendEntry = { style: "best", text: "best state" };
 
 /** Largest number of points up to which each has a dot. */
 const MOST_DOTS = 30;
@@ -77,9 +77,11 @@ function curveFigure(
           "guide",
         )
       : "",
-    ...series(pen, training, "train", `training ${metricName(name)}`),
-    ...series(pen, heldOut, "valid", `held-out ${metricName(name)}`),
-    isMarked ? pen.dots([mark], "best", 6, [`best: ${formatNumber(mark[1])} after ${passes(mark[0])}`]) : "",
+    ...series(pen, training, "train", `training ${metricInText(name)}`),
+    ...series(pen, heldOut, "valid", `held-out ${metricInText(name)}`),
+    isMarked
+      ? pen.dots([mark], "best", 6, [`best state, after ${passes(mark[0])}: ${formatNumber(mark[1])}`])
+      : "",
   ];
   const legend = [
     ...(training.length > 0 ? [TRAINING] : []),
@@ -94,7 +96,7 @@ function curveFigure(
     description: [
       describe("Training rows", training),
       describe("Held-out rows", heldOut),
-      isMarked ? `Best after ${passes(points[best!].epoch)}: ${formatNumber(mark[1])}.` : "",
+      isMarked ? `Best state, after ${passes(points[best!].epoch)}: ${formatNumber(mark[1])}.` : "",
     ]
       .filter((sentence) => sentence !== "")
       .join(" "),
@@ -102,7 +104,7 @@ function curveFigure(
     y: { scale: y, title },
     marks,
   });
-  const decides = name === monitor && isMarked ? "The best value decides." : "";
+  const decides = name === monitor && isMarked ? "Its best value marks the best state." : "";
   return figure(caption, svg, legend, decides);
 }
 

@@ -154,7 +154,10 @@ function percent(scale: Scale): Scale {
 }
 
 function left(outside: number): string {
-  return outside === 0 ? "" : ` ${formatCount(outside)} rows lie outside the chart.`;
+  if (outside === 0) return "";
+  return outside === 1
+    ? " 1 row lies outside the chart."
+    : ` ${formatCount(outside)} rows lie outside the chart.`;
 }
 
 function rocFigure(points: readonly CurveXY[], auc: number | null): string {
@@ -182,15 +185,16 @@ function rocFigure(points: readonly CurveXY[], auc: number | null): string {
 }
 
 function recallFigure(points: readonly CurveXY[], share: number): string {
-  const scale = linearScale(0, 1, 5);
-  const pen = new Pen(scale, scale);
+  const x = linearScale(0, 1, 5);
+  const y = linearScale(0, Math.max(...points.map(([, precision]) => precision)), 5);
+  const pen = new Pen(x, y);
   const note = `Guessing has a precision of ${formatShare(share)}, the share of positives.`;
   const svg = draw({
     id: "precision-recall",
     title: "Precision-recall curve",
-    description: `True positives among the rows taken for positives, by the share of positives found. ${note}`,
-    x: { scale, title: "recall" },
-    y: { scale, title: "precision" },
+    description: `True positives among rows taken for positives, by the share of positives found. ${note}`,
+    x: { scale: x, title: "recall" },
+    y: { scale: y, title: "precision" },
     marks: [
       pen.line(
         [
@@ -205,11 +209,13 @@ function recallFigure(points: readonly CurveXY[], share: number): string {
   return figure("Precision and recall", svg, THRESHOLD_LEGEND, note);
 }
 
-function numberFigures({ residuals }: NumberDiagnostics): string[] {
-  return [actualFigure(residuals), residualFigure(residuals), histogramFigure(residuals)];
+function numberFigures({ rows, residuals }: NumberDiagnostics): string[] {
+  const { length } = residuals.points;
+  const sample = length < rows ? `${formatCount(length)} of the ${formatCount(rows)} rows. ` : "";
+  return [actualFigure(residuals, sample), residualFigure(residuals, sample), histogramFigure(residuals)];
 }
 
-function actualFigure({ points }: Residuals): string {
+function actualFigure({ points }: Residuals, sample: string): string {
   const range = shownRange(points.flat());
   const scale = linearScale(range[0], range[1], 5);
   const pen = new Pen(scale, scale);
@@ -238,11 +244,11 @@ function actualFigure({ points }: Residuals): string {
       { style: "dot valid", text: "row" },
       { style: "line guide", text: "equal" },
     ],
-    left(points.length - shown.length).trim(),
+    `${sample}${left(points.length - shown.length).trim()}`.trim(),
   );
 }
 
-function residualFigure({ points, bins }: Residuals): string {
+function residualFigure({ points, bins }: Residuals, sample: string): string {
   const pairs = points.map(([prediction, label]): Point => [prediction, label - prediction]);
   const [x, y] = [0, 1].map((axis) => {
     const [low, high] = shownRange(pairs.map((pair) => pair[axis]));
@@ -279,7 +285,7 @@ function residualFigure({ points, bins }: Residuals): string {
       { style: "line train solid", text: "median" },
       { style: "box train", text: "middle 80\u00a0%" },
     ],
-    `A median far from 0 is a bias of the model there.${left(pairs.length - shown.length)}`,
+    `${sample}A median far from 0 is a bias of the model there.${left(pairs.length - shown.length)}`,
   );
 }
 

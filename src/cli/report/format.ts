@@ -76,12 +76,12 @@ function group(digits: string): string {
  * Writes a share.
  *
  * @param share The share, 1 for all.
- * @returns Such as "12.3 %"; "< 0.1 %" for a share that is small and not 0.
+ * @returns Such as "12.3 %"; "under 0.1 %" for a share that is small and not 0.
  */
 export function formatShare(share: number): string {
   if (!Number.isFinite(share)) return formatNumber(share);
-  if (share > 0 && share < 0.001) return `<${SPACE}0.1${SPACE}%`;
-  if (share < 1 && share > 0.999) return `>${SPACE}99.9${SPACE}%`;
+  if (share > 0 && share < 0.001) return `under 0.1${SPACE}%`;
+  if (share < 1 && share > 0.999) return `over 99.9${SPACE}%`;
   return share === 0 || share === 1 ? `${share * 100}${SPACE}%` : `${formatFixed(share * 100, 1)}${SPACE}%`;
 }
 

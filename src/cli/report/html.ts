@@ -1,5 +1,7 @@
 // Pieces of HTML. Whatever comes from data goes through `escapeHTML`, so that it is text and never markup.
 
+import { formatCount } from "./format.ts";
+
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -33,7 +35,7 @@ export function escapeHTML(text: string): string {
  * @returns The HTML.
  */
 export function named(name: string): string {
-  if (name === "") return `<span class="quiet">(empty name)</span>`;
+  if (name.trim() === "") return `<span class="quiet">(empty name)</span>`;
   const characters = Array.from(name);
   if (characters.length <= LONGEST_NAME) return `<bdi>${escapeHTML(name)}</bdi>`;
   const start = characters.slice(0, (LONGEST_NAME * 2) / 3).join("");
@@ -103,7 +105,7 @@ export function longTable(
   const more = rows.slice(visible, most);
   if (more.length === 0) return first;
   const left = rows.length - visible - more.length;
-  const note = left > 0 ? `<p class="note">${left} more are not listed.</p>` : "";
+  const note = left > 0 ? `<p class="note">${formatCount(left)} more are not listed.</p>` : "";
   const rest = table(`${name}, continued`, columns, more);
-  return `${first}\n<details><summary>${more.length} more</summary>${rest}${note}</details>`;
+  return `${first}\n<details><summary>${formatCount(more.length)} more</summary>${rest}${note}</details>`;
 }

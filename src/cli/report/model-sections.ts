@@ -24,8 +24,8 @@ export function strongestSection(strongest: Strongest, loss: string): string {
         : "the score";
   const parts = [
     `<p>The scores of ${formatCount(rows)} rows were taken apart into parts of single features and of pairs.
-The effect is the mean size of a part over all these rows, in ${unit}. A field or a feature has its own part and
-half of each of its pairs.</p>`,
+The effect is the mean size of a part over all these rows, in ${unit}.
+A field or a feature has its own part and half of each of its pairs.</p>`,
   ];
   if (fields.length > 0) parts.push("<h3>Fields</h3>", fieldTable("Strongest fields", "field", fields));
   if (fieldPairs.length > 0)

@@ -6,7 +6,7 @@ import { linearScale } from "./scale.ts";
 export interface Histogram {
   /** Ends of the bins, in ascending order, (bins + 1). */
   readonly edges: readonly number[];
-  /** Values per bin, (bins). A value on an edge belongs to the bin above it, the last edge to the last bin. */
+  /** Values per bin, (bins). A value on an edge belongs to the bin above, the last edge to the last bin. */
   readonly counts: readonly number[];
   /** Number of values below the first bin. */
   readonly below: number;

@@ -1,5 +1,6 @@
 // What a report of a training says, as plain data. `reportPage` in page.ts turns it into a page.
 
+import type { History } from "../../index.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import type { Strongest } from "./strongest.ts";
 
@@ -105,21 +106,6 @@ export interface Report {
   readonly strongest: Strongest | null;
 }
 
-/** The parts of the history of `fit` from which a curve is made. */
-export interface CurveSource {
-  /** One record per epoch. */
-  readonly epochs: readonly CurvePoint[];
-  /** Number of the best epoch; null without validation. */
-  readonly bestEpoch: number | null;
-  /** One record per measurement on validation data. Default: none. */
-  readonly checks?: readonly (Omit<CurvePoint, "epoch"> & {
-    readonly rows: number;
-    readonly best: boolean;
-  })[];
-  /** The training on all rows that followed. Default: none. */
-  readonly refit?: unknown;
-}
-
 /**
  * Makes a curve from the history of `fit`: a point per check on held-out rows, or a point per epoch if there
  * are no checks.
@@ -129,15 +115,17 @@ export interface CurveSource {
  * @param monitor The value that decided which point is best. Default: "loss".
  * @returns The curve.
  */
-export function curveOf(history: CurveSource, trained: number, monitor: string = "loss"): Curve {
-  const { epochs, bestEpoch, checks = [] } = history;
-  const isKept = (history.refit ?? null) === null;
+export function curveOf(
+  { epochs, checks, refit }: Pick<History, "epochs" | "checks" | "refit">,
+  trained: number,
+  monitor: string = "loss",
+): Curve {
+  const isKept = refit === null;
   if (checks.length > 0) {
     const points = checks.map(({ rows, loss, validation }) => ({ epoch: rows / trained, loss, validation }));
     const best = checks.map((check) => check.best).lastIndexOf(true); // each best check beats those before
     return { points, best: best < 0 ? null : best, isKept, monitor };
   }
   const points = epochs.map(({ epoch, loss, validation }) => ({ epoch, loss, validation }));
-  const best = points.findIndex(({ epoch }) => epoch === bestEpoch);
-  return { points, best: best < 0 ? null : best, isKept, monitor };
+  return { points, best: null, isKept, monitor };
 }

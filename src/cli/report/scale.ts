@@ -64,12 +64,12 @@ export function linearScale(low: number, high: number, count: number = 5, isTigh
   );
   const start = isTight ? low : ticks[0];
   const end = isTight ? high : ticks[ticks.length - 1];
-  const isLong = Math.max(Math.abs(start), Math.abs(end)) >= 1e6 || decimals > 5;
+  const isLong = Math.max(Math.abs(start), Math.abs(end)) >= 1e4 || decimals > 4;
   const labels = ticks.map((tick) => (isLong ? shortNumber(tick) : formatFixed(tick, decimals)));
   return { low: start, high: end, ticks, labels, at: (value) => clamp((value - start) / (end - start)) };
 }
 
-/** Writes a tick that would be long: thousands, millions and billions by their letters. */
+/** Writes a tick that would be long, such as "20k", "1.5M" or "2e−7". */
 function shortNumber(value: number): string {
   for (const [unit, letter] of [
     [1e9, "G"],
@@ -79,7 +79,8 @@ function shortNumber(value: number): string {
     if (Math.abs(value) >= unit && Math.abs(value) < unit * 1000)
       return `${formatShort(value / unit)}${letter}`;
   }
-  return formatNumber(value, 2);
+  const isPlain = value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1e3);
+  return isPlain ? formatShort(value) : value.toExponential().replace("+", "").replaceAll("-", "−");
 }
 
 /**
@@ -109,6 +110,9 @@ export function logScale(low: number, high: number): Scale {
   };
 }
 
+/** A logarithmic scale reaches beyond its values by this factor. */
+const ROOM = 1.1;
+
 /**
  * Makes a scale for the finite ones among some values. It is logarithmic if they are positive and their
  * largest is more than 50 times their smallest.
@@ -122,7 +126,7 @@ export function scaleFor(values: readonly number[], count: number = 5): Scale | 
   if (finite.length === 0) return null;
   const low = finite.reduce((least, value) => Math.min(least, value));
   const high = finite.reduce((most, value) => Math.max(most, value));
-  return low > 0 && high / low > 50 ? logScale(low, high) : linearScale(low, high, count);
+  return low > 0 && high / low > 50 ? logScale(low / ROOM, high * ROOM) : linearScale(low, high, count);
 }
 
 function clamp(position: number): number {

@@ -1,5 +1,5 @@
 // The style sheet of the page: one column of text, charts in two columns where there is room, one color for
-// the training and the model, one for held-out rows. Both color schemes have the contrast of WCAG 2, level AA.
+// training and model, one for held-out rows. Both color schemes have the contrast of WCAG 2, level AA.
 
 /** Colors of one scheme. */
 export interface Scheme {
@@ -114,7 +114,7 @@ color:var(--quiet)}
 .nothing{display:flex;align-items:center;justify-content:center;text-align:center;min-height:9rem;
 margin:.35rem 0 0;
 padding:1rem;border:1px dashed var(--rule);border-radius:6px;color:var(--quiet)}
-svg{display:block;width:100%;height:auto;font-family:inherit}
+svg{display:block;overflow:visible;width:100%;height:auto;font-family:inherit}
 svg text{fill:var(--quiet);font-size:12px;font-variant-numeric:tabular-nums}
 svg text.name{fill:var(--text)}
 svg path{fill:none}
@@ -173,6 +173,9 @@ th,td{padding:.42rem .4rem}
 :root{color-scheme:light;${variables(LIGHT)}}
 .page{max-width:none;padding:0}
 nav{display:none}
+.charts{grid-template-columns:1fr 1fr;gap:1.5rem}
+.figures{grid-template-columns:repeat(5,1fr)}
+.figures dd{font-size:1.15rem}
 .scroll{overflow:visible}
 figure,tr,.notices,.figures{break-inside:avoid}
 h2,h3,figcaption{break-after:avoid}
