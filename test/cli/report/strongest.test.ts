@@ -105,7 +105,7 @@ describe("strongest", () => {
     }));
     const clicks = rows.map(({ user, page }) => (Number(user[1]) % 2 === Number(page[1]) % 2 ? 1 : 0));
     const model = new NFM({ loss: "log", embeddingDim: 8, hiddenUnits: [8], seed: 1 });
-    await model.fit(rows, clicks, { epochs: 10, validation: undefined });
+    await model.fit(rows, clicks, { epochs: 10, validation: false });
     const { fieldPairs, features } = strongest(model, rows, { fields: ["user", "page", "night"] });
     expect(fieldPairs[0].names).toEqual(["page", "user"]);
     expect(fieldPairs[0].effect).toBeGreaterThan(3 * fieldPairs[1].effect);
