@@ -18,6 +18,7 @@ const names = [
   "train",
   "kernels",
   "predict",
+  "defaults",
   "event-loop",
   "encode",
   "allocation",

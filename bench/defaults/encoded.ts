@@ -99,7 +99,7 @@ function pushNumber(
   value: number,
   push: (feature: number, value: number) => void,
 ): void {
-  if (standard !== null) push(standard, (value - mean) / deviation);
+  if (standard !== null) push(standard, Math.min(4, Math.max(-4, (value - mean) / deviation)));
   if (knots.length === 0) return;
   const inside = Math.min(knots[knots.length - 1], Math.max(knots[0], value));
   let [low, high] = [0, knots.length - 1];

@@ -1,7 +1,7 @@
 // Training with every setting given, as an expert does who knows the library: rows encoded by hand, labels
 // standardized, the start at the base rate, validation rows that say when to stop, then all rows for as long.
 
-import { Adagrad, type CSRMatrix, NFM } from "../../src/index.ts";
+import { Adagrad, CSRMatrix, NFM } from "../../src/index.ts";
 import { lossOf } from "./measure.ts";
 
 /** Settings of one training. */
@@ -73,7 +73,9 @@ export async function train(
   const every = Math.max(1, Math.round(stepsPerEpoch / checks));
   let [steps, bestSteps, best, waited] = [0, 0, Infinity, 0];
   let bytes = model.save();
+  if (typeof valid !== "number") best = lossOf(loss, predictWith(model, valid.x), valid.y);
   try {
+    if (valid === 0) throw new Enough();
     await model.fit(data.x, labels, {
       epochs: maxEpochs,
       batchSize,
@@ -103,16 +105,18 @@ export async function train(
   return { loss: best, steps: bestSteps, stepsPerEpoch, predict: (x) => predictWith(trained, x) };
 }
 
-/** A model with initial parameters and a given bias, the score of every row before training. */
+/** A model with initial parameters that gives an empty row the score `bias`: layers alone give it some score. */
 function startAt(bias: number, settings: Settings & { loss: "log" | "squared"; numFeatures: number }): NFM {
   const { learningRate, initialAccumulator = 1e-8, batchNorm = true, l2 = {} } = settings;
   const { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed = 1 } = settings;
   const optimizer = new Adagrad({ learningRate, initialAccumulator });
   const options = { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed, batchNorm, l2, optimizer };
-  const bytes = new NFM(options).save();
+  const initial = new NFM(options);
+  const bytes = initial.save();
+  const empty = initial.predict(CSRMatrix.fromRows([{ indices: [] }], numFeatures), { raw: true })[0];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
-  view.setFloat32(8 + length + header.bias.data_offsets[0], bias, true);
+  view.setFloat32(8 + length + header.bias.data_offsets[0], bias - empty, true);
   return NFM.load(bytes);
 }
