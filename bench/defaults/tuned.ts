@@ -80,6 +80,7 @@ export async function train(
       epochs: maxEpochs,
       batchSize,
       resume: true,
+      validation: false,
       onBatch() {
         steps++;
         if (typeof valid === "number") {
