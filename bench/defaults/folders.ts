@@ -3,8 +3,9 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { randomKey, randomPermutation } from "../../src/core/random.ts";
 import { band, isML100k, readTable } from "../ml-100k.ts";
-import { divide, type LabeledTable, makeRows, type Row, type Table } from "./table.ts";
+import { divide, type LabeledTable, makeRows, type Row, STREAM, type Table } from "./table.ts";
 
 /** The tables of a folder. @throws Error if the folder has none that is known. */
 export function tablesOf(folder: string, seed: number): Table[] {
@@ -55,19 +56,24 @@ function frappe(folder: string, seed: number): Table {
   return { name: "Frappe, 60,000 rows", loss: "log", train, test };
 }
 
-/** The cells of a simple CSV file by column name: no quoted cell has a delimiter or a line end in it. */
-function readSimpleCSV(path: string): Record<string, string>[] {
-  const lines = readFileSync(path, "utf8").trim().split(/\r?\n/);
+/**
+ * The cells of a simple CSV file by column name: no quoted cell has a delimiter or a line end in it.
+ *
+ * @param most The largest number of lines; of a longer file a random part is read.
+ */
+function readSimpleCSV(path: string, seed: number, most: number): Record<string, string>[] {
+  const [header, ...lines] = readFileSync(path, "utf8").trim().split(/\r?\n/);
   const cells = (line: string): string[] => line.split(",").map((cell) => cell.replace(/^"|"$/g, ""));
-  const names = cells(lines[0]);
-  return lines.slice(1).map((line) => {
-    const values = cells(line);
-    return Object.fromEntries(names.map((name, i) => [name, values[i]]));
+  const names = cells(header);
+  const order = randomPermutation(randomKey(seed, STREAM.rows), lines.length).subarray(0, most);
+  return Array.from(order, (i) => {
+    const values = cells(lines[i]);
+    return Object.fromEntries(names.map((name, column) => [name, values[column]]));
   });
 }
 
 function diamonds(folder: string, seed: number): Table {
-  const lines = readSimpleCSV(join(folder, "diamonds.csv"));
+  const lines = readSimpleCSV(join(folder, "diamonds.csv"), seed, Infinity);
   let next = 0;
   const all = makeRows(lines.length, () => {
     const { cut, color, clarity, carat, depth, table, x, y, z, price } = lines[next++];
@@ -81,8 +87,8 @@ function diamonds(folder: string, seed: number): Table {
 }
 
 function flights(folder: string, seed: number): Table {
-  const lines = readSimpleCSV(join(folder, "flights.csv")).filter(({ arr_delay }) =>
-    Number.isFinite(Number.parseFloat(arr_delay)),
+  const lines = readSimpleCSV(join(folder, "flights.csv"), seed, 125_000).filter(
+    ({ arr_delay }) => Number.isFinite(Number.parseFloat(arr_delay)), // "NA": cancelled
   );
   let next = 0;
   const all = makeRows(lines.length, () => {

@@ -65,7 +65,9 @@ const GRID: readonly Point[] = [
   point("k 16, [32], dropout .5, .2", "knots", 16, [32], [0.5, 0.2], 0.05),
   point("k 16, [32], standard", "standard", 16, [32], [0, 0], 0.02),
   point("k 16, [32], standard, dropout .5, .2", "standard", 16, [32], [0.5, 0.2], 0.02),
-  point("k 32, [64], both", "both", 32, [64], [0.1, 0], 0.05),
+  point("k 32, [64], both, dropout .1, G 1e-5", "both", 32, [64], [0.1, 0], 0.05, {
+    initialAccumulator: 1e-5,
+  }),
   point("k 64, [64], dropout .5, .2, batch norm", "knots", 64, [64], [0.5, 0.2], 0.05, { batchNorm: true }),
 ];
 
