@@ -2,7 +2,7 @@
 
 export type { Labels } from "./readers/columns-builder.ts";
 export { type CSVOptions, readCSV } from "./readers/csv.ts";
-export type { CSVValue } from "./readers/csv-parser.ts";
+export type { CSVValue } from "./readers/csv-block.ts";
 export { type JSONValue, readJSONL } from "./readers/jsonl.ts";
 export type { ReaderOptions } from "./readers/reader-options.ts";
 export type { TableSource } from "./readers/source.ts";

@@ -2,24 +2,33 @@
 // finds it without making a new one, which saves time and memory. Columns of ids that never repeat do without.
 
 import type { Lines } from "./byte-lines.ts";
+import { type Cells, DOUBLED, PLAIN } from "./cells.ts";
+import type { CSVValue } from "./csv-block.ts";
 
-/** Entries of a new table. */
-const FIRST_CAPACITY = 256;
+/** Slots of a new table. */
+const FIRST_SLOTS = 256;
 
-/** Most entries of a table. A full table of this size starts anew. */
-const MAX_CAPACITY = 2 ** 17;
+/** Share of the slots that are used in a full table. */
+const FULL = 0.75;
 
-/** From this capacity on, a full table whose column hardly repeats is given up. */
-const JUDGED_CAPACITY = 2 ** 14;
+/** When a table stops growing, and when it is given up. */
+interface Limits {
+  /** Most slots. A full table of this size starts anew. */
+  readonly maxSlots: number;
+  /** From this number of slots on, a full table is given up if most cells were new. */
+  readonly judgedSlots: number;
+  /** The share of new cells above which it is given up. */
+  readonly mostlyNew: number;
+}
 
-/** Share of new strings above which a column hardly repeats. */
-const MOSTLY_NEW = 0.97;
+/** If strings are kept, one that is made twice takes time and memory later. */
+const KEPT: Limits = { maxSlots: 2 ** 16, judgedSlots: 2 ** 14, mostlyNew: 0.9 };
+
+/** If strings are only passed by, a table pays as long as it is small enough for the cache. */
+const PASSED_BY: Limits = { maxSlots: 2 ** 12, judgedSlots: 2 ** 12, mostlyNew: 0.5 };
 
 /** Longer cells, in bytes, are not looked up. */
 const LONGEST_CELL = 256;
-
-/** Strings of fewer characters than this are copies when they are cut out of a text; longer ones keep it alive. */
-const SHORT_STRING = 13;
 
 /** Most bytes of a cell that a slot of the table holds itself. */
 const SHORT_CELL = 12;
@@ -40,65 +49,6 @@ const MASKS = /* @__PURE__ */ [0, 4, 8].map((skipped) =>
 );
 const [MASK0, MASK1, MASK2] = MASKS;
 
-/** Node's Buffer makes short strings from bytes three times as fast as a TextDecoder. */
-interface NodeBuffer {
-  latin1Slice(start: number, end: number): string;
-  utf8Slice(start: number, end: number): string;
-}
-const { Buffer: NodeBuffer } = globalThis as unknown as {
-  readonly Buffer?: { from(bytes: ArrayBufferLike, start: number, length: number): NodeBuffer };
-};
-
-/** Lines as bytes and as text. It cuts out the strings of cells. */
-export class CellText {
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  #bytes: Uint8Array = new Uint8Array(0);
-  #buffer: NodeBuffer | null = null;
-  #text = "";
-  /** Position in the bytes minus position in the text. */
-  #shift = 0;
-  /** `#shift` at the start of the last cell that was passed. */
-  #shiftBefore = 0;
-
-  /** Starts with new lines. */
-  reset({ bytes, start, text }: Lines): void {
-    if (this.#bytes !== bytes) {
-      this.#bytes = bytes;
-      this.#buffer = NodeBuffer?.from(bytes.buffer, bytes.byteOffset, bytes.length) ?? null;
-    }
-    this.#text = text;
-    this.#shift = start;
-  }
-
-  /**
-   * Passes by a cell and returns whether it is wide: not ASCII. If the lines are not ASCII, every cell must be passed,
-   * in order.
-   */
-  pass(start: number, end: number): boolean {
-    const bytes = this.#bytes;
-    let shift = this.#shift;
-    let isWide = false;
-    for (let p = start; p < end; p++) {
-      if (bytes[p] < 0x80) continue;
-      isWide = true;
-      if (bytes[p] < 0xc0) shift++;
-      else if (bytes[p] >= 0xf0) shift--; // four bytes become two characters
-    }
-    this.#shiftBefore = this.#shift;
-    this.#shift = shift;
-    return isWide;
-  }
-
-  /** Makes the string of a cell. Long strings are made from the bytes, because a cut would keep the text alive. */
-  cut(start: number, end: number, isWide: boolean): string {
-    const from = start - (isWide ? this.#shiftBefore : this.#shift);
-    const to = end - this.#shift;
-    if (to - from < SHORT_STRING) return this.#text.slice(from, to);
-    if (this.#buffer === null) return this.#decoder.decode(this.#bytes.subarray(start, end));
-    return isWide ? this.#buffer.utf8Slice(start, end) : this.#buffer.latin1Slice(start, end);
-  }
-}
-
 /** Mixes three numbers, so that equal cells get equal slots and others hardly do. */
 function mix(a: number, b: number, c: number): number {
   let hash = Math.imul(a, 0x9e3779b1);
@@ -107,12 +57,11 @@ function mix(a: number, b: number, c: number): number {
   return hash ^ (hash >>> 16);
 }
 
-/** The strings of one column. */
+/** Makes the strings of one column. */
 export class CellStrings {
-  readonly #text: CellText;
-  #capacity = FIRST_CAPACITY;
-  /** The hash table. At most half of the slots are used. */
-  #slots = new Int32Array(2 * SLOT * FIRST_CAPACITY);
+  readonly #limits: Limits;
+  /** The hash table. */
+  #slots = new Int32Array(SLOT * FIRST_SLOTS);
   #strings: string[] = [];
   /** The bytes of the cells that are not short, one behind the other. */
   #bytes = new Uint8Array(0);
@@ -121,24 +70,38 @@ export class CellStrings {
   #cells = 0;
   #isOff = false;
 
-  /** @param text Cuts out the strings. */
-  constructor(text: CellText) {
-    this.#text = text;
+  /** @param isKept Whether the strings are kept, and not only passed by. */
+  constructor(isKept: boolean) {
+    this.#limits = isKept ? KEPT : PASSED_BY;
   }
 
   /**
-   * Returns the string of a cell.
+   * Makes the values of a column.
    *
-   * @param lines The lines that hold the cell.
-   * @param start Position of its first byte.
-   * @param end Position behind its last byte.
-   * @param isWide Whether it is not ASCII.
+   * @param cells The cells of some rows.
+   * @param lines The lines that hold them.
+   * @param column Position of the column in the rows.
+   * @returns The value of each row: a string, or null for an empty cell without quotes.
    */
-  get(lines: Lines, start: number, end: number, isWide: boolean): string {
+  read(cells: Cells, lines: Lines, column: number): CSVValue[] {
+    const { bounds, kinds, width, rows } = cells;
+    const values = new Array<CSVValue>(rows);
+    for (let row = 0, k = column; row < rows; row++, k += width) {
+      const start = bounds[2 * k];
+      const end = bounds[2 * k + 1];
+      let value: CSVValue = kinds[k] === PLAIN ? null : "";
+      if (kinds[k] === DOUBLED) value = cells.cut(k).replaceAll('""', '"');
+      else if (start < end) value = this.#get(cells, lines, k, start, end);
+      values[row] = value;
+    }
+    return values;
+  }
+
+  #get(cells: Cells, lines: Lines, k: number, start: number, end: number): string {
     const size = end - start;
-    if (this.#isOff || size > LONGEST_CELL) return this.#text.cut(start, end, isWide);
+    if (this.#isOff || size > LONGEST_CELL) return cells.cut(k);
     this.#cells++;
-    if (size > SHORT_CELL) return this.#getLong(lines, start, end, isWide);
+    if (size > SHORT_CELL) return this.#getLong(cells, lines, k, start, end);
     const { view } = lines;
     const a = view.getInt32(start, true) & MASK0[size];
     const b = size <= 4 ? 0 : view.getInt32(start + 4, true) & MASK1[size];
@@ -153,12 +116,12 @@ export class CellStrings {
         return this.#strings[(used >> 4) - 1];
       slot = (slot + SLOT) & mask;
     }
-    const string = this.#text.cut(start, end, isWide);
+    const string = cells.cut(k);
     this.#add(slot, a, b, c, size, string);
     return string;
   }
 
-  #getLong({ bytes, view }: Lines, start: number, end: number, isWide: boolean): string {
+  #getLong(cells: Cells, { bytes, view }: Lines, k: number, start: number, end: number): string {
     const size = end - start;
     let hash = size;
     for (let p = start; p <= end - 4; p += 4)
@@ -172,17 +135,17 @@ export class CellStrings {
       if (used === 0) break;
       if (slots[slot] === hash && slots[slot + 1] === size && (used & 15) === LONG) {
         const known = this.#bytes;
-        let k = slots[slot + 2];
+        let at = slots[slot + 2];
         let p = start;
-        while (p < end && known[k] === bytes[p]) {
+        while (p < end && known[at] === bytes[p]) {
           p++;
-          k++;
+          at++;
         }
         if (p === end) return this.#strings[(used >> 4) - 1];
       }
       slot = (slot + SLOT) & mask;
     }
-    const string = this.#text.cut(start, end, isWide);
+    const string = cells.cut(k);
     if (this.#used + size > this.#bytes.length) {
       const larger = new Uint8Array(2 * (this.#used + size));
       larger.set(this.#bytes);
@@ -196,9 +159,11 @@ export class CellStrings {
 
   #add(slot: number, a: number, b: number, c: number, length: number, string: string): void {
     const count = this.#strings.length;
-    if (count === this.#capacity) {
-      this.#isOff = count >= JUDGED_CAPACITY && count > MOSTLY_NEW * this.#cells;
-      if (this.#isOff || count === MAX_CAPACITY) this.#startAnew();
+    const numSlots = this.#slots.length / SLOT;
+    if (count >= FULL * numSlots) {
+      const { maxSlots, judgedSlots, mostlyNew } = this.#limits;
+      this.#isOff = numSlots >= judgedSlots && count > mostlyNew * this.#cells;
+      if (this.#isOff || numSlots === maxSlots) this.#startAnew();
       else {
         this.#grow();
         this.#add(this.#freeSlot(a, b, length === LONG ? 0 : c), a, b, c, length, string);
@@ -221,9 +186,8 @@ export class CellStrings {
   }
 
   #grow(): void {
-    this.#capacity *= 2;
     const before = this.#slots;
-    this.#slots = new Int32Array(2 * SLOT * this.#capacity);
+    this.#slots = new Int32Array(2 * before.length);
     for (let k = 0; k < before.length; k += SLOT) {
       if (before[k + 3] === 0) continue;
       const isLong = (before[k + 3] & 15) === LONG;
@@ -234,8 +198,7 @@ export class CellStrings {
 
   /** Empties the table. */
   #startAnew(): void {
-    this.#capacity = FIRST_CAPACITY;
-    this.#slots = new Int32Array(2 * SLOT * FIRST_CAPACITY);
+    this.#slots = new Int32Array(SLOT * FIRST_SLOTS);
     this.#bytes = new Uint8Array(0);
     this.#strings = [];
     this.#used = 0;

@@ -1,15 +1,14 @@
-// Parses CSV by RFC 4180, in blocks of columns. One loop looks at every byte once: it finds the end of the cell
-// and computes the hash by which equal cells become one string (cell-strings.ts).
+// Parses CSV by RFC 4180. One loop looks at every byte once and notes where the cells are. Then their strings are made,
+// column by column: the hash table of one column at a time is in use, and the loop over it is short, which is fast.
 
 import { describe } from "../core/errors.ts";
 import type { Lines } from "./byte-lines.ts";
-import { CellStrings, CellText } from "./cell-strings.ts";
+import { CellStrings } from "./cell-strings.ts";
+import { Cells, DOUBLED, PLAIN, QUOTED } from "./cells.ts";
 import { checkHeader, missingColumn } from "./column-names.ts";
+import { CSVBlock, type CSVValue } from "./csv-block.ts";
 import { CR, type CSVRecord, detectDelimiter, LF, QUOTE, readRecord, SPACE } from "./csv-record.ts";
 import type { TableBlock, TableParser } from "./table-block.ts";
-
-/** A cell of a CSV file: its text, or null if it is missing. */
-export type CSVValue = string | null;
 
 /** The checked options of `readCSV`. */
 export interface CSVSettings {
@@ -26,32 +25,36 @@ export interface CSVSettings {
 /** A column that is kept. */
 interface Column {
   readonly name: string;
+  /** Its position in the file, from 0. */
+  readonly position: number;
   readonly strings: CellStrings;
-  /** The cells of the present block. */
-  values: CSVValue[];
 }
 
 /** Parses the lines of one CSV source. */
 export class CSVParser implements TableParser<CSVValue> {
   readonly loneCR = true;
   readonly #settings: CSVSettings;
-  readonly #text = new CellText();
+  readonly #isKept: boolean;
+  readonly #cells = new Cells();
   #delimiter = 0;
   /** All names in the order of the file; null before they are known. */
   #names: readonly string[] | null = null;
-  /** The columns by their position in the file; null for those that are not kept. */
-  #columns: (Column | null)[] = [];
-  /** The columns of the result, in its order. */
+  /** The columns of the result, in its order, without the label. */
   #features: Column[] = [];
   #label: Column | null = null;
   #line = 1;
-  /** Rows of the present block, and rows before it. */
-  #size = 0;
+  /** The lines of the present block. */
+  #lines: Lines | null = null;
+  /** Rows before the present block. */
   #rowsBefore = 0;
 
-  /** @param settings The checked options. */
-  constructor(settings: CSVSettings) {
+  /**
+   * @param settings The checked options.
+   * @param isKept Whether all rows are kept, and not only passed by.
+   */
+  constructor(settings: CSVSettings, isKept: boolean) {
     this.#settings = settings;
+    this.#isKept = isKept;
   }
 
   get line(): number {
@@ -61,29 +64,28 @@ export class CSVParser implements TableParser<CSVValue> {
   parse(lines: Lines, ended: boolean): number {
     const start = this.#names === null ? this.#begin(lines, ended) : lines.start;
     if (start < 0) return lines.start;
-    this.#text.reset(lines);
-    this.#text.pass(lines.start, start);
-    return this.#parseRows(lines, start, ended);
+    this.#lines = lines;
+    return this.#findCells(lines, start, ended);
   }
 
   take(): TableBlock<CSVValue> {
-    const taken = (column: Column): CSVValue[] => {
-      const values = column.values;
-      values.length = this.#size; // without the cells of an unfinished row
-      column.values = [];
-      return values;
-    };
+    const cells = this.#cells;
+    const lines = this.#lines;
+    if (lines !== null) cells.locate(lines);
+    const read = ({ strings, position }: Column): CSVValue[] =>
+      lines === null ? [] : strings.read(cells, lines, position);
     const names = this.#features.map(({ name }) => name);
-    const columns = this.#features.map(taken);
+    const label = this.#label;
     const block = new CSVBlock(
-      this.#size,
+      cells.rows,
       names,
-      columns,
-      this.#label && this.#label.name,
-      this.#label && taken(this.#label),
+      this.#features.map(read),
+      label && label.name,
+      label && read(label),
     );
-    this.#rowsBefore += this.#size;
-    this.#size = 0;
+    this.#rowsBefore += cells.rows;
+    cells.rows = 0;
+    this.#lines = null;
     return block;
   }
 
@@ -123,27 +125,24 @@ export class CSVParser implements TableParser<CSVValue> {
     for (const name of label === null ? wanted : [...wanted, label])
       if (!names.includes(name)) throw missingColumn(place, name === label ? "label" : "select", name, names);
     this.#names = names;
-    const kept = new Map(
-      names
-        .filter((name) => name === label || wanted.includes(name))
-        .map((name) => [name, { name, strings: new CellStrings(this.#text), values: [] }]),
-    );
-    this.#columns = names.map((name) => kept.get(name) ?? null);
-    this.#features = wanted.filter((name) => name !== label).map((name) => kept.get(name)!);
-    this.#label = label === null ? null : kept.get(label)!;
+    this.#cells.width = names.length;
+    const column = (name: string): Column => ({
+      name,
+      position: names.indexOf(name),
+      strings: new CellStrings(this.#isKept),
+    });
+    this.#features = wanted.filter((name) => name !== label).map(column);
+    this.#label = label === null ? null : column(label);
   }
 
   /**
-   * Parses rows. Each line of `bytes` ends with a line break, so the end of an unquoted cell needs no check.
-   * Returns where the next row starts.
+   * Finds the cells of whole rows. Each line of `bytes` ends with a line break, so the end of an unquoted cell needs no
+   * check. Returns where the next row starts.
    */
-  #parseRows(lines: Lines, start: number, ended: boolean): number {
-    const { bytes, end } = lines;
-    const isASCII = lines.text.length === end - lines.start;
-    const columns = this.#columns;
-    const label = this.#label;
-    const text = this.#text;
-    const width = columns.length;
+  #findCells({ bytes, end }: Lines, start: number, ended: boolean): number {
+    const cells = this.#cells;
+    const { width } = cells;
+    const label = this.#label === null ? -1 : this.#label.position;
     const delimiter = this.#delimiter;
     const highest = Math.max(delimiter, CR); // no larger byte ends a cell
     let p = start;
@@ -152,18 +151,21 @@ export class CSVParser implements TableParser<CSVValue> {
       let line = this.#line;
       let byte = bytes[p];
       const isBlank = byte === LF || byte === CR;
-      for (let cell = 0; !isBlank; cell++, byte = bytes[++p]) {
+      cells.reserve();
+      const { bounds, kinds } = cells;
+      let k = cells.rows * width;
+      for (let cell = 0; !isBlank; cell++, k++, byte = bytes[++p]) {
         let from = p;
-        let isDoubled = false; // whether the cell has doubled quotes
-        const isQuoted = byte === QUOTE;
+        let kind = PLAIN;
         const cellLine = line;
-        if (isQuoted) {
+        if (byte === QUOTE) {
+          kind = QUOTED;
           from = ++p;
           for (; p < end; p++) {
             byte = bytes[p];
             if (byte === QUOTE) {
               if (bytes[p + 1] !== QUOTE) break;
-              isDoubled = true;
+              kind = DOUBLED;
               p++;
             } else if (byte === LF || (byte === CR && bytes[p + 1] !== LF)) line++;
           }
@@ -173,16 +175,13 @@ export class CSVParser implements TableParser<CSVValue> {
           while (byte > highest || (byte !== delimiter && byte !== LF && byte !== CR)) byte = bytes[++p];
           if (bytes[from] === SPACE) this.#checkSpaces(bytes, from, p, line, cell);
         }
-        const isWide = !isASCII && text.pass(from, p);
-        const column = cell < width ? columns[cell] : null;
-        if (column !== null) {
-          let value: CSVValue = isQuoted ? "" : null;
-          if (isDoubled) value = text.cut(from, p, isWide).replaceAll('""', '"');
-          else if (from < p) value = column.strings.get(lines, from, p, isWide);
-          if (column === label && !value) throw this.#wrong(cellLine, cell, "the label is missing");
-          column.values.push(value);
+        if (cell < width) {
+          bounds[2 * k] = from;
+          bounds[2 * k + 1] = p;
+          kinds[k] = kind;
         }
-        if (isQuoted) byte = bytes[++p];
+        if (from === p && cell === label) throw this.#wrong(cellLine, cell, "the label is missing");
+        if (kind !== PLAIN) byte = bytes[++p];
         if (byte === delimiter) continue;
         if (byte !== LF && byte !== CR) throw this.#wrong(line, cell, TEXT_BEHIND_QUOTE);
         if (cell + 1 === width) break;
@@ -190,7 +189,7 @@ export class CSVParser implements TableParser<CSVValue> {
       }
       p += byte === CR && bytes[p + 1] === LF ? 2 : 1;
       this.#line = line + 1;
-      if (!isBlank) this.#size++;
+      if (!isBlank) cells.rows++;
     }
     return p;
   }
@@ -203,7 +202,7 @@ export class CSVParser implements TableParser<CSVValue> {
   }
 
   #wrongCount(cells: number): string {
-    const width = this.#columns.length;
+    const { width } = this.#cells;
     const delimiter = describe(String.fromCharCode(this.#delimiter));
     return `expected ${width} ${width === 1 ? "cell" : "cells"}, got ${cells} (the delimiter is ${delimiter})`;
   }
@@ -211,7 +210,7 @@ export class CSVParser implements TableParser<CSVValue> {
   #wrong(line: number, cell: number, what: string): RangeError {
     const name = this.#names![cell];
     const column = name === undefined ? `column ${cell + 1}` : `column ${cell + 1} (${describe(name)})`;
-    const row = this.#rowsBefore + this.#size + 1;
+    const row = this.#rowsBefore + this.#cells.rows + 1;
     return new RangeError(`${this.#settings.place}: line ${line}, ${column}, row ${row}: ${what}`);
   }
 
@@ -245,46 +244,4 @@ function countBreaks(bytes: Uint8Array, start: number, end: number): number {
   let count = 0;
   for (let p = start; p < end; p++) if (bytes[p] === LF || (bytes[p] === CR && bytes[p + 1] !== LF)) count++;
   return count;
-}
-
-/** Rows of a CSV file, kept as columns. */
-class CSVBlock implements TableBlock<CSVValue> {
-  readonly size: number;
-  readonly labels: readonly CSVValue[] | null;
-  readonly #names: readonly string[];
-  readonly #columns: readonly (readonly CSVValue[])[];
-  readonly #label: string | null;
-
-  constructor(
-    size: number,
-    names: readonly string[],
-    columns: readonly (readonly CSVValue[])[],
-    label: string | null,
-    labels: readonly CSVValue[] | null,
-  ) {
-    this.size = size;
-    this.labels = labels;
-    this.#names = names;
-    this.#columns = columns;
-    this.#label = label;
-  }
-
-  rows(withLabel: boolean): Record<string, CSVValue>[] {
-    const isLabeled = withLabel && this.#label !== null;
-    const names = isLabeled ? [...this.#names, this.#label!] : this.#names;
-    const columns = isLabeled ? [...this.#columns, this.labels!] : this.#columns;
-    // A copy of an object that has all names is fast, and "__proto__" is a field like any other.
-    const blank = Object.fromEntries(names.map((name): [string, CSVValue] => [name, null]));
-    const rows: Record<string, CSVValue>[] = [];
-    for (let row = 0; row < this.size; row++) {
-      const fields = { ...blank };
-      for (let column = 0; column < names.length; column++) fields[names[column]] = columns[column][row];
-      rows.push(fields);
-    }
-    return rows;
-  }
-
-  columns(): ReadonlyMap<string, readonly CSVValue[]> {
-    return new Map(this.#names.map((name, column) => [name, this.#columns[column]]));
-  }
 }

@@ -2,7 +2,8 @@
 
 import { checkKeys, wrongType, wrongValue } from "../core/errors.ts";
 import type { Labels } from "./columns-builder.ts";
-import { CSVParser, type CSVSettings, type CSVValue } from "./csv-parser.ts";
+import type { CSVValue } from "./csv-block.ts";
+import { CSVParser, type CSVSettings } from "./csv-parser.ts";
 import { type ReaderOptions, readLabel, readNames } from "./reader-options.ts";
 import { readSource, type TableSource } from "./source.ts";
 import { ParsingReader, type TableReader } from "./table-reader.ts";
@@ -46,7 +47,7 @@ export function readCSV(source: TableSource, options: CSVOptions = {}): TableRea
     select: select === undefined ? null : readNames(`${place}: select`, select),
     label: label === undefined ? null : readLabel(`${place}: label`, label),
   };
-  return new ParsingReader(place, readSource(place, source), () => new CSVParser(settings));
+  return new ParsingReader(place, readSource(place, source), (isKept) => new CSVParser(settings, isKept));
 }
 
 function readDelimiter(place: string, delimiter: unknown): number {

@@ -54,28 +54,28 @@ export interface TableReader<Value, Y = Labels | null> extends AsyncIterable<Tab
 export class ParsingReader<Value> implements TableReader<Value> {
   readonly #place: string;
   readonly #source: Source;
-  readonly #makeParser: () => TableParser<Value>;
+  readonly #makeParser: (isKept: boolean) => TableParser<Value>;
   #wasRead = false;
 
   /**
    * @param place What errors start with.
    * @param source The source.
-   * @param makeParser Makes the parser of one reading.
+   * @param makeParser Makes the parser of one reading. `isKept` says whether all its rows are kept.
    */
-  constructor(place: string, source: Source, makeParser: () => TableParser<Value>) {
+  constructor(place: string, source: Source, makeParser: (isKept: boolean) => TableParser<Value>) {
     this.#place = place;
     this.#source = source;
     this.#makeParser = makeParser;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TableRow<Value>, void, undefined> {
-    for await (const block of this.#blocks()) yield* block.rows(true);
+    for await (const block of this.#blocks(false)) for (const row of block.rows(true)) yield row;
   }
 
   async rows(): Promise<TableRows<Value, Labels | null>> {
     const x: TableRow<Value>[] = [];
     let labels: LabelsBuilder | null = null;
-    for await (const block of this.#blocks()) {
+    for await (const block of this.#blocks(true)) {
       for (const row of block.rows(false)) x.push(row);
       if (block.labels !== null) (labels ??= new LabelsBuilder()).add(block.labels);
     }
@@ -85,22 +85,22 @@ export class ParsingReader<Value> implements TableReader<Value> {
   async columns(): Promise<TableColumns<Value, Labels | null>> {
     const columns = new ColumnsBuilder<Value>();
     let labels: LabelsBuilder | null = null;
-    for await (const block of this.#blocks()) {
+    for await (const block of this.#blocks(true)) {
       columns.add(block);
       if (block.labels !== null) (labels ??= new LabelsBuilder()).add(block.labels);
     }
     return { x: columns.build(), y: labels && labels.build() };
   }
 
-  /** Reads the source block by block. There is at least one block, which may be empty. */
-  async *#blocks(): AsyncGenerator<TableBlock<Value>, void, undefined> {
+  /** Reads the source block by block. `isKept` says whether all rows are kept. There is at least one block, which may be empty. */
+  async *#blocks(isKept: boolean): AsyncGenerator<TableBlock<Value>, void, undefined> {
     if (this.#wasRead && !this.#source.repeatable) {
       throw new Error(
         `${this.#place}: the source is a stream and has been read; open it again and make a new reader`,
       );
     }
     this.#wasRead = true;
-    const parser = this.#makeParser();
+    const parser = this.#makeParser(isKept);
     const lines = new ByteLines(this.#place, parser.loneCR);
     const pacer = new Pacer();
     for await (const piece of this.#source.open()) {
