@@ -52,6 +52,14 @@ import {
   type PredictorOptions,
   type PredictorSummary,
 } from "../src/predict.ts";
+import {
+  type CSVValue,
+  type JSONValue,
+  type Labels,
+  readCSV,
+  readJSONL,
+  type TableReader,
+} from "../src/readers.ts";
 
 const model = new NFM();
 declare const maps: readonly FeatureMap[];
@@ -480,5 +488,44 @@ describe("undefined", () => {
       Accepts<NonNullable<Parameters<NFM["partialFit"]>[2]>>,
     ];
     expectTypeOf<All[number]>().toEqualTypeOf<true>();
+  });
+});
+
+describe("readers", () => {
+  it("have labels exactly if the option is there", () => {
+    expectTypeOf(readCSV("")).toEqualTypeOf<TableReader<CSVValue>>();
+    expectTypeOf(readCSV("", { label: "y" })).toEqualTypeOf<TableReader<CSVValue, Labels>>();
+    expectTypeOf(readJSONL("", { label: "y", select: ["a"] })).toEqualTypeOf<
+      TableReader<JSONValue, Labels>
+    >();
+    expectTypeOf(readCSV("", {}).rows()).resolves.toHaveProperty("y").toEqualTypeOf<Labels | null>();
+    // @ts-expect-error header: false is no option; give the names
+    readCSV("", { header: false });
+    // @ts-expect-error a misspelled option
+    readJSONL("", { lable: "y" });
+  });
+
+  it("give rows and columns that models take", () => {
+    const fit = async (model: NFM): Promise<void> => {
+      const { x } = await readCSV("").rows();
+      await model.fit(x, [1]);
+      const { x: columns } = await readCSV("").columns();
+      await model.fit(columns, [1]);
+      const { x: lines } = await readJSONL("").rows();
+      await model.fit(lines, [1]);
+      for await (const row of readJSONL("")) model.predict(row);
+    };
+    expectTypeOf(fit).returns.resolves.toBeVoid();
+  });
+
+  it("take every source", () => {
+    readCSV(new Uint8Array());
+    readCSV(new ArrayBuffer(1));
+    readCSV(new Blob());
+    readCSV(new Response().body!);
+    readCSV(process.stdin);
+    readCSV(["a", new Uint8Array()]);
+    // @ts-expect-error a response is no source, but its body is
+    expectTypeOf(readCSV).toBeCallableWith(new Response());
   });
 });

@@ -1,5 +1,5 @@
-// Collects the bytes of a source and hands them on up to the end of a line, so that the parsers never see half
-// a character. It drops a byte order mark and refuses what is not UTF-8.
+// Collects the bytes of a source and hands them on up to the end of a line, so that the parsers never see
+// half a character. It drops a byte order mark and refuses what is not UTF-8.
 
 const LF = 10;
 const CR = 13;
@@ -11,7 +11,7 @@ const PATIENCE = 65536;
 const MARGIN = 16;
 
 /** Most bytes of one row. */
-const LONGEST_ROW = 2 ** 28;
+const LONGEST_ROW = 2 ** 26;
 
 /** The bytes of whole lines, and the same as text. */
 export interface Lines {
@@ -31,7 +31,7 @@ export class ByteLines {
   /** Whether a carriage return alone ends a line. */
   readonly #loneCR: boolean;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  #bytes: Uint8Array = new Uint8Array(4 * PATIENCE);
+  #bytes: Uint8Array = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
   #start = 0;
   #end = 0;
@@ -137,7 +137,7 @@ export class ByteLines {
     const filled = this.#bytes.subarray(this.#start, this.#end);
     const needed = filled.length + more + MARGIN;
     if (2 * needed > this.#bytes.length) {
-      this.#bytes = new Uint8Array(4 * needed);
+      this.#bytes = new Uint8Array(3 * needed);
       this.#view = new DataView(this.#bytes.buffer);
     }
     this.#bytes.set(filled);

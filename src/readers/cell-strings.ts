@@ -1,5 +1,6 @@
 // Makes the strings of one column from bytes. Equal cells become the same string: a hash table over the bytes
-// finds it without making a new one, which saves time and memory. Columns of ids that never repeat do without.
+// finds it without making a new one, which saves time and memory. Columns of ids that never repeat do
+// without.
 
 import type { Lines } from "./byte-lines.ts";
 import { type Cells, DOUBLED, PLAIN } from "./cells.ts";
@@ -34,9 +35,9 @@ const LONGEST_CELL = 256;
 const SHORT_CELL = 12;
 
 /**
- * Numbers per slot, together in one line of the cache. Three numbers tell the cell: its bytes if it is short, otherwise
- * hash, length and position of its bytes. The fourth is 0 if the slot is free, otherwise 16 * (entry + 1) + length, with
- * the length LONG for a cell that is not short.
+ * Numbers per slot, together in one line of the cache. Three numbers tell the cell: its bytes if it is short,
+ * otherwise hash, length and position of its bytes. The fourth is 0 if the slot is free, otherwise 16 *
+ * (entry + 1) + length, with the length LONG for a cell that is not short.
  */
 const SLOT = 4;
 const LONG = 15;

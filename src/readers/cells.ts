@@ -1,5 +1,5 @@
-// Where the cells of some rows are: in the bytes of the file, and in the text that was decoded from them. The CSV parser
-// notes the cells, then cell-strings.ts makes their strings, column by column.
+// Where the cells of some rows are: in the bytes of the file, and in the text that was decoded from them. The
+// CSV parser notes the cells, then cell-strings.ts makes their strings, column by column.
 
 import type { Lines } from "./byte-lines.ts";
 
@@ -8,7 +8,10 @@ export const PLAIN = 0;
 export const QUOTED = 1;
 export const DOUBLED = 2;
 
-/** Strings of fewer characters than this are copies when they are cut out of a text; longer ones keep it alive. */
+/**
+ * Strings of fewer characters than this are copies when they are cut out of a text; longer ones keep it
+ * alive.
+ */
 const SHORT_STRING = 13;
 
 /** Node's Buffer makes short strings from bytes three times as fast as a TextDecoder. */
@@ -78,8 +81,8 @@ export class Cells {
   }
 
   /**
-   * Makes the string of a cell, with doubled quotes as they are. A long string is made from the bytes, because a cut
-   * would keep the whole text alive.
+   * Makes the string of a cell, with doubled quotes as they are. A long string is made from the bytes,
+   * because a cut would keep the whole text alive.
    *
    * @param k Number of the cell: row * width + column.
    */

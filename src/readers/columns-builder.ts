@@ -5,7 +5,10 @@ import type { TableBlock } from "./table-block.ts";
 /** Labels: numbers if every label is a finite number, otherwise strings. */
 export type Labels = Float64Array | string[];
 
-/** A decimal number, with spaces around it allowed. Other texts that `Number` reads, such as "" and "0x1f", are none. */
+/**
+ * A decimal number, with spaces around it allowed. Other texts that `Number` reads, such as "" and "0x1f",
+ * are none.
+ */
 const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 
 /** Collects columns. */

@@ -1,5 +1,6 @@
-// Parses CSV by RFC 4180. One loop looks at every byte once and notes where the cells are. Then their strings are made,
-// column by column: the hash table of one column at a time is in use, and the loop over it is short, which is fast.
+// Parses CSV by RFC 4180. One loop looks at every byte once and notes where the cells are. Then their strings
+// are made, column by column: the hash table of one column at a time is in use, and the loop over it is
+// short, which is fast.
 
 import { describe } from "../core/errors.ts";
 import type { Lines } from "./byte-lines.ts";
@@ -7,8 +8,13 @@ import { CellStrings } from "./cell-strings.ts";
 import { Cells, DOUBLED, PLAIN, QUOTED } from "./cells.ts";
 import { checkHeader, missingColumn } from "./column-names.ts";
 import { CSVBlock, type CSVValue } from "./csv-block.ts";
-import { CR, type CSVRecord, detectDelimiter, LF, QUOTE, readRecord, SPACE } from "./csv-record.ts";
+import { type CSVRecord, detectDelimiter, readRecord } from "./csv-record.ts";
 import type { TableBlock, TableParser } from "./table-block.ts";
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const QUOTE = 34;
 
 /** The checked options of `readCSV`. */
 export interface CSVSettings {
@@ -94,7 +100,8 @@ export class CSVParser implements TableParser<CSVValue> {
   }
 
   /**
-   * Finds out the delimiter and the names. Returns the position of the first row; -1 if more lines are needed.
+   * Finds out the delimiter and the names. Returns the position of the first row; -1 if more lines are
+   * needed.
    */
   #begin({ bytes, start, end }: Lines, ended: boolean): number {
     const { delimiter, header } = this.#settings;
@@ -136,8 +143,8 @@ export class CSVParser implements TableParser<CSVValue> {
   }
 
   /**
-   * Finds the cells of whole rows. Each line of `bytes` ends with a line break, so the end of an unquoted cell needs no
-   * check. Returns where the next row starts.
+   * Finds the cells of whole rows. Each line of `bytes` ends with a line break, so the end of an unquoted
+   * cell needs no check. Returns where the next row starts.
    */
   #findCells({ bytes, end }: Lines, start: number, ended: boolean): number {
     const cells = this.#cells;
@@ -204,7 +211,8 @@ export class CSVParser implements TableParser<CSVValue> {
   #wrongCount(cells: number): string {
     const { width } = this.#cells;
     const delimiter = describe(String.fromCharCode(this.#delimiter));
-    return `expected ${width} ${width === 1 ? "cell" : "cells"}, got ${cells} (the delimiter is ${delimiter})`;
+    const expected = width === 1 ? "1 cell" : `${width} cells`;
+    return `expected ${expected}, got ${cells} (the delimiter is ${delimiter})`;
   }
 
   #wrong(line: number, cell: number, what: string): RangeError {
@@ -225,7 +233,8 @@ export class CSVParser implements TableParser<CSVValue> {
 
 const NOT_CLOSED = "the quoted cell that starts here has no closing quote";
 const TEXT_BEHIND_QUOTE =
-  "expected a delimiter or the end of the line behind the closing quote; write a quote within a quoted cell twice";
+  "expected a delimiter or the end of the line behind the closing quote; " +
+  "write a quote within a quoted cell twice";
 const SPACE_BEFORE_QUOTE = "an opening quote must follow the delimiter directly, without spaces";
 
 /** The names in the first record. */

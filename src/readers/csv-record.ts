@@ -1,10 +1,9 @@
-// Reads single CSV records by RFC 4180, cell by cell: the names in the first line, and the first lines to find
-// out the delimiter. The parser of all rows (csv-parser.ts) follows the same rules and is faster.
+// Reads single CSV records by RFC 4180, cell by cell: the names in the first line, and the first lines to
+// find out the delimiter. The parser of all rows (csv-parser.ts) follows the same rules and is faster.
 
-export const LF = 10;
-export const CR = 13;
-export const SPACE = 32;
-export const QUOTE = 34;
+const LF = 10;
+const CR = 13;
+const QUOTE = 34;
 
 /** Bytes that are looked at to find the delimiter. */
 const HEAD = 65536;
@@ -33,7 +32,7 @@ export interface CSVRecord {
  * @param end End of the lines.
  * @returns Position of the closing quote; -1 if there is none.
  */
-export function closingQuote(bytes: Uint8Array, start: number, end: number): number {
+function closingQuote(bytes: Uint8Array, start: number, end: number): number {
   for (let p = start; p < end; p++) {
     if (bytes[p] !== QUOTE) continue;
     if (bytes[p + 1] !== QUOTE || p + 1 === end) return p;

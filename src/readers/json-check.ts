@@ -1,5 +1,5 @@
-// What JSON.parse does not tell: where a text stops being JSON, in words that are the same in every engine, and
-// which numbers lose digits. It runs only on lines that may have such a problem.
+// What JSON.parse does not tell: where a text stops being JSON, in words that are the same in every engine,
+// and which numbers lose digits. It runs only on lines that may have such a problem.
 
 /** A number as JSON writes it. */
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
@@ -10,7 +10,10 @@ const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 /** A number or a string, within valid JSON. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** Whether a line may hold a number that a float64 cannot hold: at least 16 digits, or a power of at least 100. */
+/**
+ * Whether a line may hold a number that a float64 cannot hold: at least 16 digits, or a power of at least
+ * 100.
+ */
 export const MAY_LOSE_DIGITS: RegExp = /\d{16}|[eE]\+?\d{3}/;
 
 /** Something wrong in a line. */

@@ -11,8 +11,8 @@ import type { TableBlock, TableParser } from "./table-block.ts";
 import { ParsingReader, type TableReader, type TableRow } from "./table-reader.ts";
 
 /**
- * A value in a line of JSON, as far as models take it for a feature. All other JSON comes through as it is, and
- * `fit` refuses it with an error that names row and field.
+ * A value in a line of JSON, as far as models take it for a feature. All other JSON comes through as it is,
+ * and `fit` refuses it with an error that names row and field.
  */
 export type JSONValue =
   | string
@@ -23,11 +23,12 @@ export type JSONValue =
   | Readonly<Record<string, number>>;
 
 /**
- * Makes a reader of JSON lines: one JSON object per line. Blank lines are skipped. Values stay as they are, but an
- * integer beyond 2^53 becomes a string with all its digits, because as a number it would be another one.
+ * Makes a reader of JSON lines: one JSON object per line. Blank lines are skipped. Values stay as they are,
+ * but an integer beyond 2^53 becomes a string with all its digits, because as a number it would be another
+ * one.
  *
- * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, or any iterable
- *   of text or bytes. Use `createReadStream(path)` for a file.
+ * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, or any
+ *   iterable of text or bytes. Use `createReadStream(path)` for a file.
  * @param options.select Names of the columns to keep, in the order of the result. Default: all.
  * @param options.label Name of the column with the labels, which become `y`. Default: none.
  * @returns The reader. Nothing is read yet.
@@ -134,11 +135,8 @@ class JSONLParser implements TableParser<JSONValue> {
 
   #noObject(line: string): RangeError {
     const position = line.search(/\S/);
-    const isArray = line[position] === "[";
-    return this.#wrong({
-      position,
-      expected: `an object on each line${isArray ? " (a text that is one array of rows is for JSON.parse)" : ""}`,
-    });
+    const hint = line[position] === "[" ? " (a text that is one array of rows is for JSON.parse)" : "";
+    return this.#wrong({ position, expected: `an object on each line${hint}` });
   }
 
   #wrong({ position, expected }: JSONFault): RangeError {

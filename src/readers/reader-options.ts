@@ -7,8 +7,8 @@ export interface ReaderOptions {
   /** Names of the columns to keep, in the order of the result. Default: all. */
   select?: readonly string[] | undefined;
   /**
-   * Name of the column with the labels. It is taken out of `x` and becomes `y`. Every row must have one. Default:
-   * none.
+   * Name of the column with the labels. It is taken out of `x` and becomes `y`. Every row must have one.
+   * Default: none.
    */
   label?: string | undefined;
 }

@@ -52,7 +52,9 @@ export function readSource(place: string, source: unknown): Source {
   throw wrongType(`${place}: source`, isResponse ? `${expected} (pass response.body)` : expected, source);
 }
 
-/** Refuses text that is the path or the address of a file. A table with rows has a line break or no such end. */
+/**
+ * Refuses text that is the path or the address of a file. A table with rows has a line break or no such end.
+ */
 function refusePath(place: string, text: string): void {
   const isPath = /^[^\r\n,;|\t"{]*\.(csv|tsv|txt|jsonl?|ndjson)(\.gz)?$/i.test(text);
   const isAddress = /^(https?|file):\/\/[^\s"{]+$/i.test(text);

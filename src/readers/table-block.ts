@@ -1,4 +1,5 @@
-// Some rows of a table. Parsers make blocks, and the reader (table-reader.ts) turns them into rows or columns.
+// Some rows of a table. Parsers make blocks, and the reader (table-reader.ts) turns them into rows or
+// columns.
 
 import type { Lines } from "./byte-lines.ts";
 

@@ -1,4 +1,5 @@
-// The object that `readCSV` and `readJSONL` return: it reads its source row by row, into rows, or into columns.
+// The object that `readCSV` and `readJSONL` return: it reads its source row by row, into rows, or into
+// columns.
 
 import { Pacer } from "../core/event-loop.ts";
 import { ByteLines } from "./byte-lines.ts";
@@ -13,7 +14,9 @@ export type TableRow<Value> = Record<string, Value>;
 export interface TableRows<Value, Y> {
   /** The rows, without the label; (rows). */
   x: TableRow<Value>[];
-  /** The labels, (rows): numbers if every label is a finite number, otherwise strings. Null without `label`. */
+  /**
+   * The labels, (rows): numbers if every label is a finite number, otherwise strings. Null without `label`.
+   */
   y: Y;
 }
 
@@ -21,17 +24,20 @@ export interface TableRows<Value, Y> {
 export interface TableColumns<Value, Y> {
   /** The columns by name, without the label; each is an array of (rows) values. A missing value is null. */
   x: Record<string, (Value | null)[]>;
-  /** The labels, (rows): numbers if every label is a finite number, otherwise strings. Null without `label`. */
+  /**
+   * The labels, (rows): numbers if every label is a finite number, otherwise strings. Null without `label`.
+   */
   y: Y;
 }
 
 /**
- * Reads a table. Nothing is read before rows are asked for. A stream can be read once. Text, bytes, a Blob and an
- * array of chunks can be read again and again.
+ * Reads a table. Nothing is read before rows are asked for. A stream can be read once. Text, bytes, a Blob
+ * and an array of chunks can be read again and again.
  */
 export interface TableReader<Value, Y = Labels | null> extends AsyncIterable<TableRow<Value>> {
   /**
-   * Reads row by row, in constant memory. With the option `label`, a row holds its label under the label's name.
+   * Reads row by row, in constant memory. With the option `label`, a row holds its label under the label's
+   * name.
    */
   [Symbol.asyncIterator](): AsyncGenerator<TableRow<Value>, void, undefined>;
   /**
@@ -92,7 +98,10 @@ export class ParsingReader<Value> implements TableReader<Value> {
     return { x: columns.build(), y: labels && labels.build() };
   }
 
-  /** Reads the source block by block. `isKept` says whether all rows are kept. There is at least one block, which may be empty. */
+  /**
+   * Reads the source block by block. `isKept` says whether all rows are kept. There is at least one block,
+   * which may be empty.
+   */
   async *#blocks(isKept: boolean): AsyncGenerator<TableBlock<Value>, void, undefined> {
     if (this.#wasRead && !this.#source.repeatable) {
       throw new Error(

@@ -134,6 +134,19 @@ describe("readCSV refuses, with line and column,", () => {
     expect(error.message).toBe('readCSV: label must name a column, got "c"; the columns are "a", "b"');
   });
 
+  it("a row of more than 64 MiB, because a quote is missing somewhere, before memory runs out", async () => {
+    let chunks = 0;
+    function* source(): Generator<string> {
+      yield 'a,b\n1,2\n3,"4\n';
+      for (; chunks < 1000; chunks++) yield "1,2\n".repeat(250_000);
+    }
+    await expect(readCSV(source()).rows()).rejects.toThrow(
+      "readCSV: line 3: the row that starts here is longer than 67108864 bytes; " +
+        "is a closing quote or a line break missing?",
+    );
+    expect(chunks).toBeLessThan(140);
+  });
+
   it("wrong rows only after it gave the rows before them", async () => {
     const seen: unknown[] = [];
     const reading = (async () => {

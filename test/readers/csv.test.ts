@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { type CSVOptions, readCSV } from "../../src/readers.ts";
 import { bytesOf, chunksOf, collect } from "./helpers.ts";
 
-/** The rows of a text as arrays, read in one piece; and checks that chunks, rows and columns give the same. */
+/**
+ * The rows of a text as arrays, read in one piece; and checks that chunks, rows and columns give the same.
+ */
 async function cellsOf(text: string, options: CSVOptions = {}): Promise<(string | null)[][]> {
   const { x: columns } = await readCSV(text, options).columns();
   const { x: rows } = await readCSV(text, options).rows();

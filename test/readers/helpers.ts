@@ -6,7 +6,9 @@ export function generator(seed: number): (n: number) => number {
   return (n) => Math.floor(((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32) * n);
 }
 
-/** The chunks of text or bytes. The buffer of a chunk of bytes is overwritten when the next one is asked for. */
+/**
+ * The chunks of text or bytes. The buffer of a chunk of bytes is overwritten when the next one is asked for.
+ */
 export async function* chunksOf<T extends string | Uint8Array>(
   whole: T,
   size: () => number,
