@@ -12,6 +12,7 @@ import {
   type LayerShape,
   NFM,
   type NFMOptions,
+  Recommender,
   type Rows,
   SGD,
 } from "../src/index.ts";
@@ -86,6 +87,18 @@ describe("errors of fit", () => {
     ],
     [[{ 30: 1 }], [1], {}, "fit: x[0]: key 30 must be below numFeatures (10), got 30", { numFeatures: 10 }],
     [maps, labels, { epoch: 3 }, 'fit has no option "epoch"; it has epochs, batchSize'],
+    [
+      maps,
+      labels,
+      { epochs: 3, learningRate: 0.1 },
+      'fit has no option "learningRate"; it belongs into the constructor: new NFM({ learningRate })',
+    ],
+    [
+      maps,
+      labels,
+      { groups: "usr" },
+      "fit: x[0].usr must be an id, a string (the option groups names another field, or lists ids), got undefined; the row has the fields ",
+    ],
     [maps, labels, { epochs: 0 }, "fit: epochs must be an integer of at least 1, got 0"],
     [maps, labels, { batchSize: 0.5 }, "fit: batchSize must be an integer from 1 to 16777216, got 0.5"],
     [maps, labels, { shuffle: 1 }, "fit: shuffle must be a boolean, got 1"],
@@ -285,6 +298,41 @@ describe("errors of the other methods", () => {
       null,
       null,
     ]);
+  });
+
+  it("say that nobody awaited fit, whatever is called meanwhile", async () => {
+    const rows = [{ user: "ana" }, { user: "bo" }];
+    for (const options of [{}, { numFeatures: 3, encoder: new FeatureEncoder().fit(rows) }]) {
+      const model = new NFM({ embeddingDim: 2, ...options });
+      const running = model.fit(rows, [1, 0], { epochs: 1 });
+      const recommender = new Recommender(model, [{ item: "tea" }]);
+      for (const [name, call] of Object.entries({
+        predict: () => model.predict({ user: "ana" }),
+        evaluate: () => model.evaluate(rows, [1, 0]),
+        save: () => model.save(),
+        rank: () => model.rank({}, rows),
+        prepare: () => model.prepare(rows),
+        explain: () => model.explain({ user: "ana" }),
+        tensor: () => model.tensor("bias"),
+        "Recommender.recommend": () => recommender.recommend({}),
+      })) {
+        expect(call).toThrow(
+          new Error(`${name}: fit is still running, and has not made the parameters yet: await it`),
+        );
+      }
+      await running;
+      expect(model.predict(rows)).toHaveLength(2);
+    }
+    expect(() => new NFM().predict({})).toThrow("with numFeatures (fit is asynchronous: await it)");
+  });
+
+  it("let a fitted model predict while it is fitted again, from the old parameters until there are new ones", async () => {
+    const model = await fitted();
+    const before = model.predict(maps);
+    const running = model.fit(maps, labels, { epochs: 1 });
+    expect(model.predict(maps)).toEqual(before);
+    await running;
+    expect(model.predict(maps)).not.toEqual(before);
   });
 
   it("name what predict and evaluate cannot read", async () => {

@@ -77,14 +77,14 @@ describe("the catalog", () => {
       "an item without id",
       () => new Recommender(new NFM(), [{ item: "a" }, { name: "b" }]),
       new TypeError(
-        "Recommender: items[1].item must be an id, a string or a number (the option ids names another field, or lists ids), got undefined",
+        "Recommender: items[1].item must be an id, a string or a number (the option ids names another field, or lists ids), got undefined; the row has the fields name",
       ),
     ],
     [
       "no such field",
       () => new Recommender(new NFM(), [{ item: "a" }], { ids: "sku" }),
       new TypeError(
-        "Recommender: items[0].sku must be an id, a string or a number (the option ids names another field, or lists ids), got undefined",
+        "Recommender: items[0].sku must be an id, a string or a number (the option ids names another field, or lists ids), got undefined; the row has the fields item",
       ),
     ],
     [

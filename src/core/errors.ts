@@ -181,15 +181,24 @@ export function checkChoice<T extends string>(place: string, value: unknown, cho
  * @param place What errors call the options.
  * @param options Any value.
  * @param known The allowed keys.
+ * @param remedyOf Returns the way out for a key that is not allowed; null: the error lists the allowed keys.
  * @throws TypeError if it is not an object or has another key.
  */
-export function checkKeys(place: string, options: unknown, known: readonly string[]): void {
+export function checkKeys(
+  place: string,
+  options: unknown,
+  known: readonly string[],
+  remedyOf?: (key: string) => string | null,
+): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw wrongType(place.includes(":") ? place : `${place}: options`, "an object", options);
+    // A place inside options, such as "NFM: dropout", has few keys.
+    if (place.includes(":")) throw wrongType(place, `an object { ${known.join(", ")} }`, options);
+    throw wrongType(`${place}: options`, "an object", options);
   }
   for (const key of Object.keys(options)) {
-    if (!known.includes(key))
-      throw new TypeError(`${place} has no option "${key}"; it has ${known.join(", ")}`);
+    if (known.includes(key)) continue;
+    const remedy = remedyOf?.(key) ?? `it has ${known.join(", ")}`;
+    throw new TypeError(`${place} has no option "${key}"; ${remedy}`);
   }
 }
 

@@ -68,7 +68,9 @@ export function readField(x: CheckedRows, field: string, place: string, option: 
     if (typeof id === "bigint") return String(id);
     if (typeof id === "number" && Number.isFinite(id)) return id;
     const expected = `an id, a string or a number (the option ${option} names another field, or lists ids)`;
-    throw wrongType(fieldPlace(`${place}[${i}]`, field), expected, id);
+    const { message } = wrongType(fieldPlace(`${place}[${i}]`, field), expected, id);
+    if (id !== undefined || !Array.isArray(x)) throw new TypeError(message);
+    throw new TypeError(`${message}; the row has ${listFields(x[i])}`);
   });
 }
 
@@ -111,8 +113,13 @@ export function checkUserField(row: unknown, field: string, place: string): void
   if (fields === null) return;
   if (fields.includes(field)) return;
   const expected = `have the field ${describe(field)}, which fit got as the option users`;
-  const got = fields.length === 0 ? "no fields" : `the fields ${fields.map(String).join(", ")}`;
-  throw new TypeError(`${place} must ${expected} (null: an anonymous user), got ${got}`);
+  throw new TypeError(`${place} must ${expected} (null: an anonymous user), got ${listFields(row)}`);
+}
+
+/** Lists the fields of a row or of columns, for errors. */
+function listFields(row: unknown): string {
+  const fields = (row instanceof Columns ? row.names : fieldsOfRow(row)) ?? [];
+  return fields.length === 0 ? "no fields" : `the fields ${fields.map(String).join(", ")}`;
 }
 
 /** Lists the fields of a feature map; null for sparse rows, and for what is no row: its reader says so. */

@@ -137,7 +137,7 @@ function checkShape(shape: LayerShape, place: string): number {
 function readStack(options: ArchitectureOptions, place: string): Stack {
   const hiddenUnits = options.hiddenUnits ?? [64];
   if (!Array.isArray(hiddenUnits))
-    throw wrongType(`${place}: hiddenUnits`, "an array of widths", hiddenUnits);
+    throw wrongType(`${place}: hiddenUnits`, "an array of widths, such as [64]", hiddenUnits);
   const dropout = options.dropout ?? {};
   checkKeys(`${place}: dropout`, dropout, ["biInteraction", "hidden"]);
   const rate = (name: "biInteraction" | "hidden", otherwise: number): number => {

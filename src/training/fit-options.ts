@@ -8,6 +8,7 @@ import type { TimesOption } from "../data/times.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
 import { checksPerEpoch, MOST_EPOCHS, PATIENCE } from "./auto.ts";
 import type { CheckRecord } from "./early-stopping.ts";
+import { MODEL_KEYS } from "./options.ts";
 import type { EpochRecord } from "./progress.ts";
 
 /** What `onEpoch` receives after an epoch. */
@@ -244,7 +245,9 @@ export function readTrainingOptions(
   options: Omit<FitOptions, "validation"> & { validation?: unknown },
   own: readonly string[],
 ): FitSettings {
-  checkKeys(caller, options, [...KEYS, ...own]);
+  checkKeys(caller, options, [...KEYS, ...own], (key) => {
+    return MODEL_KEYS.includes(key) ? `it belongs into the constructor: new NFM({ ${key} })` : null;
+  });
   const { metrics, monitor, patience, restoreBest, onEpoch, onBatch, signal } = options;
   if (metrics !== undefined) checkMetricNames(caller, metrics);
   if (monitor !== undefined) checkMetric(`${caller}: monitor`, monitor, ["loss"]);

@@ -137,10 +137,14 @@ export class Learner {
   }
 
   #ready(caller: string): Model {
+    // Without this, a model with numFeatures would answer with its initial values.
+    if (this.#isFitting && this.#model === null) {
+      throw new Error(`${caller}: fit is still running, and has not made the parameters yet: await it`);
+    }
     const model = this.#started();
     if (model) return model;
     const remedy = "fit it, load one, or construct it with numFeatures";
-    throw new Error(`${caller}: the model has no parameters yet; ${remedy}`);
+    throw new Error(`${caller}: the model has no parameters yet; ${remedy} (fit is asynchronous: await it)`);
   }
 
   /**

@@ -82,7 +82,8 @@ export interface Settings extends ArchitectureSettings {
   readonly notices: Notices;
 }
 
-const KEYS = [
+/** The options of the constructor. */
+export const MODEL_KEYS: readonly string[] = [
   ...[
     "embeddingDim",
     ...STACK_KEYS,
@@ -106,7 +107,7 @@ const isAtLeastZero = (value: number): boolean => value >= 0;
  * @throws TypeError or RangeError that names the option.
  */
 export function readOptions(options: NFMOptions, place: string): Settings {
-  checkKeys(place, options, KEYS);
+  checkKeys(place, options, MODEL_KEYS);
   const { numFeatures, encoder } = options;
   const architecture = readArchitecture(options, place);
   if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) {

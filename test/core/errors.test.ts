@@ -115,6 +115,18 @@ describe("checks", () => {
         new TypeError('options has no option "c"; it has a, b'),
       ],
       [
+        () => checkKeys("fit: l2", 0.1, ["a", "b"]),
+        new TypeError("fit: l2 must be an object { a, b }, got 0.1"),
+      ],
+      [
+        () => checkKeys("fit", { c: 1 }, ["a"], (key) => (key === "c" ? "write d" : null)),
+        new TypeError('fit has no option "c"; write d'),
+      ],
+      [
+        () => checkKeys("fit", { e: 1 }, ["a"], (key) => (key === "c" ? "write d" : null)),
+        new TypeError('fit has no option "e"; it has a'),
+      ],
+      [
         () => checkKeys("options", [1], ["a"]),
         new TypeError("options: options must be an object, got array of 1"),
       ],

@@ -28,7 +28,9 @@ describe("errors of the constructor", () => {
     [5, "NFM: options must be an object, got 5"],
     [{ embeddingDim: 0 }, "NFM: embeddingDim must be an integer from 1 to 65536, got 0"],
     [{ embeddingDim: "8" }, 'NFM: embeddingDim must be an integer, got "8"'],
-    [{ hiddenUnits: 64 }, "NFM: hiddenUnits must be an array of widths, got 64"],
+    [{ hiddenUnits: 8 }, "NFM: hiddenUnits must be an array of widths, such as [64], got 8"],
+    [{ dropout: 0.5 }, "NFM: dropout must be an object { biInteraction, hidden }, got 0.5"],
+    [{ l2: 0.01 }, "NFM: l2 must be an object { embedding, linear, hidden }, got 0.01"],
     [{ hiddenUnits: [8, 1.5] }, "NFM: hiddenUnits[1] must be an integer from 1 to 65536, got 1.5"],
     [
       { activation: "gelu" },
