@@ -97,7 +97,7 @@ describe("errors of fit", () => {
       maps,
       labels,
       { groups: "usr" },
-      "fit: x[0].usr must be an id, a string (the option groups names another field, or lists ids), got undefined; the row has the fields ",
+      "fit: x[0].usr must be an id, a string or a number (the option groups names another field, or lists ids), got undefined; the row has the fields ",
     ],
     [maps, labels, { epochs: 0 }, "fit: epochs must be an integer of at least 1, got 0"],
     [maps, labels, { batchSize: 0.5 }, "fit: batchSize must be an integer from 1 to 16777216, got 0.5"],
