@@ -191,9 +191,13 @@ export function checkKeys(
   remedyOf?: (key: string) => string | null,
 ): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    // A place inside options, such as "NFM: dropout", has few keys.
-    if (place.includes(":")) throw wrongType(place, `an object { ${known.join(", ")} }`, options);
-    throw wrongType(`${place}: options`, "an object", options);
+    const at = place.includes(":") ? place : `${place}: options`;
+    // An option that is itself an object, such as "NFM: dropout", has few keys.
+    throw wrongType(
+      at,
+      at.endsWith(": options") ? "an object" : `an object { ${known.join(", ")} }`,
+      options,
+    );
   }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;

@@ -410,7 +410,7 @@ describe("readLibSVM", () => {
       "readLibSVM: cols must be an integer, got undefined",
     );
     expect(() => readLibSVM(source, undefined as never)).toThrow(
-      "readLibSVM: options must be an object { cols, zeroBased, batchSize }, got undefined",
+      "readLibSVM: options must be an object, got undefined",
     );
     expect(() => readLibSVM(source, { cols: 3, batchSize: 0 })).toThrow(
       "readLibSVM: batchSize must be an integer of at least 1, got 0",
