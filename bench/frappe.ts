@@ -26,12 +26,13 @@ const { values, positionals } = parseArgs({
     decay: { type: "string", default: "1" },
     "decay-from": { type: "string", default: "1" },
     pretrain: { type: "string", default: "0" },
+    labels: { type: "string", default: "raw" },
     seed: { type: "string", default: "1" },
   },
 });
 if (positionals.length !== 1) {
   console.error(
-    "usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--seed 1]",
+    "usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--labels raw|auto] [--seed 1]",
   );
   process.exit(2);
 }
@@ -53,6 +54,7 @@ const loss = values.loss as "squared" | "log";
 const [biInteraction, hidden] = (values.dropout ?? (loss === "log" ? "0.7,0.2" : "0.5,0.2"))
   .split(",")
   .map(Number);
+const labels = values.labels as "auto" | "raw"; // the paper learns labels as they are
 const optimizer = new Adagrad({
   learningRate: Number(values.lr),
   initialAccumulator: Number(values.accumulator),
@@ -63,6 +65,7 @@ const model = new NFM({
   batchNorm: true,
   dropout: { biInteraction, hidden },
   loss,
+  labels,
   optimizer,
   l2: { embedding: Number(values.l2) },
   seed: Number(values.seed),
@@ -73,6 +76,7 @@ if (Number(values.pretrain) > 0) {
     hiddenUnits: [],
     dropout: { biInteraction: 0.3 },
     loss,
+    labels,
     seed: Number(values.seed),
   });
   const { epochs } = await fm.fit(train.x, train.y, {

@@ -111,6 +111,7 @@ const model = new NFM({
   batchNorm: values["batch-norm"],
   dropout: { biInteraction, hidden },
   l2: { linear: Number(values["l2-linear"]), embedding: Number(values["l2-embedding"]) },
+  labels: "raw",
   optimizer: new Adagrad({ learningRate: Number(values.lr) }),
   seed,
 });

@@ -139,6 +139,7 @@ function modelOf({ hidden, loss, dropout, l2, k, lr }: Setting, seed: number): N
     batchNorm: false,
     dropout: { biInteraction: dropout[0], hidden: dropout[1] },
     loss,
+    labels: "raw",
     l2: { embedding: l2 },
     optimizer: new Adagrad({ learningRate: lr }),
     seed,

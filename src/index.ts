@@ -10,6 +10,7 @@ export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/
 export { FeatureEncoder } from "./data/feature-encoder.ts";
 export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
 export type { Id, IdsOption } from "./data/ids.ts";
+export type { Classes, Label, Labels } from "./data/labels.ts";
 export {
   type LibSVMData,
   type ParseLibSVMOptions,

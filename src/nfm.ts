@@ -4,12 +4,21 @@
 // explains, metrics/ measures.
 
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
+import { runAtOnce } from "./core/event-loop.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { countRows } from "./data/checked-rows.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
 import { type IdsOption, readIds } from "./data/ids.ts";
-import { type ColumnsObject, checkRows, type PredictedColumns, type Rows, type RowsOf } from "./data/rows.ts";
+import type { Classes, Labels } from "./data/labels.ts";
+import {
+  type ColumnsObject,
+  checkRows,
+  type PredictedColumns,
+  type Rows,
+  type RowsOf,
+  readRows,
+} from "./data/rows.ts";
 import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
@@ -81,7 +90,8 @@ export class NFM {
    * has the higher label.
    *
    * @param x Rows, (rows).
-   * @param y Labels, finite and such as the loss accepts, (rows).
+   * @param y Labels, finite and such as the loss accepts, (rows). The losses "log" and "hinge" also take two
+   *   different strings, see `classes`.
    * @param options See `FitOptions`.
    * @returns The history of the training.
    * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
@@ -89,7 +99,7 @@ export class NFM {
    */
   async fit<T extends object & FeatureRow<T>>(
     x: RowsOf<T>,
-    y: ArrayLike<number>,
+    y: Labels,
     options: FitOptions = {},
   ): Promise<History> {
     const settings = readFitOptions("fit", options);
@@ -106,7 +116,8 @@ export class NFM {
         `fit: pairsPerRow draws pairs, and the ${loss.name} loss takes rows one by one; leave it out`,
       );
     }
-    const rows = checkLabeledRows("fit: ", loss, x, y, options);
+    const known = settings.resume ? this.#learner.knownClasses : undefined;
+    const rows = checkLabeledRows("fit: ", loss, x, y, options, known);
     const source =
       loss.kind === "pointwise"
         ? new LabeledRows("fit: ", loss, rows)
@@ -139,7 +150,8 @@ export class NFM {
 
   /**
    * Takes one optimizer step on exactly these rows. The first call fixes the vocabulary and the number of
-   * features, unless the constructor got an encoder or `numFeatures`.
+   * features, unless the constructor got an encoder or `numFeatures`. A new model learns the labels as they
+   * are; after `fit` it learns them in the unit that `fit` chose, see the option `labels`.
    *
    * @param x Rows; (rows).
    * @param y Labels; (rows).
@@ -149,13 +161,13 @@ export class NFM {
    */
   partialFit<T extends object & FeatureRow<T>>(
     x: RowsOf<T>,
-    y: ArrayLike<number>,
+    y: Labels,
     options: { sampleWeight?: ArrayLike<number> | undefined } = {},
   ): number {
     const loss = this.#requireLoss("partialFit", "pointwise", "use partialFitPairs");
     checkKeys("partialFit", options, ["sampleWeight"]);
     const place = "partialFit: ";
-    const rows = checkLabeledRows(place, loss, x, y, options);
+    const rows = checkLabeledRows(place, loss, x, y, options, this.#learner.knownClasses);
     return this.#learner.partialFit("partialFit", new LabeledRows(place, loss, rows));
   }
 
@@ -207,7 +219,7 @@ export class NFM {
    */
   evaluate<T extends object & FeatureRow<T>, const M extends Metric = Metric>(
     x: RowsOf<T>,
-    y: ArrayLike<number>,
+    y: Labels,
     options: EvaluateOptions<M> = {},
   ): Metric extends M ? Record<string, number> : Record<M, number> {
     const predictor = this.#learner.ready("evaluate");
@@ -216,7 +228,7 @@ export class NFM {
     if (metrics !== undefined) checkMetricNames("evaluate", metrics);
     const { loss } = this.#learner.settings;
     const rows = checkRows(x, "evaluate: x");
-    const targets = readTargets("evaluate: y", loss, y, countRows(rows));
+    const { targets } = readTargets("evaluate: y", loss, y, countRows(rows), predictor.labels.classes);
     const input = {
       targets,
       groups: groups === undefined ? null : readIds(groups, rows, "evaluate: groups", "x"),
@@ -228,7 +240,8 @@ export class NFM {
       const remedy = "pass groups, or metrics that these labels can give";
       throw new Error(`evaluate: the ${loss.name} loss ranks rows within groups; ${remedy}`);
     }
-    return measureAll(chosen, { ...input, scores: predictor.score(rows, "evaluate: x") });
+    const sparse = runAtOnce(readRows(rows, predictor, "evaluate: x"));
+    return measureAll(chosen, { ...input, scores: runAtOnce(predictor.scoreExactly(sparse)) });
   }
 
   /**
@@ -349,6 +362,15 @@ export class NFM {
   get encoder(): FeatureEncoder | null {
     const { predictor, settings } = this.#learner;
     return predictor === null ? settings.encoder : (predictor.encoder as FeatureEncoder | null);
+  }
+
+  /**
+   * The two strings that the labels of training were, the negative class first: they are sorted by their code
+   * units. `predict` gives the probability (log loss) or the score (hinge loss) of the second one. Null if the
+   * labels were numbers or booleans, or if nothing is trained yet.
+   */
+  get classes(): Classes | null {
+    return this.#learner.knownClasses ?? null;
   }
 
   /** The history of the last `fit` that did not fail; null before. */

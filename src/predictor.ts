@@ -10,6 +10,7 @@ import { type CheckedRows, copyRows, countRows } from "./data/checked-rows.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import { Encoder } from "./data/encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
+import type { Classes } from "./data/labels.ts";
 import {
   type ColumnsObject,
   checkRows,
@@ -28,6 +29,7 @@ import type { Loss } from "./losses.ts";
 import { architectureFromJSON, readArchitecture } from "./model/architecture.ts";
 import type { ModelBytes } from "./model/bytes.ts";
 import { predictionNetwork } from "./model/folded-layers.ts";
+import { type LabelInfo, labelsFromJSON } from "./model/label-unit.ts";
 import {
   CONFIG_PLACE,
   checkFitted,
@@ -110,15 +112,24 @@ export class Predictor {
   readonly link: Link;
   /** @internal Where notices go. */
   readonly notices: Notices;
+  /** @internal What the model knows about its labels. */
+  readonly labels: LabelInfo;
   readonly #row = new CSRBuilder();
 
   /** @internal Asks for the buffers of prediction; `allocate` gets them, together with the parameters. */
-  constructor(parameters: Parameters, encoder: Encoder | null, link: Link, notices: Notices) {
+  constructor(
+    parameters: Parameters,
+    encoder: Encoder | null,
+    link: Link,
+    notices: Notices,
+    labels: LabelInfo,
+  ) {
     if (!(parameters instanceof Parameters)) throw new TypeError("Predictor: use Predictor.load(bytes)");
     this.encoder = encoder;
     this.link = link;
     this.notices = notices;
-    this.network = predictionNetwork(parameters);
+    this.labels = labels;
+    this.network = predictionNetwork(parameters, labels.unit);
   }
 
   /** @internal Gets the memory that was asked for. */
@@ -152,11 +163,12 @@ export class Predictor {
       );
     }
     const loss = savedLoss(file.config, options.loss, CONFIG_PLACE);
+    const labels = labelsFromJSON(file.labels);
     const architecture = { numFeatures, embeddingDim, layers };
     checkTensors(file, listParameters(architecture));
     const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
     const parameters = new Parameters(architecture, new Memory(backend));
-    const predictor = new this(parameters, encoder, linkOf(loss), readNotices(options, "load"));
+    const predictor = new this(parameters, encoder, linkOf(loss), readNotices(options, "load"), labels);
     predictor.allocate();
     loadParameters(parameters, file);
     return predictor;
@@ -213,6 +225,17 @@ export class Predictor {
    */
   scoreSparse(rows: SparseRows): Generator<void, Float32Array> {
     return scoreRows(this.network, rows, new Float32Array(rows.rows));
+  }
+
+  /**
+   * @internal Scores sparse rows for metrics. Scores in the unit of the labels are not rounded to float32, so
+   * that errors of large labels keep their digits. Yields after each batch.
+   *
+   * @param rows The rows.
+   * @returns Raw scores, (rows).
+   */
+  scoreExactly(rows: SparseRows): Generator<void, Float64Array> {
+    return scoreRows(this.network, rows, new Float64Array(rows.rows));
   }
 
   /**
@@ -312,6 +335,14 @@ export class Predictor {
     this.#row.clear();
     readRow(this.#row, x, this, place);
     return this.#row;
+  }
+
+  /**
+   * The two strings that the labels of training were, the negative class first; null: numbers. `predict` gives
+   * the probability (log loss) or the score (hinge loss) of the second one.
+   */
+  get classes(): Classes | null {
+    return this.labels.classes;
   }
 
   /** Number of features N. */

@@ -74,7 +74,7 @@ function maps(rows: number, seed: number): FeatureMap[] {
 const PROBE = matrix(37, 99, true);
 const binary = (next: (n: number) => number): number => next(2);
 const rating = (next: (n: number) => number): number => 1 + next(5);
-const small = { embeddingDim: 10, hiddenUnits: [9, 6], seed: 3 } satisfies NFMOptions;
+const small = { embeddingDim: 10, hiddenUnits: [9, 6], seed: 3, labels: "raw" } satisfies NFMOptions;
 const trained = (model: NFM, extra: Results = {}): Results => ({
   file: model.save({ optimizer: true }),
   predictions: model.predict(PROBE),
@@ -330,7 +330,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   initFrom: async (backend) => {
     const [x, y] = [matrix(200, 15, true), numbers(200, 16, rating)];
-    const fm = new NFM({ embeddingDim: 10, hiddenUnits: [], seed: 1, backend });
+    const fm = new NFM({ embeddingDim: 10, hiddenUnits: [], seed: 1, labels: "raw", backend });
     await fm.fit(x, y, { epochs: 2 });
     const model = new NFM({ ...small, backend }).initFrom(fm);
     const before = model.predict(PROBE);
@@ -394,6 +394,39 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     explained(await clicks({ backend, hiddenUnits: [], batchNorm: true })),
   "rank, hidden layers": async (backend) => ranked(await clicks({ backend })),
   "rank, factorization machine": async (backend) => ranked(await clicks({ backend, hiddenUnits: [] })),
+  "standardized labels": async (backend) => {
+    const model = new NFM({ ...small, labels: "auto", notices: false, backend });
+    const [x, y] = [matrix(200, 15, true), numbers(200, 16, (next) => 1000 + 10 * next(97))];
+    const sampleWeight = numbers(200, 13, (next) => next(4) / 2);
+    await model.fit(x, y, { epochs: 2, batchSize: 64, sampleWeight, validation: 0.2 });
+    const history = await model.fit(x, y, { epochs: 2, batchSize: 64, resume: true });
+    return trained(model, {
+      losses: history.epochs.map(({ loss }) => loss),
+      measured: Object.values(model.evaluate(x, y, { metrics: ["rmse", "mae", "rmse-clamped"] })),
+      ...explained(model),
+      ...ranked(model),
+    });
+  },
+  "standardized labels, factorization machine, initFrom": async (backend) => {
+    const options = { ...small, labels: "auto", notices: false, backend } as const;
+    const fm = new NFM({ ...options, hiddenUnits: [] });
+    await fm.fit(matrix(200, 15, true), numbers(200, 16, rating), { epochs: 2 });
+    const model = new NFM(options).initFrom(fm);
+    await model.fit(
+      matrix(150, 17),
+      numbers(150, 18, (next) => 50 * next(9)),
+      { epochs: 2 },
+    );
+    return trained(model, { ...ranked(fm), start: fm.predict(PROBE) });
+  },
+  "log loss from its base rate, two strings": async (backend) => {
+    const model = new NFM({ ...small, loss: "log", labels: "auto", backend });
+    const y = numbers(200, 10, (next) => next(3)).map((label) => (label === 0 ? "yes" : "no"));
+    await model.fit(matrix(200, 9), y, { epochs: 2, validation: 0.1 });
+    return trained(model, { measured: Object.values(model.evaluate(matrix(200, 9), y)) });
+  },
+  "recommender from its base rate": (backend) =>
+    recommended({ loss: "log", labels: "auto", backend }, { negatives: 3 }),
 };
 
 /** The SHA-256 of one result. Numbers are hashed as float64. */

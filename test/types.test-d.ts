@@ -5,6 +5,7 @@ import {
   Adagrad,
   type AdagradOptions,
   type ArchitectureOptions,
+  type Classes,
   type ColumnsObject,
   type CSRInit,
   type CSRMatrix,
@@ -23,6 +24,8 @@ import {
   type History,
   type Id,
   type L2Options,
+  type Label,
+  type Labels,
   type Layer,
   type LoadOverrides,
   type Metric,
@@ -65,6 +68,30 @@ const model = new NFM();
 declare const maps: readonly FeatureMap[];
 declare const vectors: readonly SparseVector[];
 declare const matrix: CSRMatrix;
+
+describe("labels", () => {
+  it("are numbers, booleans, bigints or strings, in anything that can be iterated", () => {
+    for (const y of [[1, 2], [true, 1], ["a", "b"], [1n], new Float64Array(2), new BigInt64Array(2)])
+      expectTypeOf(y).toExtend<Labels>();
+    expectTypeOf<
+      Set<string> | Generator<boolean> | readonly number[] | ArrayLike<number>
+    >().toExtend<Labels>();
+    expectTypeOf<Label>().toEqualTypeOf<number | boolean | bigint | string>();
+    void model.fit(matrix, [true, false] as const, { validation: { x: matrix, y: ["a", "b"] } });
+    expectTypeOf(model.partialFit(matrix, ["a", "b"])).toEqualTypeOf<number>();
+    model.evaluate(matrix, new Set([1]).values());
+    expectTypeOf(model.classes).toEqualTypeOf<Classes | null>();
+    expectTypeOf<Classes>().toEqualTypeOf<readonly [negative: string, positive: string]>();
+    // @ts-expect-error the name of a field is not a list of labels
+    void model.fit(matrix, "rating");
+    // @ts-expect-error a missing label is no label
+    void model.fit(matrix, [1, null]);
+    // @ts-expect-error a date is no label
+    model.evaluate(matrix, [new Date()]);
+    // @ts-expect-error no such choice
+    new NFM({ labels: "scaled" });
+  });
+});
 
 describe("predict", () => {
   it("gives a number for one row", () => {

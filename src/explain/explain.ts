@@ -43,7 +43,10 @@ export interface Explanation {
   readonly pairs: readonly PairPart[];
 }
 
-/** The parts of the score of a row with n entries, without names. Their sum is the score. */
+/**
+ * The parts of the score of a row with n entries, without names. Their sum is the score, in the unit of the
+ * labels.
+ */
 export interface Attribution {
   /** w0 + f(0), the score of an empty row. */
   readonly bias: number;
@@ -92,7 +95,8 @@ export function attribute(
   values: ArrayLike<number> | null,
 ): Attribution {
   network.update();
-  const { parameters, output } = network;
+  const { parameters, output, unit } = network;
+  const { mean, scale } = unit ?? { mean: 0, scale: 1 };
   const [embedding, weights] = [parameters.embedding.value, parameters.linear.value];
   const [n, k] = [indices.length, embedding.cols];
   const steps = network.stages.map(stepOf);
@@ -103,7 +107,7 @@ export function attribute(
   const [sums, squares] = [new Float64Array(k), new Float64Array(k)];
   for (let i = 0; i < n; i++) {
     const x = values === null ? 1 : values[i];
-    linear[i] = weights.data[indices[i] * weights.stride] * x;
+    linear[i] = scale * (weights.data[indices[i] * weights.stride] * x);
     rows[i] = Float64Array.from(
       { length: k },
       (_, d) => embedding.data[indices[i] * embedding.stride + d] * x,
@@ -117,9 +121,10 @@ export function attribute(
   const pairs = new Float64Array((n * (n - 1)) / 2);
   for (let a = 0, at = 0; a < n; a++) {
     const weighted = rows[a].map((v, d) => v * gradient[d]);
-    for (let b = a + 1; b < n; b++) pairs[at++] = dot(weighted, rows[b]);
+    for (let b = a + 1; b < n; b++) pairs[at++] = scale * dot(weighted, rows[b]);
   }
-  return { bias: parameters.bias.value.data[0] + dot(h, nothing[nothing.length - 1]), linear, pairs };
+  const output0 = parameters.bias.value.data[0] + dot(h, nothing[nothing.length - 1]);
+  return { bias: mean + scale * output0, linear, pairs };
 }
 
 /**

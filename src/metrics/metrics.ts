@@ -83,9 +83,9 @@ export function defaultMetrics(loss: Loss, hasGroups: boolean): readonly Metric[
 /** Scored rows with their targets. `measureAll` reads the arrays and does not change them. */
 export interface MetricInput {
   /** Raw scores, (rows). */
-  readonly scores: Float32Array;
+  readonly scores: Float32Array | Float64Array;
   /** Targets, (rows). For pairs: 1 for each positive, then 0 for each negative. */
-  readonly targets: Float32Array;
+  readonly targets: Float32Array | Float64Array;
   /** The loss of the model. Its link turns scores into predictions. */
   readonly loss: Loss;
   /** Smallest and largest training target; null if they are not known. */
@@ -228,7 +228,7 @@ function mean({ scores, targets }: MetricInput, term: (score: number, target: nu
  * sorted lists are merged. Each positive counts the negatives below it, and half of the negatives of equal
  * score.
  */
-function auc(scores: Float32Array, targets: Float32Array): number {
+function auc(scores: Float32Array | Float64Array, targets: Float32Array | Float64Array): number {
   const positives = scores.filter((_, i) => targets[i] > 0).sort();
   const negatives = scores.filter((_, i) => targets[i] <= 0).sort();
   let [below, level, wins] = [0, 0, 0];

@@ -53,9 +53,9 @@ export function isRankingMetric(name: string): name is RankingMetric {
 /** Scored rows, and the groups in which they are ranked. */
 export interface GroupedRows {
   /** Raw scores, (rows). */
-  readonly scores: Float32Array;
+  readonly scores: Float32Array | Float64Array;
   /** Targets, (rows). */
-  readonly targets: Float32Array;
+  readonly targets: Float32Array | Float64Array;
   /** Group number of each row, from 0 to G - 1, (rows). The rows of a group need not be adjacent. */
   readonly groups?: Uint32Array | null;
 }
@@ -103,8 +103,8 @@ export function rankingObstacle(
 }
 
 /** Says whether a group holds two different targets. */
-function hasUnequalPair(targets: Float32Array, groups: Uint32Array): boolean {
-  const first = new Float32Array(countGroups(groups)).fill(NaN);
+function hasUnequalPair(targets: Float32Array | Float64Array, groups: Uint32Array): boolean {
+  const first = new Float64Array(countGroups(groups)).fill(NaN);
   return targets.some((target, i) => {
     const group = groups[i];
     if (Number.isNaN(first[group])) first[group] = target;
@@ -163,9 +163,9 @@ export interface RankedLists {
   /** First position of each group, and at last the number of rows; (G + 1). */
   readonly starts: Uint32Array;
   /** Targets, each group in the order of its scores; (rows). */
-  readonly ranked: Float32Array;
+  readonly ranked: Float64Array;
   /** Targets, each group in descending order; (rows). */
-  readonly ideal: Float32Array;
+  readonly ideal: Float64Array;
 }
 
 /**
@@ -181,7 +181,7 @@ export function rankRows({ scores, targets, groups }: GroupedRows): RankedLists 
   const compare = (a: number, b: number): number => scores[b] - scores[a] || targets[a] - targets[b];
   for (let group = 0; group + 1 < starts.length; group++)
     order.subarray(starts[group], starts[group + 1]).sort(compare);
-  const ranked = Float32Array.from(order, (row) => targets[row]);
+  const ranked = Float64Array.from(order, (row) => targets[row]);
   const ideal = ranked.slice();
   for (let group = 0; group + 1 < starts.length; group++)
     ideal
@@ -195,7 +195,7 @@ export function rankRows({ scores, targets, groups }: GroupedRows): RankedLists 
  * Computes each metric for one group. `ranked` are the targets in the order of the scores. `ideal` are the
  * same targets in descending order, the first of which is above 0.
  */
-const VALUES: Readonly<Record<Kind, (ranked: Float32Array, ideal: Float32Array, k: number) => number>> = {
+const VALUES: Readonly<Record<Kind, (ranked: Float64Array, ideal: Float64Array, k: number) => number>> = {
   precision: (ranked, _, k) => countRelevant(ranked, k) / k,
   recall: (ranked, _, k) => countRelevant(ranked, k) / countRelevant(ranked, Infinity),
   hr: (ranked, _, k) => (rankOfFirst(ranked) <= k ? 1 : 0),
@@ -205,25 +205,25 @@ const VALUES: Readonly<Record<Kind, (ranked: Float32Array, ideal: Float32Array, 
   "group-auc": (ranked, ideal) => countDescents(ranked) / countUnequalPairs(ideal),
 };
 
-function countRelevant(list: Float32Array, k: number): number {
+function countRelevant(list: Float64Array, k: number): number {
   let count = 0;
   for (let i = 0; i < list.length && i < k; i++) if (list[i] > 0) count++;
   return count;
 }
 
-function rankOfFirst(list: Float32Array): number {
+function rankOfFirst(list: Float64Array): number {
   let rank = 1;
   while (!(list[rank - 1] > 0)) rank++;
   return rank;
 }
 
-function sumOfPrecisions(list: Float32Array, k: number): number {
+function sumOfPrecisions(list: Float64Array, k: number): number {
   let [sum, relevant] = [0, 0];
   for (let i = 0; i < list.length && i < k; i++) if (list[i] > 0) sum += ++relevant / (i + 1);
   return sum;
 }
 
-function discountedGain(list: Float32Array, k: number): number {
+function discountedGain(list: Float64Array, k: number): number {
   let sum = 0;
   for (let i = 0; i < list.length && i < k; i++) if (list[i] > 0) sum += gain(list[i]) * discount(i + 1);
   return sum;
@@ -251,9 +251,9 @@ function gain(target: number): number {
  * Counts by merge sort the pairs of a ranked list in which the earlier target is the larger. These are the
  * pairs that the ranking has right. Two rows of equal score are never counted, because their targets ascend.
  */
-function countDescents(list: Float32Array): number {
+function countDescents(list: Float64Array): number {
   const n = list.length;
-  let [from, to, count] = [list.slice(), new Float32Array(n), 0];
+  let [from, to, count] = [list.slice(), new Float64Array(n), 0];
   for (let width = 1; width < n; width *= 2) {
     for (let start = 0; start < n; start += 2 * width) {
       const middle = Math.min(start + width, n);
@@ -274,7 +274,7 @@ function countDescents(list: Float32Array): number {
 }
 
 /** Counts the pairs of different targets in a sorted list. */
-function countUnequalPairs(list: Float32Array): number {
+function countUnequalPairs(list: Float64Array): number {
   let [count, before] = [0, 0]; // `before` is the number of targets before the current run of equal ones
   for (let i = 1; i < list.length; i++) {
     if (list[i] !== list[i - 1]) before = i;

@@ -7,6 +7,7 @@ import { BatchNorm, EPSILON } from "../layers/batch-norm.ts";
 import { Dense } from "../layers/dense.ts";
 import { Dropout } from "../layers/dropout.ts";
 import { isExactly, type LayerPass } from "../layers/layer.ts";
+import type { LabelUnit } from "./label-unit.ts";
 import { Network, type NetworkLayer, type Stage } from "./network.ts";
 import type { BoundLayer, Parameters } from "./parameters.ts";
 
@@ -16,9 +17,10 @@ type Tensors = LayerPass["parameters"];
  * Makes the network of prediction. Its folded layers are computed again whenever a parameter has changed.
  *
  * @param parameters The parameters of the model.
+ * @param unit The unit of the scores; null: that of the network's output.
  * @returns The network. Its memory is allocated by the next commit.
  */
-export function predictionNetwork(parameters: Parameters): Network {
+export function predictionNetwork(parameters: Parameters, unit: LabelUnit | null): Network {
   const active = parameters.layers.filter(({ layer }) => !isExactly(layer, Dropout)).map(tensorsOf);
   const layers: NetworkLayer[] = [];
   const folds: (() => void)[] = [];
@@ -47,11 +49,12 @@ export function predictionNetwork(parameters: Parameters): Network {
     if (after !== null) i++;
   }
   let foldedVersion = -1;
-  return new Network(parameters, layers, () => {
+  const update = (): void => {
     if (foldedVersion === parameters.version) return;
     for (const fold of folds) fold();
     foldedVersion = parameters.version;
-  });
+  };
+  return new Network(parameters, layers, update, unit);
 }
 
 /**

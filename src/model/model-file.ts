@@ -13,7 +13,7 @@ import { COUNTER, type FileTensor, readSafetensors } from "./safetensors.ts";
 /** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
   ...["numFeatures", "embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "l2", "initStd", "seed"],
-  ...["customLoss", "customOptimizer"],
+  ...["labels", "customLoss", "customOptimizer"],
 ];
 
 /** What errors call the configuration of a model file. */
@@ -25,6 +25,8 @@ export interface ModelFile {
   readonly config: Readonly<Record<string, unknown>>;
   /** The encoder as JSON data; undefined if there is none. */
   readonly encoder: unknown;
+  /** What the model knows about its labels as JSON data; undefined if there is nothing. */
+  readonly labels: unknown;
   /** The record of the training as JSON data; undefined if there is none. */
   readonly training: unknown;
   /** The tensors by name. */
@@ -59,7 +61,8 @@ export function readModelFile(file: ModelBytes): ModelFile {
   const checked = config as Record<string, unknown>;
   if (checked.numFeatures === undefined)
     throw wrongType(`${CONFIG_PLACE}: numFeatures`, "an integer", undefined);
-  return { config: checked, encoder, training: parseJSON(metadata, "training"), tensors, counters };
+  const [labels, training] = [parseJSON(metadata, "labels"), parseJSON(metadata, "training")];
+  return { config: checked, encoder, labels, training, tensors, counters };
 }
 
 function parseJSON(metadata: ReadonlyMap<string, string>, key: string): unknown {

@@ -11,6 +11,7 @@ import { biInteractionForward } from "../layers/bi-interaction.ts";
 import { linearForward } from "../layers/embedding.ts";
 import type { Layer, LayerPass } from "../layers/layer.ts";
 import { Batch } from "./batch.ts";
+import type { LabelUnit } from "./label-unit.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** A layer and the tensors of its parameters. */
@@ -33,6 +34,8 @@ export interface Stage {
 export class Network {
   /** The parameters of the model. */
   readonly parameters: Parameters;
+  /** The unit of the scores that leave this network; null: as they are. */
+  readonly unit: LabelUnit | null;
   /** The rows of the batch. The caller of `forward` fills it. */
   readonly batch: Batch;
   /** sum_i w_i x_i, (B, 1). */
@@ -47,7 +50,7 @@ export class Network {
   readonly last: Tensor;
   /** h, (1, H). */
   readonly output: Tensor;
-  /** Raw scores of the batch after `forward`, (B, 1). */
+  /** Outputs of the batch after `forward`, (B, 1). They are the raw scores if there is no unit. */
   readonly scores: Tensor;
   /** The result of the last `contextOf`. */
   readonly #context: Context;
@@ -62,11 +65,19 @@ export class Network {
    * @param layers The layers of this network.
    * @param update Called before every pass; null: nothing is called. The network of prediction folds its
    *   layers there when a parameter has changed. Default: null.
+   * @param unit The unit of the scores that leave this network; null: as they are. Training computes without
+   *   a unit. Default: null.
    */
-  constructor(parameters: Parameters, layers: readonly NetworkLayer[], update: (() => void) | null = null) {
+  constructor(
+    parameters: Parameters,
+    layers: readonly NetworkLayer[],
+    update: (() => void) | null = null,
+    unit: LabelUnit | null = null,
+  ) {
     const { memory, embeddingDim } = parameters;
     const buffer = (cols: number): Tensor => memory.allocate(0, cols);
     this.parameters = parameters;
+    this.unit = unit;
     this.#update = update;
     this.batch = new Batch(memory);
     this.linear = memory.allocate(0, 1, { stride: 1 });
@@ -191,14 +202,16 @@ export class Network {
    * Scores one row.
    *
    * @param row Sparse rows, of which row 0 is scored.
-   * @returns The raw score.
+   * @returns The raw score, a float32.
    */
   scoreRow(row: SparseRows): number {
     this.reserve(1, row.indptr[1]);
     this.batch.clear();
     this.batch.append(row, null, 0, 1);
     this.forward(false);
-    return this.scores.data[0];
+    const { unit } = this;
+    const output = this.scores.data[0];
+    return unit === null ? output : Math.fround(unit.mean + unit.scale * output);
   }
 
   /**

@@ -3,6 +3,7 @@
 
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Context } from "../kernels/kernels.ts";
+import { copyScores } from "./label-unit.ts";
 import type { Network } from "./network.ts";
 
 /**
@@ -18,19 +19,19 @@ const BATCH_ENTRIES = 4096;
  *
  * @param network A network of prediction.
  * @param x The rows, (rows).
- * @param scores Receives the raw score of each row, (rows).
+ * @param scores Receives the raw score of each row, (rows). A Float64Array gets it unrounded.
  * @param context Sparse rows, whose row 0 holds features that all rows share; null: none. The scores have the
  *   same bits as those of rows with the context's features first and their own features behind them. A row
  *   must not have a feature of the context. With a context nothing else may be scored before the end.
  *   Default: null.
  * @returns `scores`.
  */
-export function* scoreRows(
+export function* scoreRows<S extends Float32Array | Float64Array>(
   network: Network,
   x: SparseRows,
-  scores: Float32Array,
+  scores: S,
   context: SparseRows | null = null,
-): Generator<void, Float32Array> {
+): Generator<void, S> {
   const { batch } = network;
   const inContext = context === null ? 0 : context.indptr[1] - context.indptr[0];
   const entries = Math.max(longestRow(x), inContext, Math.min(BATCH_ENTRIES, x.indptr[x.rows]));
@@ -43,7 +44,7 @@ export function* scoreRows(
     batch.clear(shared);
     batch.append(x, null, start, end);
     network.forward(false);
-    scores.set(network.scores.data.subarray(0, end - start), start);
+    copyScores(network.unit, network.scores.data, end - start, scores, start);
     start = end;
     yield;
   }
@@ -72,6 +73,7 @@ export function scoreJoined(
 ): void {
   const { batch } = network;
   const contextRow = new Uint32Array(BATCH_ROWS);
+  const part = new Float32Array(Math.min(BATCH_ROWS, which.length));
   const inContext = context.indptr[1] - context.indptr[0];
   const entriesOf = (i: number): number => inContext + x.indptr[which[i] + 1] - x.indptr[which[i]];
   let longest = 0;
@@ -88,7 +90,8 @@ export function scoreJoined(
       );
     }
     network.forward(false);
-    for (let i = start; i < end; i++) scores[which[i]] = network.scores.data[i - start];
+    copyScores(network.unit, network.scores.data, end - start, part, 0);
+    for (let i = start; i < end; i++) scores[which[i]] = part[i - start];
     start = end;
   }
 }

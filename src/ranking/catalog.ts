@@ -12,6 +12,7 @@ import type { SparseRows } from "../data/sparse-row.ts";
 import { addToSums } from "../kernels/js/bi-interaction.ts";
 import type { Memory } from "../kernels/memory.ts";
 import { type Affine, affineOf } from "../model/folded-layers.ts";
+import { copyScores } from "../model/label-unit.ts";
 import type { Network } from "../model/network.ts";
 import { scoreJoined, scoreRows } from "../model/scoring.ts";
 
@@ -197,7 +198,7 @@ class DotProducts {
     this.#bias.data[0] = own;
     const { kernels } = this.#memory;
     kernels.scoreForward(this.#scores, this.#bias, this.#own, this.#sums, this.#factor, 0, this.#rows.rows);
-    scores.set(this.#scores.data);
+    copyScores(network.unit, this.#scores.data, this.#rows.rows, scores, 0);
   }
 
   /** Computes the sums of all candidates, in float64. */

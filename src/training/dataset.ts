@@ -4,9 +4,11 @@
 // Letter: B rows of a batch.
 
 import type { CheckedRows } from "../data/checked-rows.ts";
+import type { Classes } from "../data/labels.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
+import type { LabelUnit } from "../model/label-unit.ts";
 
 /** The examples of one batch: those at the positions `start` to `end - 1` of an epoch's order. */
 export interface BatchRange {
@@ -67,7 +69,8 @@ export interface Dataset {
    * @param scores Raw score of each row, (B) or longer.
    * @param dScores Receives the gradient of the mean loss by each score, (B) or longer.
    * @param range The examples of the batch.
-   * @returns The mean loss, in float64. It is NaN or infinite if the loss or a gradient is not finite.
+   * @returns The mean loss in the unit of the labels, in float64. It is NaN or infinite if the loss or a
+   *   gradient is not finite.
    */
   loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number;
   /**
@@ -89,6 +92,16 @@ export interface VocabularyRows {
   readonly times?: number;
 }
 
+/** Statistics of the labels that are trained on, as the loss maps them. */
+export interface LabelStatistics {
+  /** Number of rows. */
+  readonly count: number;
+  /** The weighted mean. */
+  readonly mean: number;
+  /** The weighted standard deviation: the root of the mean squared distance from the mean. */
+  readonly deviation: number;
+}
+
 /** Training data as the user passed them, checked and not yet encoded. */
 export interface DatasetSource {
   /** Number of rows, pairs or events. */
@@ -97,14 +110,19 @@ export interface DatasetSource {
   readonly labelRange: LabelRange;
   /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
+  /** The two strings that the labels were; null or absent: numbers, or no labels. */
+  readonly classes?: Classes | null;
+  /** Computes the statistics of the labels. Absent: there are no labels. */
+  statistics?(): LabelStatistics;
   /**
    * Encodes the rows. Yields now and then.
    *
    * @param space The features of the model.
+   * @param unit The unit in which the network sees labels; null: as they are.
    * @returns The dataset.
    * @throws TypeError or RangeError that names row and field.
    */
-  read(space: FeatureSpace): Generator<void, Dataset>;
+  read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset>;
 }
 
 /** Smallest and largest training label; null if there are none. */
@@ -112,8 +130,8 @@ export type LabelRange = readonly [min: number, max: number] | null;
 
 /** A source of which a part can be held out as validation data. */
 export interface MeasurableSource extends DatasetSource {
-  /** Target of each row to be scored, (rows). */
-  readonly targets: Float32Array;
+  /** Target of each row to be scored, in the unit of the labels, (rows). */
+  readonly targets: Float32Array | Float64Array;
   /** Group number of each of these rows, (rows); null: the rows are not ranked. */
   readonly groups: Uint32Array | null;
   /** Whether there is anything to train on or to measure. */
@@ -156,7 +174,7 @@ export interface HeldOutRows {
    * Computes the mean loss.
    *
    * @param scores Raw score of each row, (rows).
-   * @returns The mean loss, in float64.
+   * @returns The mean loss in the unit of the labels, in float64.
    */
-  loss(scores: Float32Array): number;
+  loss(scores: Float64Array): number;
 }

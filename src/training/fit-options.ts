@@ -3,6 +3,7 @@
 
 import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import type { IdsOption } from "../data/ids.ts";
+import type { Labels } from "../data/labels.ts";
 import type { RowsOf } from "../data/rows.ts";
 import type { TimesOption } from "../data/times.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
@@ -42,7 +43,7 @@ export interface HeldOutLabels {
   /** The rows, (rows). */
   readonly x: RowsOf<object>;
   /** The labels, such as the loss accepts, (rows). */
-  readonly y: ArrayLike<number>;
+  readonly y: Labels;
   /** Group of each row: a field name, or one id per row, (rows). Default: no groups. */
   readonly groups?: IdsOption | undefined;
 }

@@ -3,14 +3,16 @@
 
 import { Pacer, runAtOnce, runPaced } from "../core/event-loop.ts";
 import { type Notices, thousands } from "../core/notices.ts";
-import { fromPacked, toPacked } from "../core/tensor.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
+import type { Classes } from "../data/labels.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { linkOf } from "../links.ts";
+import { squared } from "../losses.ts";
 import { isBuiltIn } from "../model/architecture.ts";
 import type { ModelBytes } from "../model/bytes.ts";
 import { initializeParameters } from "../model/initialize.ts";
+import { type LabelInfo, type LabelUnit, labelsFromJSON } from "../model/label-unit.ts";
 import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";
 import { Predictor } from "../predictor.ts";
@@ -18,7 +20,9 @@ import type { Dataset, DatasetSource, LabelRange, MeasurableSource } from "./dat
 import type { Measure } from "./early-stopping.ts";
 import { type Course, type History, type RefitHistory, runEpochs, runSteps } from "./epochs.ts";
 import type { FitSettings } from "./fit-options.ts";
+import { startOf, tellLabels } from "./label-start.ts";
 import { type LoadOverrides, type Settings, settingsFromFile } from "./options.ts";
+import { givePretrained, type Pretrained, takePretrained } from "./pretrained.ts";
 import {
   canResume,
   checkOptimizerState,
@@ -29,9 +33,6 @@ import {
 import { Trainer, type TrainingRecord } from "./trainer.ts";
 import { type Division, holdOut, unionOf, type Validation } from "./validation.ts";
 import { type LearnedSpace, learnFeatures } from "./vocabulary.ts";
-
-/** The parameters that `initFrom` copies. */
-const PRETRAINED = ["bias", "linear.weight", "embedding.weight"];
 
 /** What exists once the number of features is known. */
 interface Model {
@@ -54,8 +55,8 @@ export class Learner {
   #isFitting = false;
   /** Whether the parameters are anything but initial values. */
   #isTrained = false;
-  /** Initial values of parameters by name, in place of random ones. */
-  #pretrained: ReadonlyMap<string, Float32Array> = new Map();
+  /** Initial values of V, w and w0; null: the usual ones. */
+  #pretrained: Pretrained | null = null;
 
   /** @throws Error for a backend that cannot run here. */
   constructor(settings: Settings) {
@@ -80,7 +81,8 @@ export class Learner {
     checkOptimizerState(file);
 
     const learner = new Learner(settings);
-    const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", record);
+    const labels = labelsFromJSON(file.labels);
+    const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", labels, record);
     const trainer = canResume(file, settings) ? learner.#trainerOf(model, 1, 1) : null;
     if (trainer === null) model.predictor.allocate();
     else loadOptimizerState(trainer.trained, file);
@@ -103,6 +105,14 @@ export class Learner {
   /** Range of the training labels; null if it is not known. */
   get labelRange(): TrainingRecord["labelRange"] {
     return this.#model?.record.labelRange ?? null;
+  }
+
+  /**
+   * The strings that the model knows as labels; null: it knows numbers; undefined: it has learned no labels
+   * yet.
+   */
+  get knownClasses(): Classes | null | undefined {
+    return this.#isTrained ? this.#model!.predictor.labels.classes : undefined;
   }
 
   /** Number of trainable numbers; 0 while the number of features is not known. */
@@ -128,12 +138,19 @@ export class Learner {
     const { encoder, numFeatures } = this.settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
-      const model = this.#newModel(known, encoder && encoder.frozen(), "NFM");
+      const labels = { unit: this.#firstUnit, classes: null };
+      const model = this.#newModel(known, encoder && encoder.frozen(), "NFM", labels);
       model.predictor.allocate();
-      runAtOnce(this.#initialize(model));
+      runAtOnce(this.#initialize(model, 0));
       this.#model = model;
     }
     return this.#model;
+  }
+
+  /** The unit of a model that no `fit` has given one: that of the factorization machine it starts from. */
+  get #firstUnit(): LabelUnit | null {
+    const { loss, labels } = this.settings;
+    return loss === squared && labels === "auto" ? (this.#pretrained?.unit ?? null) : null;
   }
 
   #ready(caller: string): Model {
@@ -187,7 +204,9 @@ export class Learner {
     const { notices } = this.settings;
     notices.renew();
     const previous = resume ? this.#ready(caller) : this.#model;
-    const knownRange = resume ? previous!.record.labelRange : null;
+    const resumed = resume && this.#isTrained ? previous : null; // without training nothing can go on
+    if (resumed !== null) this.#checkUnit(caller, resumed);
+    const knownRange = resumed?.record.labelRange ?? null;
     this.#isFitting = true;
     try {
       const pacer = new Pacer(signal);
@@ -199,7 +218,7 @@ export class Learner {
         kept,
         settings,
         pacer,
-        resume ? previous : null,
+        resumed,
         validation,
       );
       const { record } = model;
@@ -240,14 +259,20 @@ export class Learner {
     resumed: Model | null,
     validation: Validation | null,
   ): Promise<{ course: Course; model: Model; measure: Measure | null }> {
+    const { loss, labels, notices, seed } = this.settings;
+    const statistics = source.statistics?.() ?? null;
+    const start = resumed ? null : startOf(loss, labels, statistics);
+    const unit = start ? start.unit : resumed!.predictor.labels.unit;
     const space = resumed ? spaceOf(resumed) : await runPaced(this.#learnFeatures(source), pacer);
-    const dataset = await runPaced(source.read(space), pacer);
+    const dataset = await runPaced(source.read(space, unit), pacer);
     const numFeatures = space.numFeatures ?? dataset.numFeatures;
     const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
-    const model = resumed ?? this.#newModel(numFeatures, space.encoder, caller);
+    const classes = source.classes ?? null;
+    const model = resumed ?? this.#newModel(numFeatures, space.encoder, caller, { unit, classes });
     const trainer = this.#trainerFor(model, dataset, settings.batchSize);
-    if (!resumed) await runPaced(this.#initialize(model), pacer);
-    const { seed } = this.settings;
+    if (start) await runPaced(this.#initialize(model, start.bias), pacer);
+    if (statistics !== null && source.labelRange !== null)
+      tellLabels(notices, caller, loss, statistics, start && unit, classes);
     return { course: { caller, trainer, dataset, seed, settings, pacer }, model, measure };
   }
 
@@ -275,12 +300,17 @@ export class Learner {
    */
   partialFit(caller: string, source: DatasetSource): number {
     this.#begin(caller, source);
-    const started = this.#started();
+    const classes = source.classes ?? null;
+    // A model that knows no labels yet is made anew with the strings of the first ones.
+    const started = this.#isTrained || classes === null ? this.#started() : null;
+    if (started) this.#checkUnit(caller, started);
     const space = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
-    const dataset = runAtOnce(source.read(space));
-    const model = started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller);
+    const labels = started ? started.predictor.labels : { unit: this.#firstUnit, classes };
+    const dataset = runAtOnce(source.read(space, labels.unit));
+    const model =
+      started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller, labels);
     const trainer = this.#trainerFor(model, dataset, dataset.size);
-    if (!started) runAtOnce(this.#initialize(model));
+    if (!started) runAtOnce(this.#initialize(model, 0));
     const loss = trainer.safeStep(dataset);
     if (!Number.isFinite(loss)) {
       const remedy = "Check the scale of their values, or lower learningRate";
@@ -324,8 +354,7 @@ export class Learner {
         `initFrom: this model has an encoder of its own, which differs from that of fm; ${remedy}`,
       );
     }
-    const copied = parameters.all.filter(({ name }) => PRETRAINED.includes(name));
-    this.#pretrained = new Map(copied.map(({ name, value }) => [name, toPacked(value)]));
+    this.#pretrained = takePretrained(parameters, predictor.labels.unit);
     this.settings = { ...this.#given, encoder, numFeatures: parameters.numFeatures };
     this.#model = null;
   }
@@ -342,6 +371,14 @@ export class Learner {
     if (source.size === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
   }
 
+  /** Throws if the model has learned standardized labels and now has another loss, which a file cannot have. */
+  #checkUnit(caller: string, { predictor }: Model): void {
+    const { loss } = this.settings;
+    if (predictor.labels.unit === null || loss === squared) return;
+    const state = `this model has learned standardized labels with the squared loss, not with ${loss.name}`;
+    throw new Error(`${caller}: ${state}; train it anew with fit, or load it without another loss`);
+  }
+
   #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
     return learnFeatures(source.vocabulary, this.settings.encoder, this.settings.numFeatures);
   }
@@ -350,6 +387,7 @@ export class Learner {
     numFeatures: number,
     encoder: FeatureEncoder | null,
     caller: string,
+    labels: LabelInfo,
     record: TrainingRecord = { steps: 0, epochs: 0, labelRange: null },
   ): Model {
     if (numFeatures === 0)
@@ -359,7 +397,8 @@ export class Learner {
     // A layer of the user's own may call any kernel, also in prediction.
     if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
     const parameters = new Parameters({ numFeatures, embeddingDim, layers }, memory);
-    return { predictor: new Predictor(parameters, encoder, linkOf(loss), notices), record, trainer: null };
+    const predictor = new Predictor(parameters, encoder, linkOf(loss), notices, labels);
+    return { predictor, record, trainer: null };
   }
 
   /** The trainer of a model, with room for batches of the given size. */
@@ -380,13 +419,12 @@ export class Learner {
     return this.#trainerOf(model, examples * dataset.rowsPerExample, dataset.usualEntries(examples));
   }
 
-  *#initialize({ predictor }: Model): Generator<void, void> {
+  /** Gives the parameters their first values. `bias` is w0, unless `initFrom` gave one. */
+  *#initialize({ predictor }: Model, bias: number): Generator<void, void> {
     const { parameters } = predictor.network;
     yield* initializeParameters(parameters, this.settings.seed, this.settings.initStd);
-    for (const { name, value } of parameters.all) {
-      const given = this.#pretrained.get(name);
-      if (given) fromPacked(value, given);
-    }
+    parameters.bias.value.data[0] = bias;
+    if (this.#pretrained !== null) givePretrained(parameters, predictor.labels.unit, this.#pretrained);
     parameters.markChanged();
   }
 }

@@ -22,6 +22,12 @@ import type { BackendName, PredictorOptions } from "../predictor.ts";
 export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   /** What training minimizes: a name, or a loss of your own. Default: "squared". */
   loss?: LossName | Loss | undefined;
+  /**
+   * How `fit` treats labels. "auto": the loss "squared" learns standardized labels, and w0 of the loss "log"
+   * starts at the share of positives; predictions, losses and metrics are in the label's own unit all the
+   * same. "raw": labels are learned as they are. Default: "auto".
+   */
+  labels?: "auto" | "raw" | undefined;
   /** How a gradient moves a parameter: a name, or an optimizer. Default: "adagrad". */
   optimizer?: "adagrad" | "sgd" | Optimizer | undefined;
   /** Step size of an optimizer given by name, at least 0. Default: 0.05 for "adagrad", 0.01 for "sgd". */
@@ -71,6 +77,7 @@ export interface L2 {
 /** Checked options, with defaults filled in. */
 export interface Settings extends ArchitectureSettings {
   readonly loss: Loss;
+  readonly labels: "auto" | "raw";
   readonly optimizer: Optimizer;
   readonly l2: L2;
   readonly initStd: number;
@@ -89,6 +96,7 @@ export const MODEL_KEYS: readonly string[] = [
     ...STACK_KEYS,
     "layers",
     "loss",
+    "labels",
     "optimizer",
     "learningRate",
     "l2",
@@ -121,6 +129,7 @@ export function readOptions(options: NFMOptions, place: string): Settings {
   return {
     ...architecture,
     loss: readLoss(options.loss ?? "squared", `${place}: loss`),
+    labels: checkChoice(`${place}: labels`, options.labels ?? "auto", ["auto", "raw"]),
     optimizer: readOptimizer(options.optimizer ?? "adagrad", options.learningRate, place),
     l2: readL2(options.l2, place),
     initStd: checkNumber(
@@ -179,10 +188,10 @@ function readOptimizer(
 
 /**
  * The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name
- * only.
+ * only. `labels` is left out if it is "raw": files without it are from before there was a choice.
  */
 export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
-  const { embeddingDim, loss, optimizer, l2, initStd, seed } = settings;
+  const { embeddingDim, loss, labels, optimizer, l2, initStd, seed } = settings;
   const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
   return {
     numFeatures,
@@ -190,6 +199,7 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
     ...architectureToJSON(settings),
     loss: loss.name,
     ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
+    ...(labels === "raw" ? {} : { labels }),
     optimizer: { name: optimizer.name, ...optimizer.toJSON() },
     ...(isBuiltIn ? {} : { customOptimizer: true }),
     l2,
@@ -211,11 +221,12 @@ export function settingsFromFile(
   overrides: LoadOverrides,
   encoder: FeatureEncoder | null,
 ): Settings {
-  const { optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions &
+  const { labels, optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions &
     Record<string, unknown>;
   const options: NFMOptions = {
     ...architectureFromJSON(config, overrides.layers, CONFIG_PLACE),
     ...{ l2, initStd, numFeatures, seed },
+    labels: labels ?? "raw",
     loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
     backend: overrides.backend,
     onNotice: overrides.onNotice,

@@ -3,6 +3,7 @@
 
 import { describe } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
+import { labelsToJSON } from "../model/label-unit.ts";
 import { hasOptimizerState, type ModelFile, parametersToFile } from "../model/model-file.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
 import type { Predictor } from "../predictor.ts";
@@ -40,6 +41,8 @@ export function writeModelFile(
     ["config", JSON.stringify(optionsToJSON(settings, predictor.numFeatures))],
     ["training", JSON.stringify(training)],
   ]);
+  const labels = labelsToJSON(predictor.labels);
+  if (labels !== null) metadata.set("labels", labels);
   if (predictor.encoder !== null) metadata.set("encoder", JSON.stringify(predictor.encoder));
   return writeSafetensors({ metadata, tensors });
 }

@@ -147,10 +147,10 @@ function planValidation(
     *read(space) {
       const rows = yield* heldOut.readHeldOut(inside, space);
       return async (predictor, pacer) => {
-        const scores = new Float32Array(targets.length);
+        const scores = new Float64Array(targets.length);
         let at = 0;
         for (const part of rows.parts) {
-          scores.set(await runPaced(predictor.scoreSparse(part), pacer), at);
+          scores.set(await runPaced(predictor.scoreExactly(part), pacer), at);
           at += part.rows;
         }
         const measured: Record<string, number> = { loss: rows.loss(scores) };

@@ -38,6 +38,7 @@ describe("JSON.stringify of a model", () => {
         batchNorm: true,
         dropout: { biInteraction: 0.5, hidden: 0.2 },
         loss: "squared",
+        labels: "auto",
         optimizer: { name: "adagrad", learningRate: 0.05, initialAccumulator: 1e-8 },
         l2: { embedding: 0, linear: 0, hidden: 0 },
         initStd: 0.01,

@@ -41,6 +41,9 @@ const models = [
   new NFM({ ...given, loss: { kind: "pointwise", name: "own", value: () => 0, gradient: () => 0 } }),
 ];
 for (const model of models) model.partialFit(maps.slice(0, 2), [0, 1]);
+const named = new NFM({ ...given, loss: "log" });
+named.partialFit(maps.slice(0, 2), ["no", "yes"]);
+models.push(named);
 const headers = models.flatMap((model) => [
   split(model.save()).header,
   split(model.save({ optimizer: true })).header,

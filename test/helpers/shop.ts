@@ -11,7 +11,8 @@ import {
 } from "../../src/index.ts";
 import { numbers } from "../reference.ts";
 
-export const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7 };
+/** Labels are raw, so that steps of `partialFit` are the same training. */
+export const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7, labels: "raw" };
 
 export const LOSSES: readonly LossName[] = ["bpr", "max-margin", "log", "hinge", "squared"];
 

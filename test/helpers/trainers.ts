@@ -9,6 +9,7 @@ import { Memory } from "../../src/kernels/memory.ts";
 import { linkOf } from "../../src/links.ts";
 import type { Batch } from "../../src/model/batch.ts";
 import { initializeParameters } from "../../src/model/initialize.ts";
+import { PLAIN_LABELS } from "../../src/model/label-unit.ts";
 import { Parameters } from "../../src/model/parameters.ts";
 import { Predictor } from "../../src/predictor.ts";
 import type { Dataset, DatasetSource } from "../../src/training/dataset.ts";
@@ -44,7 +45,7 @@ export function makePredictor(options: NFMOptions & { readonly numFeatures: numb
     { numFeatures: options.numFeatures, embeddingDim, layers },
     new Memory(backend),
   );
-  const predictor = new Predictor(parameters, null, linkOf(loss), new Notices(null));
+  const predictor = new Predictor(parameters, null, linkOf(loss), new Notices(null), PLAIN_LABELS);
   predictor.allocate();
   runAtOnce(initializeParameters(parameters, seed, initStd));
   return predictor;
@@ -72,7 +73,7 @@ export function drawTensors(
 
 /** The data of a source whose rows are sparse already. */
 export function datasetOf(source: DatasetSource, numFeatures: number): Dataset {
-  return runAtOnce(source.read({ encoder: null, numFeatures }));
+  return runAtOnce(source.read({ encoder: null, numFeatures }, null));
 }
 
 /** The same data, and the batch that the trainer filled last. */

@@ -184,7 +184,10 @@ describe("evaluate", () => {
   });
 
   it("rmse-clamped clamps to the range of the training labels, not of those evaluated", async () => {
-    const model = new NFM({ embeddingDim: 2, hiddenUnits: [], numFeatures: 3, optimizer: still, initStd: 0 }); // scores are 0
+    const model = new NFM({
+      ...{ embeddingDim: 2, hiddenUnits: [], numFeatures: 3 },
+      ...{ optimizer: still, initStd: 0, labels: "raw" }, // scores are 0
+    });
     await model.fit(x, [1, 2, 3, 1.5], { epochs: 1 });
     expect(model.evaluate(x, [0, 0, 0, 0], { metrics: ["rmse-clamped", "rmse"] })).toEqual({
       "rmse-clamped": 1,
@@ -206,6 +209,7 @@ describe("evaluate", () => {
         numFeatures: 3,
         optimizer: still,
         initStd: 0,
+        labels: "raw",
         seed,
       });
       const { epochs } = await model.fit(x, y, {

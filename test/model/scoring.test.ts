@@ -119,7 +119,7 @@ describe("the score of a candidate", () => {
       ],
     ];
     for (const [options, steps] of cases) {
-      const model = await trained({ ...options, embeddingDim: 5 });
+      const model = await trained({ ...options, embeddingDim: 5, labels: "raw" });
       const names = steps.flatMap(({ kind, name }: Step & { name?: string }) =>
         kind === "norm"
           ? ["weight", "bias", "running_mean", "running_var"].map((part) => `${name}.${part}`)

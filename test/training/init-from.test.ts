@@ -24,8 +24,8 @@ const MAPS: FeatureMap[] = Array.from({ length: 80 }, () => ({
 const Y = MAPS.map(() => next(-2, 2));
 
 /** Its k is no multiple of 4, so that rows in memory are longer than in files. */
-const FM: NFMOptions = { embeddingDim: 5, hiddenUnits: [], seed: 5 };
-const DEEP: NFMOptions = { embeddingDim: 5, hiddenUnits: [4, 3], seed: 9 };
+const FM: NFMOptions = { embeddingDim: 5, hiddenUnits: [], seed: 5, labels: "raw" };
+const DEEP: NFMOptions = { embeddingDim: 5, hiddenUnits: [4, 3], seed: 9, labels: "raw" };
 /** Nothing random in a step, and no statistics of a batch: what it computes is what predict computes. */
 const PLAIN: NFMOptions = { ...DEEP, batchNorm: false, dropout: { biInteraction: 0, hidden: 0 } };
 const PRETRAINED = ["bias", "linear.weight", "embedding.weight"];

@@ -168,6 +168,7 @@ describe("undefined", () => {
     dropout: true,
     layers: true,
     loss: true,
+    labels: true,
     optimizer: true,
     learningRate: true,
     l2: true,

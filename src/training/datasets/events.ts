@@ -8,8 +8,9 @@ import { Columns } from "../../data/columns.ts";
 import { type FeatureSpace, ROWS_PER_PAUSE, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
+import { type LabelUnit, targetsIn } from "../../model/label-unit.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
-import type { Dataset, DatasetSource, VocabularyRows } from "../dataset.ts";
+import type { Dataset, DatasetSource, LabelStatistics, VocabularyRows } from "../dataset.ts";
 import { ChosenRows, JoinedRows } from "./example-rows.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
 import { PairDataset } from "./pair-dataset.ts";
@@ -45,7 +46,7 @@ export interface CheckedEvents {
 export class Events implements DatasetSource {
   /** Number of events. */
   readonly size: number;
-  /** Null: events have no labels. */
+  /** Null: events have no labels of the user's. */
   readonly labelRange = null;
   /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
@@ -88,15 +89,23 @@ export class Events implements DatasetSource {
     ];
   }
 
+  /** Statistics of the labels 1 and 0 that a pointwise loss gets: one positive row per `negatives` others. */
+  statistics(): LabelStatistics {
+    const { negatives } = this.#options;
+    const mean = 1 / (negatives + 1);
+    return { count: this.size * (negatives + 1), mean, deviation: Math.sqrt(negatives) * mean };
+  }
+
   /**
    * Encodes the rows. Yields now and then.
    *
    * @param space The features of the model.
+   * @param unit The unit in which the network sees labels; null: as they are.
    * @returns The dataset.
    * @throws TypeError or RangeError that names the row; RangeError if there is no negative item for any
    *   event.
    */
-  *read(space: FeatureSpace): Generator<void, Dataset> {
+  *read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset> {
     const place = this.#place;
     const { itemOf, users } = this.#events;
     const contexts = yield* this.#readContexts(space);
@@ -124,7 +133,7 @@ export class Events implements DatasetSource {
     }
     const parts = { contexts, items, itemOf, events, sampler, negatives };
     if (this.#loss.kind === "pairwise") return pairsOfEvents(this.#loss, parts);
-    return rowsOfEvents(this.#loss, parts, place);
+    return rowsOfEvents(this.#loss, parts, unit, place);
   }
 
   *#readContexts(space: FeatureSpace): Generator<void, SparseRows> {
@@ -179,12 +188,18 @@ function pairsOfEvents(loss: PairwiseLoss, parts: EventParts): Dataset {
 /**
  * Makes each event a row of label 1, and each of its negatives a row of label 0. `place` stands in errors.
  */
-function rowsOfEvents(loss: PointwiseLoss, parts: EventParts, place: string): Dataset {
+function rowsOfEvents(
+  loss: PointwiseLoss,
+  parts: EventParts,
+  unit: LabelUnit | null,
+  place: string,
+): Dataset {
   const { contexts, items, itemOf, events, sampler, negatives } = parts;
-  const [one, zero] = [1, 0].map((label) => loss.target?.(label) ?? label);
-  if (Number.isNaN(one + zero)) {
+  const labels = [1, 0].map((label) => loss.target?.(label) ?? label);
+  if (labels.some(Number.isNaN)) {
     throw new TypeError(`${place}the ${loss.name} loss must accept the labels 1 (taken) and 0 (not taken)`);
   }
+  const [one, zero] = targetsIn(unit, labels);
   const perEvent = negatives + 1;
   const eventOf = (row: number): number => events[Math.floor(row / perEvent)];
   const itemOfRow = (row: number, epoch: number): number => {
@@ -194,5 +209,5 @@ function rowsOfEvents(loss: PointwiseLoss, parts: EventParts, place: string): Da
   for (let row = 0; row < targets.length; row += perEvent) targets[row] = one;
   const [chosen, taken] = [new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfRow)];
   const rows = new JoinedRows(chosen, taken, shareFeatures(contexts, items));
-  return new RowDataset(loss, rows, targets, null, itemOf.length - events.length);
+  return new RowDataset(loss, rows, targets, null, itemOf.length - events.length, unit?.scale);
 }

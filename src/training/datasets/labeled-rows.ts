@@ -2,11 +2,20 @@
 
 import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.ts";
 import { readIds, renumbered } from "../../data/ids.ts";
-import { readLabels, readWeights } from "../../data/labels.ts";
+import { type Classes, type ReadLabels, readLabels, readWeights } from "../../data/labels.ts";
 import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import { readTimes } from "../../data/times.ts";
-import type { Loss, PointwiseLoss } from "../../losses.ts";
-import type { Dataset, HeldOutRows, LabelRange, MeasurableSource, VocabularyRows } from "../dataset.ts";
+import { hinge, type Loss, log, type PointwiseLoss } from "../../losses.ts";
+import { type LabelUnit, targetsIn } from "../../model/label-unit.ts";
+import type {
+  Dataset,
+  HeldOutRows,
+  LabelRange,
+  LabelStatistics,
+  MeasurableSource,
+  VocabularyRows,
+} from "../dataset.ts";
+import { statisticsOf } from "../label-start.ts";
 import { FixedRows } from "./example-rows.ts";
 import { RowDataset } from "./row-dataset.ts";
 import { splitRows, takeRows } from "./split.ts";
@@ -16,7 +25,9 @@ export interface CheckedLabels {
   /** The rows, (rows). */
   readonly x: CheckedRows;
   /** Labels as the loss maps them, (rows). */
-  readonly targets: Float32Array;
+  readonly targets: Float32Array | Float64Array;
+  /** The two strings that the labels were; null or absent: numbers. */
+  readonly classes?: Classes | null;
   /** Weight of each row, (rows); null: all ones. */
   readonly weights: Float32Array | null;
   /**
@@ -38,6 +49,8 @@ export interface CheckedLabels {
  * @param options.sampleWeight Weight of each row, (rows), finite, at least 0. Default: all ones.
  * @param options.groups A field name, or one id per row, (rows). Default: no groups.
  * @param options.time A field name, or one time per row, (rows). Default: no times.
+ * @param known The strings that the model knows as labels; null: it knows numbers; undefined: it knows
+ *   nothing yet. Default: undefined.
  * @returns Copies of everything that the user could change during training.
  * @throws TypeError or RangeError that names row and option.
  */
@@ -47,13 +60,14 @@ export function checkLabeledRows(
   x: unknown,
   y: unknown,
   options: { sampleWeight?: unknown; groups?: unknown; time?: unknown } = {},
+  known?: Classes | null,
 ): CheckedLabels {
   const { sampleWeight, groups, time } = options;
   const rows = snapshot(checkRows(x, `${place}x`));
   const count = countRows(rows);
   return {
     x: rows,
-    targets: readTargets(`${place}y`, loss, y, count),
+    ...readTargets(`${place}y`, loss, y, count, known),
     weights: sampleWeight === undefined ? null : readWeights(sampleWeight, count, `${place}sampleWeight`),
     groups: groups === undefined ? null : readIds(groups, rows, `${place}groups`, "x"),
     times: time === undefined ? null : readTimes(time, rows, place),
@@ -67,12 +81,26 @@ export function checkLabeledRows(
  * @param loss The loss, which says what labels it accepts and how it maps them.
  * @param y Labels, (rows).
  * @param rows Number of rows.
- * @returns The targets, (rows).
+ * @param known The strings that the model knows as labels; null: it knows numbers; undefined: it knows
+ *   nothing yet.
+ * @returns The targets, (rows), and the strings that the labels were.
  * @throws TypeError or RangeError that names the position.
  */
-export function readTargets(place: string, loss: Loss, y: unknown, rows: number): Float32Array {
-  if (loss.kind === "pairwise" || !loss.target) return readLabels(y, rows, place, (label) => label);
-  return readLabels(y, rows, place, loss.target.bind(loss), loss.labels);
+export function readTargets(
+  place: string,
+  loss: Loss,
+  y: unknown,
+  rows: number,
+  known: Classes | null | undefined,
+): ReadLabels {
+  const own = loss.kind === "pointwise" ? loss : null;
+  return readLabels(y, rows, place, {
+    target: own?.target?.bind(own) ?? ((label) => label),
+    accepted: own?.labels ?? "a label that the loss accepts",
+    takesClasses: loss === log || loss === hinge,
+    loss: loss.name,
+    known,
+  });
 }
 
 /**
@@ -84,14 +112,15 @@ export function readTargets(place: string, loss: Loss, y: unknown, rows: number)
  */
 function takeLabels(labeled: CheckedLabels, rows: Uint32Array): CheckedLabels {
   const { x, targets, weights, groups, times } = labeled;
-  const take = <T extends Float32Array | Float64Array | Uint32Array>(from: T, to: T): T => {
+  const take = <T extends Float32Array | Float64Array | Uint32Array>(from: ArrayLike<number>, to: T): T => {
     for (let i = 0; i < rows.length; i++) to[i] = from[rows[i]];
     return to;
   };
   const count = rows.length;
   return {
+    ...labeled,
     x: takeRows(x, rows),
-    targets: take(targets, new Float32Array(count)),
+    targets: take(targets, new Float64Array(count)),
     weights: weights && take(weights, new Float32Array(count)),
     groups: groups && renumbered(take(groups, new Uint32Array(count))),
     times: times ? take(times, new Float64Array(count)) : null,
@@ -104,7 +133,7 @@ function takeLabels(labeled: CheckedLabels, rows: Uint32Array): CheckedLabels {
  * @param targets Targets, (rows), at least one.
  * @returns The range.
  */
-export function rangeOf(targets: Float32Array): LabelRange {
+export function rangeOf(targets: Float32Array | Float64Array): LabelRange {
   let [low, high] = [Infinity, -Infinity];
   for (const target of targets) {
     if (target < low) low = target;
@@ -119,8 +148,10 @@ export function rangeOf(targets: Float32Array): LabelRange {
  */
 export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   readonly size: number;
-  /** Target of each row, (rows). */
-  readonly targets: Float32Array;
+  /** Target of each row, in the unit of the labels, (rows). */
+  readonly targets: Float32Array | Float64Array;
+  /** The two strings that the labels were; null: numbers. */
+  readonly classes: Classes | null;
   /** Group number of each row, (rows); null: no groups. */
   readonly groups: Uint32Array | null;
   /** Smallest and largest target; null without labels. */
@@ -144,6 +175,7 @@ export abstract class LabelSource<L extends Loss> implements MeasurableSource {
     this.rows = rows;
     this.size = rows.targets.length;
     this.targets = rows.targets;
+    this.classes = rows.classes ?? null;
     this.groups = rows.groups;
     this.labelRange = rangeOf(rows.targets);
     this.vocabulary = [{ rows: rows.x, place: `${place}x` }];
@@ -154,7 +186,11 @@ export abstract class LabelSource<L extends Loss> implements MeasurableSource {
     return this.size > 0;
   }
 
-  abstract read(space: FeatureSpace): Generator<void, Dataset>;
+  statistics(): LabelStatistics {
+    return statisticsOf(this.targets, this.rows.weights);
+  }
+
+  abstract read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset>;
   abstract readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows>;
   /** Makes a source of the same kind from other rows. */
   protected abstract withRows(place: string, rows: CheckedLabels): MeasurableSource;
@@ -170,16 +206,17 @@ export abstract class LabelSource<L extends Loss> implements MeasurableSource {
   }
 
   heldOut(place: string, { x, y, groups }: { x?: unknown; y?: unknown; groups?: unknown }): MeasurableSource {
-    return this.withRows(place, checkLabeledRows(place, this.lossFunction, x, y, { groups }));
+    const rows = checkLabeledRows(place, this.lossFunction, x, y, { groups }, this.classes);
+    return this.withRows(place, rows);
   }
 }
 
 /** Labeled rows under a pointwise loss. */
 export class LabeledRows extends LabelSource<PointwiseLoss> {
-  *read(space: FeatureSpace): Generator<void, Dataset> {
+  *read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset> {
     const { x, targets, weights } = this.rows;
     const rows = new FixedRows(yield* readRows(x, space, `${this.place}x`));
-    return new RowDataset(this.lossFunction, rows, targets, weights);
+    return new RowDataset(this.lossFunction, rows, targetsIn(unit, targets), weights, 0, unit?.scale);
   }
 
   /**

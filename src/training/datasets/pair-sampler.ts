@@ -57,7 +57,7 @@ export class PairSampler {
    * @throws RangeError if an epoch has 2^32 pairs or more.
    */
   constructor(
-    targets: Float32Array,
+    targets: Float32Array | Float64Array,
     groups: Uint32Array,
     perRow: number,
     seed: number,

@@ -15,15 +15,19 @@ export class RowDataset implements Dataset {
   readonly #rows: ExampleRows;
   readonly #targets: Float32Array;
   readonly #weights: Float32Array | null;
+  /** What the loss is multiplied with to have the unit of the labels. */
+  readonly #lossFactor: number;
 
   /**
    * Keeps the parts of the data.
    *
    * @param loss The loss.
    * @param rows The row of each example.
-   * @param targets Target of each example, (examples).
+   * @param targets Target of each example as the network sees it, (examples).
    * @param weights Weight of each example, (examples). Null: all ones.
    * @param skipped What gave nothing to learn from.
+   * @param scale What a difference of 1 in the targets means in the unit of the labels, for a loss that is
+   *   quadratic in it. Default: 1.
    */
   constructor(
     loss: PointwiseLoss,
@@ -31,6 +35,7 @@ export class RowDataset implements Dataset {
     targets: Float32Array,
     weights: Float32Array | null = null,
     skipped: number = 0,
+    scale: number = 1,
   ) {
     this.size = targets.length;
     this.skipped = skipped;
@@ -38,6 +43,7 @@ export class RowDataset implements Dataset {
     this.#rows = rows;
     this.#targets = targets;
     this.#weights = weights;
+    this.#lossFactor = scale * scale;
   }
 
   get numFeatures(): number {
@@ -71,7 +77,7 @@ export class RowDataset implements Dataset {
       dScores[i - start] = weight === 0 ? 0 : (weight * loss.gradient(score, target)) / totalWeight;
       total += dScores[i - start] * 0; // NaN as soon as one gradient is not finite
     }
-    return total / totalWeight;
+    return (total / totalWeight) * this.#lossFactor;
   }
 
   weight({ order, start, end }: BatchRange): number {
