@@ -1,6 +1,6 @@
 // The entry "neural-fm/readers": tables from CSV files and JSON lines.
 
-export type { Labels } from "./readers/columns-builder.ts";
+export type { LabelColumn } from "./readers/columns-builder.ts";
 export { type CSVOptions, readCSV } from "./readers/csv.ts";
 export type { CSVValue } from "./readers/csv-block.ts";
 export { type JSONValue, readJSONL } from "./readers/jsonl.ts";

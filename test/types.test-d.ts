@@ -58,7 +58,7 @@ import {
 import {
   type CSVValue,
   type JSONValue,
-  type Labels,
+  type LabelColumn,
   readCSV,
   readJSONL,
   type TableReader,
@@ -521,11 +521,11 @@ describe("undefined", () => {
 describe("readers", () => {
   it("have labels exactly if the option is there", () => {
     expectTypeOf(readCSV("")).toEqualTypeOf<TableReader<CSVValue>>();
-    expectTypeOf(readCSV("", { label: "y" })).toEqualTypeOf<TableReader<CSVValue, Labels>>();
+    expectTypeOf(readCSV("", { label: "y" })).toEqualTypeOf<TableReader<CSVValue, LabelColumn>>();
     expectTypeOf(readJSONL("", { label: "y", select: ["a"] })).toEqualTypeOf<
-      TableReader<JSONValue, Labels>
+      TableReader<JSONValue, LabelColumn>
     >();
-    expectTypeOf(readCSV("", {}).rows()).resolves.toHaveProperty("y").toEqualTypeOf<Labels | null>();
+    expectTypeOf(readCSV("", {}).rows()).resolves.toHaveProperty("y").toEqualTypeOf<LabelColumn | null>();
     // @ts-expect-error header: false is no option; give the names
     readCSV("", { header: false });
     // @ts-expect-error a misspelled option

@@ -2,8 +2,8 @@
 
 import type { TableBlock } from "./table-block.ts";
 
-/** Labels: numbers if every label is a finite number, otherwise strings. */
-export type Labels = Float64Array | string[];
+/** A column of labels: numbers if every label is a finite number, otherwise strings. */
+export type LabelColumn = Float64Array | string[];
 
 /**
  * A decimal number, with spaces around it allowed. Other texts that `Number` reads, such as "" and "0x1f",
@@ -77,7 +77,7 @@ export class LabelsBuilder {
   }
 
   /** Returns all labels. */
-  build(): Labels {
+  build(): LabelColumn {
     return this.#areNumbers ? this.#numbers.slice(0, this.#texts.length) : this.#texts;
   }
 }

@@ -1,7 +1,7 @@
 // `readCSV`: tables in CSV files by RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180).
 
 import { checkKeys, wrongType, wrongValue } from "../core/errors.ts";
-import type { Labels } from "./columns-builder.ts";
+import type { LabelColumn } from "./columns-builder.ts";
 import type { CSVValue } from "./csv-block.ts";
 import { CSVParser, type CSVSettings } from "./csv-parser.ts";
 import { type ReaderOptions, readLabel, readNames } from "./reader-options.ts";
@@ -34,7 +34,7 @@ export interface CSVOptions extends ReaderOptions {
 export function readCSV(
   source: TableSource,
   options: CSVOptions & { label: string },
-): TableReader<CSVValue, Labels>;
+): TableReader<CSVValue, LabelColumn>;
 export function readCSV(source: TableSource, options?: CSVOptions): TableReader<CSVValue>;
 export function readCSV(source: TableSource, options: CSVOptions = {}): TableReader<CSVValue> {
   const place = "readCSV";

@@ -3,7 +3,7 @@
 import { checkKeys, describe } from "../core/errors.ts";
 import type { Lines } from "./byte-lines.ts";
 import { missingColumn } from "./column-names.ts";
-import type { Labels } from "./columns-builder.ts";
+import type { LabelColumn } from "./columns-builder.ts";
 import { findFault, type JSONFault, MAY_LOSE_DIGITS, quoteLargeIntegers } from "./json-check.ts";
 import { type ReaderOptions, readLabel, readNames } from "./reader-options.ts";
 import { readSource, type TableSource } from "./source.ts";
@@ -39,7 +39,7 @@ export type JSONValue =
 export function readJSONL(
   source: TableSource,
   options: ReaderOptions & { label: string },
-): TableReader<JSONValue, Labels>;
+): TableReader<JSONValue, LabelColumn>;
 export function readJSONL(source: TableSource, options?: ReaderOptions): TableReader<JSONValue>;
 export function readJSONL(source: TableSource, options: ReaderOptions = {}): TableReader<JSONValue> {
   const place = "readJSONL";

@@ -3,7 +3,7 @@
 
 import { Pacer } from "../core/event-loop.ts";
 import { ByteLines } from "./byte-lines.ts";
-import { ColumnsBuilder, type Labels, LabelsBuilder } from "./columns-builder.ts";
+import { ColumnsBuilder, type LabelColumn, LabelsBuilder } from "./columns-builder.ts";
 import type { Source } from "./source.ts";
 import type { TableBlock, TableParser } from "./table-block.ts";
 
@@ -34,7 +34,7 @@ export interface TableColumns<Value, Y> {
  * Reads a table. Nothing is read before rows are asked for. A stream can be read once. Text, bytes, a Blob
  * and an array of chunks can be read again and again.
  */
-export interface TableReader<Value, Y = Labels | null> extends AsyncIterable<TableRow<Value>> {
+export interface TableReader<Value, Y = LabelColumn | null> extends AsyncIterable<TableRow<Value>> {
   /**
    * Reads row by row, in constant memory. With the option `label`, a row holds its label under the label's
    * name.
@@ -78,7 +78,7 @@ export class ParsingReader<Value> implements TableReader<Value> {
     for await (const block of this.#blocks(false)) for (const row of block.rows(true)) yield row;
   }
 
-  async rows(): Promise<TableRows<Value, Labels | null>> {
+  async rows(): Promise<TableRows<Value, LabelColumn | null>> {
     const x: TableRow<Value>[] = [];
     let labels: LabelsBuilder | null = null;
     for await (const block of this.#blocks(true)) {
@@ -88,7 +88,7 @@ export class ParsingReader<Value> implements TableReader<Value> {
     return { x, y: labels && labels.build() };
   }
 
-  async columns(): Promise<TableColumns<Value, Labels | null>> {
+  async columns(): Promise<TableColumns<Value, LabelColumn | null>> {
     const columns = new ColumnsBuilder<Value>();
     let labels: LabelsBuilder | null = null;
     for await (const block of this.#blocks(true)) {

@@ -406,7 +406,7 @@ describe("the entry of the model file", () => {
 
   it.each([
     ["{", "load: __metadata__.labels is not JSON"],
-    [[1, 2], "load: __metadata__.labels must be an object, got array of 2"],
+    [[1, 2], "load: __metadata__.labels must be an object { mean, scale, classes }, got array of 2"],
     [{ mean: 1, sd: 2 }, 'load: __metadata__.labels has no option "sd"'],
     [{ mean: 1 }, "load: __metadata__.labels.scale must be a finite number above 0, got undefined"],
     [{ scale: 1 }, "load: __metadata__.labels.mean must be a finite number, got undefined"],
