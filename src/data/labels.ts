@@ -155,7 +155,8 @@ function readTexts(labels: ArrayLike<unknown>, place: string, rules: LabelRules)
   const [negative, positive] = known ?? [...found].sort();
   if (!known && found.size !== 2) throw countError([...found].sort(), place, loss);
   const [low, high] = [rules.target(0), rules.target(1)];
-  const targets = Float64Array.from(labels, (label) => (label === positive ? high : low));
+  const targets = new Float64Array(labels.length);
+  for (let i = 0; i < targets.length; i++) targets[i] = labels[i] === positive ? high : low;
   return { targets, classes: [negative, positive] };
 }
 

@@ -56,9 +56,11 @@ export function copyScores(
  * @returns The targets of the network, computed in float64 and rounded once, (n).
  */
 export function targetsIn(unit: LabelUnit | null, targets: ArrayLike<number>): Float32Array {
-  if (unit === null) return Float32Array.from(targets);
+  const inUnit = new Float32Array(targets);
+  if (unit === null) return inUnit;
   const { mean, scale } = unit;
-  return Float32Array.from(targets, (target) => (target - mean) / scale);
+  for (let i = 0; i < inUnit.length; i++) inUnit[i] = (targets[i] - mean) / scale;
+  return inUnit;
 }
 
 /**
