@@ -6,9 +6,11 @@ export type { Tensor } from "./core/tensor.ts";
 export type { NumberArray } from "./data/columns.ts";
 export type { CSRInit } from "./data/csr-check.ts";
 export { CSRMatrix } from "./data/csr-matrix.ts";
-export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
+export type { Encoder, FeatureEncoderJSON } from "./data/encoder.ts";
+export type { FeatureEncoderOptions, NumbersOption } from "./data/encoder-options.ts";
 export { FeatureEncoder } from "./data/feature-encoder.ts";
-export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
+export type { FeatureMap, FeatureRow, FeatureValue, Level } from "./data/feature-map.ts";
+export type { FieldInfo, FieldKind, FieldRecord } from "./data/fields.ts";
 export type { Id, IdsOption } from "./data/ids.ts";
 export type { Classes, Label, Labels } from "./data/labels.ts";
 export {
@@ -18,6 +20,7 @@ export {
   type ReadLibSVMOptions,
   readLibSVM,
 } from "./data/libsvm.ts";
+export type { NumberCode } from "./data/number-codes.ts";
 export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from "./data/rows.ts";
 export type { RowLike, SparseRows, SparseVector } from "./data/sparse-row.ts";
 export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";

@@ -9,6 +9,7 @@ import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { countRows } from "./data/checked-rows.ts";
 import type { FeatureEncoder } from "./data/feature-encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
+import type { FieldInfo } from "./data/fields.ts";
 import { type IdsOption, readIds } from "./data/ids.ts";
 import type { Classes, Labels } from "./data/labels.ts";
 import {
@@ -341,6 +342,11 @@ export class NFM {
     const model = new this();
     model.#learner = learner;
     return model;
+  }
+
+  /** What the model knows about each field of feature maps; empty before `fit`, and for sparse rows. */
+  get fields(): readonly FieldInfo[] {
+    return this.#learner.predictor?.fields ?? [];
   }
 
   /** The kernels that run: WebAssembly SIMD or plain JavaScript. */

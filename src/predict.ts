@@ -2,9 +2,12 @@
 
 export type { Notice, NoticeKind, NoticeOptions } from "./core/notices.ts";
 export type { NumberArray } from "./data/columns.ts";
-export type { Encoder, FeatureEncoderJSON, FeatureEncoderOptions } from "./data/encoder.ts";
-export type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
+export type { Encoder, FeatureEncoderJSON } from "./data/encoder.ts";
+export type { FeatureEncoderOptions, NumbersOption } from "./data/encoder-options.ts";
+export type { FeatureMap, FeatureRow, FeatureValue, Level } from "./data/feature-map.ts";
+export type { FieldInfo, FieldKind, FieldRecord } from "./data/fields.ts";
 export type { Classes } from "./data/labels.ts";
+export type { NumberCode } from "./data/number-codes.ts";
 export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from "./data/rows.ts";
 export type { SparseVector } from "./data/sparse-row.ts";
 export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";

@@ -10,10 +10,12 @@ import { type CheckedRows, copyRows, countRows } from "./data/checked-rows.ts";
 import { CSRBuilder } from "./data/csr-builder.ts";
 import { Encoder } from "./data/encoder.ts";
 import type { FeatureMap, FeatureRow } from "./data/feature-map.ts";
+import type { FieldInfo } from "./data/fields.ts";
 import type { Classes } from "./data/labels.ts";
 import {
   type ColumnsObject,
   checkRows,
+  type FeatureSpace,
   isRows,
   type PredictedColumns,
   type RowsOf,
@@ -261,11 +263,14 @@ export class Predictor {
   ): Ranked[] {
     checkKeys("rank", options, ["top"]);
     const top = checkInteger("rank: top", options.top ?? Number.MAX_SAFE_INTEGER, 1);
-    const row = this.#readRow(context, "rank: context");
     const isPrepared = candidates instanceof Catalog;
     const rows = isPrepared ? candidates.rows : checkRows(candidates, "rank: candidates");
-    if (countRows(rows) === 0) return [];
+    if (countRows(rows) === 0) {
+      this.#readRow(context, "rank: context");
+      return [];
+    }
     const catalog = isPrepared ? candidates : new Catalog(rows, "rank: candidates");
+    const row = this.#readRow(context, "rank: context", catalog.contextSpace(this));
     const scores = catalog.score(this.network, this, row, !isPrepared);
     return Array.from(selectTop(scores, top), (index) => ({
       index,
@@ -331,9 +336,9 @@ export class Predictor {
   }
 
   /** Reads one row. The next call overwrites the result. */
-  #readRow(x: unknown, place: string): SparseRows {
+  #readRow(x: unknown, place: string, space: FeatureSpace = this): SparseRows {
     this.#row.clear();
-    readRow(this.#row, x, this, place);
+    readRow(this.#row, x, space, place);
     return this.#row;
   }
 
@@ -343,6 +348,11 @@ export class Predictor {
    */
   get classes(): Classes | null {
     return this.labels.classes;
+  }
+
+  /** What is known about each field of feature maps; empty for a model of sparse rows. */
+  get fields(): readonly FieldInfo[] {
+    return this.encoder?.fields ?? [];
   }
 
   /** Number of features N. */

@@ -235,7 +235,8 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const metrics = checkRankingMetrics(caller, options.metrics) as readonly M[];
     const predictor = this.#learner.ready(caller);
     const events = this.#readHeldOut(`${caller}: `, contexts, items, options.exclude, this.#userField);
-    const rows = runAtOnce(readRows(events.contexts, predictor, `${caller}: contexts`));
+    const space = this.#catalog.contextSpace(predictor);
+    const rows = runAtOnce(readRows(events.contexts, space, `${caller}: contexts`));
     return runAtOnce(this.#measure(events, rows, metrics, predictor));
   }
 
@@ -244,7 +245,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     this.#checkContext(context, place);
     if (this.#userField !== null) checkUserField(context, this.#userField, place);
     this.#row.clear();
-    readRow(this.#row, context, predictor, place);
+    readRow(this.#row, context, this.#catalog.contextSpace(predictor), place);
     return this.#row;
   }
 
@@ -274,10 +275,11 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const { contexts, items, exclude } = validation;
     const events = this.#readHeldOut(`${place}.`, contexts, items, exclude, userField);
     const measure = this.#measure.bind(this);
+    const catalog = this.#catalog;
     return {
       monitor,
       *read(space) {
-        const rows = yield* readRows(events.contexts, space, `${place}.contexts`);
+        const rows = yield* readRows(events.contexts, catalog.contextSpace(space), `${place}.contexts`);
         return (predictor, pacer) => runPaced(measure(events, rows, metrics, predictor), pacer);
       },
     };

@@ -1,5 +1,5 @@
 // Short programs whose results must never change by a bit: every kind of training, prediction, ranking and
-// explanation. test/bits.test.ts compares the SHA-256 of what they return with tes./bits.json, on every
+// explanation. test/bits.test.ts compares the SHA-256 of what they return with test/bits.json, on every
 // backend.
 
 import { createHash } from "node:crypto";
@@ -20,6 +20,8 @@ import {
   Recommender,
   SGD,
 } from "../src/index.ts";
+import { splitRows } from "../src/training/datasets/split.ts";
+import { byValue } from "./helpers/by-value.ts";
 
 /** What a program returns: bytes of a model file, float arrays, or JSON data, by name. */
 export type Results = Record<string, Uint8Array | Float32Array | readonly number[] | string>;
@@ -68,6 +70,21 @@ function maps(rows: number, seed: number): FeatureMap[] {
     member: next(2) === 1,
     tags: ["cold", "sweet", "new"].filter(() => next(2) === 1),
     mix: { fat: (1 + next(7)) / 8, salt: (1 + next(15)) / 16 },
+  }));
+}
+
+/** Feature maps with fields of every kind, texts that are numbers, and missing values. */
+function visits(rows: number, seed: number): FeatureMap[] {
+  const next = generator(seed);
+  return Array.from({ length: rows }, () => ({
+    user: next(9) === 0 ? null : `u${next(17)}`,
+    itemId: next(23),
+    hour: next(11) === 0 ? null : next(2400) / 100,
+    price: next(12) === 0 ? "n/a" : String(next(4000) / 16),
+    member: next(5) === 0 ? null : next(2) === 1,
+    ...(next(4) === 0 ? {} : { tags: ["cold", "sweet", "new"].filter(() => next(2) === 1) }),
+    mix: { fat: (1 + next(7)) / 8, salt: (1 + next(15)) / 16 },
+    day: new Date(86_400_000 * next(400)),
   }));
 }
 
@@ -185,6 +202,39 @@ async function recommended(
       explanation.bias,
       ...explanation.linear.map((part) => part.contribution),
     ]),
+  };
+}
+
+/** A recommender whose contexts and items have knots, lists and missing values. */
+async function recommendedByKinds(backend: "js" | "wasm"): Promise<Results> {
+  const next = generator(71);
+  const items = Array.from({ length: 30 }, (_, i) => ({
+    item: i,
+    price: next(6) === 0 ? null : next(500) / 4,
+    tags: ["old", "long", "funny"].filter(() => next(3) === 0),
+    ...(next(3) === 0 ? {} : { minutes: 60 + next(90) }),
+  }));
+  const contexts = visits(200, 72).map(({ user, hour, member }: Record<string, unknown>, i) => {
+    return (i % 5 === 0 ? { user, member } : { user, hour, member }) as FeatureMap;
+  });
+  const taken = contexts.map(() => next(30));
+  const recommender = new Recommender(new NFM({ ...small, loss: "bpr", backend }), items);
+  const history = await recommender.fit(contexts, taken, {
+    epochs: 3,
+    batchSize: 64,
+    validation: { contexts: contexts.slice(0, 30), items: taken.slice(0, 30) },
+  });
+  const lists = [{ user: "u3" }, { user: null, hour: 30, member: true }].map((context) => {
+    return recommender.recommend(context, { top: 30 });
+  });
+  return {
+    file: recommender.model.save({ optimizer: true }),
+    ids: lists
+      .flat()
+      .map(({ id }) => id)
+      .join(),
+    scores: lists.flat().map(({ score }) => score),
+    measured: history.epochs.flatMap(({ validation }) => Object.values(validation!)),
   };
 }
 
@@ -340,7 +390,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   "hashing encoder": async (backend) => {
     const model = new NFM({
       ...small,
-      encoder: new FeatureEncoder({ hashBits: 7, scale: "standard" }),
+      encoder: new FeatureEncoder({ hashBits: 7, numbers: "standard" }),
       loss: "log",
       backend,
     });
@@ -352,12 +402,13 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     };
   },
   "scaling encoder": async (backend) => {
-    const model = new NFM({
-      ...small,
-      encoder: new FeatureEncoder({ minCount: 3, scale: "standard" }),
-      backend,
-    });
-    await model.fit(maps(200, 24), numbers(200, 28, rating), { epochs: 2, validation: 0.1 });
+    const rows = maps(200, 24);
+    const division = { rows: 200, groups: null, times: null, share: 0.1, seed: small.seed };
+    const [kept] = splitRows("", division);
+    const training = Array.from(kept, (row) => rows[row]);
+    const encoder = byValue(training, { minCount: 3, scaled: true });
+    const model = new NFM({ ...small, encoder, backend });
+    await model.fit(rows, numbers(200, 28, rating), { epochs: 2, validation: 0.1 });
     return {
       file: model.save({ optimizer: true }),
       predictions: model.predict(maps(20, 26)),
@@ -365,7 +416,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     };
   },
   "feature maps": async (backend) => {
-    const model = new NFM({ ...small, loss: "log", backend });
+    const model = new NFM({ ...small, loss: "log", encoder: byValue(maps(150, 24)), backend });
     await model.fit(maps(150, 24), numbers(150, 25, binary), { epochs: 2 });
     const measured = Object.values(model.evaluate(maps(50, 29), numbers(50, 30, binary)));
     return {
@@ -375,6 +426,24 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
       measured,
     };
   },
+  "kinds of fields": async (backend) => {
+    const model = new NFM({ ...small, loss: "log", backend });
+    const history = await model.fit(visits(300, 73), numbers(300, 74, binary), {
+      epochs: 3,
+      batchSize: 64,
+      validation: 0.2,
+    });
+    const { linear } = model.explain(visits(3, 76)[1]);
+    return {
+      file: model.save({ optimizer: true }),
+      predictions: model.predict(visits(40, 75)),
+      one: [model.predict(visits(3, 76)[2]), model.predict({}), model.predict({ hour: -5, price: 1e9 })],
+      losses: history.epochs.flatMap(({ loss, validation }) => [loss, ...Object.values(validation!)]),
+      names: linear.map(({ feature }) => feature).join(),
+      fields: JSON.stringify(model.fields),
+    };
+  },
+  "recommender with kinds": (backend) => recommendedByKinds(backend),
   partialFit: (backend) => {
     const model = new NFM({ ...small, numFeatures: FEATURES, loss: "log", backend });
     const losses = [1, 2, 3].map((turn) =>

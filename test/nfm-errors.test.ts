@@ -267,7 +267,7 @@ describe("errors of fit", () => {
     const before = model.save({ optimizer: true });
     const bad: [unknown, unknown, unknown][] = [
       [maps, [1], {}],
-      [[{ a: NaN }], [1], {}],
+      [[{ hour: NaN }], [1], {}],
       [maps, maps.map(() => 3), {}],
       [maps, maps.map(() => 1), { validation: 2 }],
     ];
@@ -340,8 +340,11 @@ describe("errors of the other methods", () => {
     expect(() => model.predict({ hour: NaN })).toThrow(
       "predict: x.hour must be finite (in 32 bits), got NaN",
     );
-    expect(() => model.predict([{ hour: 1 }, { hour: "x", "": Infinity }])).toThrow(
-      'predict: x[1][""] must be finite',
+    expect(() => model.predict([{ hour: 1 }, { user: "x", hour: Infinity }])).toThrow(
+      "predict: x[1].hour must be finite (in 32 bits), got Infinity; write null for a missing value",
+    );
+    expect(() => model.predict([{ hour: "noon" }])).toThrow(
+      'predict: x[0].hour must be a number, a numeric string or a Date or null, got "noon"',
     );
     expect(() => model.predict(7 as unknown as FeatureMap)).toThrow(
       "predict: x must be an object or a Map from field names to values, got 7",

@@ -117,7 +117,7 @@ const CASES: Record<string, Case> = {
   "a loss of one's own": { options: { loss: tenth }, load: { loss: tenth } },
   "a pairwise loss of one's own": { options: { loss: steep }, load: { loss: steep } },
   "hashed names": { options: { encoder: new FeatureEncoder({ hashBits: 6 }) } },
-  "scaled numbers": { options: { encoder: new FeatureEncoder({ scale: "standard", minCount: 2 }) } },
+  "scaled numbers": { options: { encoder: new FeatureEncoder({ numbers: "standard", minCount: 2 }) } },
 };
 
 async function trained({ options }: Case): Promise<NFM> {

@@ -329,7 +329,9 @@ describe("errors", () => {
       { item: "i12", price: NaN },
     ]);
     await expect(recommender.fit(SHOP.contexts, SHOP.taken)).rejects.toThrow(
-      new RangeError("Recommender: items[12].price must be finite (in 32 bits), got NaN"),
+      new RangeError(
+        "Recommender: items[12].price must be finite (in 32 bits), got NaN; write null for a missing value",
+      ),
     );
     expect(() => recommender.model.save()).toThrow("the model has no parameters yet");
     const sparse = new Recommender(new NFM({ ...SMALL, loss: "bpr" }), [{ indices: [0] }, { indices: [1] }]);

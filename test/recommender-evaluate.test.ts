@@ -228,7 +228,7 @@ describe("validation during fit", () => {
   ][])("with %j stops when %s has not risen for a while, and returns to the best epoch", async (options, watched) => {
     for (const restoreBest of [true, false]) {
       const recommender = new Recommender(
-        new NFM({ ...SMALL, loss: "bpr", optimizer: new Adagrad({ learningRate: 0.2 }) }),
+        new NFM({ ...SMALL, loss: "bpr", numbers: "raw", optimizer: new Adagrad({ learningRate: 0.2 }) }),
         SHOP.items,
       );
       const files: Uint8Array[] = [];

@@ -303,7 +303,9 @@ describe("explain", () => {
     );
     expect(() => recommender.explain({ user: "u1" }, 1)).toThrow(RangeError);
     expect(() => recommender.explain({ user: "u1", hour: NaN }, "i1")).toThrow(
-      new RangeError("Recommender.explain: context.hour must be finite (in 32 bits), got NaN"),
+      new RangeError(
+        "Recommender.explain: context.hour must be finite (in 32 bits), got NaN; write null for a missing value",
+      ),
     );
     expect(() => new Recommender(new NFM(), SHOP.items).explain({}, "i1")).toThrow(
       "explain: the model has no parameters yet",

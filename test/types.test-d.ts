@@ -129,21 +129,21 @@ describe("predict", () => {
     expectTypeOf(model.fit([event], [1], { validation: 0.5 })).toEqualTypeOf<Promise<History>>();
     expectTypeOf(model.evaluate([event], [1])).toEqualTypeOf<Record<string, number>>();
     expectTypeOf(model.partialFit([event], [1])).toEqualTypeOf<number>();
-    interface Dated {
+    interface Callable {
       user: string;
-      when: Date;
+      when: () => Date;
     }
-    // @ts-expect-error a date is no feature value
-    void model.fit([] as Dated[], []);
-    // @ts-expect-error a date is no feature value
-    model.predict({ user: "ana", when: new Date() } as Dated);
+    // @ts-expect-error a function is no feature value
+    void model.fit([] as Callable[], []);
+    // @ts-expect-error a function is no feature value
+    model.predict({ user: "ana", when: () => new Date() } as Callable);
   });
 
   it("refuses what is no row", () => {
     // @ts-expect-error a string is no row
     model.predict("ana");
-    // @ts-expect-error a date is no feature value
-    model.predict({ when: new Date() });
+    // @ts-expect-error a function is no feature value
+    model.predict({ when: () => new Date() });
     // @ts-expect-error an unknown option
     model.predict(matrix, { probability: true });
   });
@@ -248,12 +248,12 @@ describe("ranking and recommending", () => {
   });
 
   it("refuses what it cannot use", () => {
-    interface Dated {
+    interface Callable {
       item: string;
-      when: Date;
+      when: () => Date;
     }
-    // @ts-expect-error a date is no feature value
-    new Recommender(model, [] as Dated[]);
+    // @ts-expect-error a function is no feature value
+    new Recommender(model, [] as Callable[]);
     // @ts-expect-error no ranking metric
     void new Recommender(model, films).fit([visit], ["a"], { metrics: ["auc"] });
     // @ts-expect-error no such metric
@@ -373,10 +373,10 @@ describe("objects of a class", () => {
       return `i${this.#number}`;
     }
   }
-  class Dated {
+  class Callable {
     readonly user: string = "ana";
-    get when(): Date {
-      return new Date(0);
+    get when(): () => Date {
+      return () => new Date(0);
     }
   }
 
@@ -393,12 +393,12 @@ describe("objects of a class", () => {
     const recommender = new Recommender(model, [new Visit()]);
     void recommender.fit([new Visit()], ["i1"], { users: "user" });
     recommender.recommend(new Visit());
-    // @ts-expect-error a date is no feature value
-    model.predict(new Dated());
-    // @ts-expect-error a date is no feature value
-    void model.fit([new Dated()], [1]);
-    // @ts-expect-error a date is no feature value
-    new Recommender(model, [new Dated()]);
+    // @ts-expect-error a function is no feature value
+    model.predict(new Callable());
+    // @ts-expect-error a function is no feature value
+    void model.fit([new Callable()], [1]);
+    // @ts-expect-error a function is no feature value
+    new Recommender(model, [new Callable()]);
   });
 });
 

@@ -80,11 +80,24 @@ export class CSRBuilder implements SparseRows {
    * Ends the row in progress: sums duplicates and drops zeros.
    *
    * @param place Names the row in errors.
+   * @param areDistinct Whether no index can have come twice. Default: false.
    * @throws RangeError if a sum is infinite.
    */
-  endRow(place: string): void {
-    const indices = this.#indices;
+  endRow(place: string, areDistinct: boolean = false): void {
     const start = this.#indptr[this.#rows];
+    let end = areDistinct ? this.#end : this.#sumDuplicates(start, place);
+    if (this.#values !== null) end = dropZeros(this.#indices, this.#values, start, end);
+    const indices = this.#indices;
+    for (let p = start; p < end; p++) if (indices[p] >= this.#width) this.#width = indices[p] + 1;
+    this.#end = end;
+    this.#rows++;
+    if (this.#rows === this.#indptr.length) this.#indptr = grown(this.#indptr);
+    this.#indptr[this.#rows] = end;
+  }
+
+  /** Sums the values of equal indices of the row that begins at `start`. Returns its new end. */
+  #sumDuplicates(start: number, place: string): number {
+    const indices = this.#indices;
     const isLong = this.#end - start > SCANNED;
     if (isLong) this.#positions.clear();
     let end = start;
@@ -101,12 +114,7 @@ export class CSRBuilder implements SparseRows {
       if (this.#values !== null) this.#values[end] = value;
       end++;
     }
-    if (this.#values !== null) end = dropZeros(this.#indices, this.#values, start, end);
-    for (let p = start; p < end; p++) if (indices[p] >= this.#width) this.#width = indices[p] + 1;
-    this.#end = end;
-    this.#rows++;
-    if (this.#rows === this.#indptr.length) this.#indptr = grown(this.#indptr);
-    this.#indptr[this.#rows] = end;
+    return end;
   }
 
   #addTo(position: number, value: number, place: string): void {

@@ -1,62 +1,76 @@
 // Encodes feature maps as sparse rows, by a learned vocabulary or by hashed names (Weinberger et al. 2009,
 // "Feature Hashing for Large Scale Multitask Learning"). Prediction needs only this class. feature-encoder.ts
-// adds the learning of a vocabulary.
+// adds the learning of kinds and vocabulary.
 
-import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
-import type { Column } from "./columns.ts";
+import { checkInteger, wrongType, wrongValue } from "../core/errors.ts";
+import type { Notices } from "../core/notices.ts";
+import { appendBlocks } from "./column-block.ts";
 import { CSRBuilder } from "./csr-builder.ts";
-import { type FeatureMap, type FeatureValue, fieldPlace, isRecord, walkFeatures } from "./feature-map.ts";
-import { badValue, isFloat32, type SparseVector } from "./sparse-row.ts";
-
-/** Options of a FeatureEncoder. */
-export interface FeatureEncoderOptions {
-  /**
-   * With this option feature names are hashed into 2^hashBits columns, and no vocabulary is learned; 1 to 30.
-   * Default: learn a vocabulary.
-   */
-  hashBits?: number | undefined;
-  /**
-   * Features that occur in fewer training maps than this get no column; at least 1. It cannot be combined
-   * with `hashBits`. Default: 1.
-   */
-  minCount?: number | undefined;
-  /**
-   * With "standard", a number field becomes (value - mean) / standard deviation, as learned by `fit`.
-   * Default: "none".
-   */
-  scale?: "none" | "standard" | undefined;
-}
+import { readEncoderJSON } from "./encoder-json.ts";
+import {
+  checkFieldName,
+  type FeatureEncoderOptions,
+  learnsNothing,
+  readEncoderOptions,
+} from "./encoder-options.ts";
+import type { FeatureMap } from "./feature-map.ts";
+import { walkFields } from "./field-values.ts";
+import {
+  type ColumnData,
+  type Field,
+  type FieldInfo,
+  type FieldRecord,
+  infoOf,
+  makeField,
+  makeFields,
+  recordToJSON,
+} from "./fields.ts";
+import type { NumberCode } from "./number-codes.ts";
+import { pushField } from "./push-field.ts";
+import type { EntrySink, SparseVector } from "./sparse-row.ts";
 
 /** An encoder as plain JSON data. */
 export interface FeatureEncoderJSON extends FeatureEncoderOptions {
   /** Version of this format. */
-  version: 1;
-  /** The learned feature names, by index; absent with `hashBits`. */
+  version: 2;
+  /** The learned feature names, by column; absent with `hashBits`. */
   names?: string[] | undefined;
-  /** The learned scales: field name, mean and standard deviation of each number field. */
-  scales?: [string, number, number][] | undefined;
+  /** The learned fields. */
+  learned?: FieldRecord[] | undefined;
+  /** How numbers of other fields become entries, if every value is read by its own type. Default: "raw". */
+  unlisted?: NumberCode | undefined;
 }
 
-/** Mean and standard deviation of a number field in the training maps. */
-export interface Scale {
-  /** Mean of the values. */
-  readonly mean: number;
-  /** Standard deviation of the values, at least 0. */
-  readonly std: number;
-}
-
-/** The vocabulary and the scales that an encoder has learned. */
+/** What an encoder has learned. */
 export interface Learned {
-  /** Feature names by column. */
+  /** Feature names by column; empty with `hashBits`. */
   readonly names: readonly string[];
-  /** Column of each feature name. */
-  readonly columns: ReadonlyMap<string, number>;
-  /** Scale of each number field. */
-  readonly scales: ReadonlyMap<string, Scale>;
+  /** The fields by name. */
+  readonly fields: ReadonlyMap<string, Field>;
+  /** The fields with a column for missing values. */
+  readonly indicators: readonly Field[];
+  /** How numbers of fields become entries that are not in `fields`; null: only `fields` count. */
+  readonly unlisted: NumberCode | null;
+  /** Number of the row that is being encoded. */
+  stamp: number;
+  /** The field at each position of the row before. */
+  readonly order: Field[];
 }
 
-const SCALES = ["none", "standard"] as const;
-const NOTHING: Learned = { names: [], columns: new Map(), scales: new Map() };
+/** How rows are read that are only a part of a row, and who hears about unknown fields. */
+export interface RowScope {
+  /** Says whether a field belongs to these rows and is missing where they do not have it. Default: all do. */
+  readonly isExpected?: ((field: string) => boolean) | undefined;
+  /** Hears about unknown fields and rows. Default: nobody. */
+  readonly notices?: Notices | undefined;
+}
+
+const WHOLE: RowScope = {};
+
+/** Positions of a row whose fields are remembered. */
+const MAX_ORDER = 256;
+
+const RAW: NumberCode = { type: "raw" };
 
 /**
  * Encodes feature maps as sparse rows. Its vocabulary never changes. The subclass `FeatureEncoder` learns a
@@ -76,25 +90,24 @@ export class Encoder {
    * @throws TypeError or RangeError for a bad or unknown option, or for `minCount` together with `hashBits`.
    */
   constructor(options: FeatureEncoderOptions = {}) {
-    checkKeys("FeatureEncoder: options", options, ["hashBits", "minCount", "scale"]);
-    const { hashBits, minCount } = options;
-    const scale = checkChoice("FeatureEncoder: scale", options.scale ?? "none", SCALES);
-    if (hashBits === undefined) {
-      this.options = { minCount: checkInteger("FeatureEncoder: minCount", minCount ?? 1, 1), scale };
-      return;
-    }
-    if (minCount !== undefined) {
-      const reason =
-        "minCount needs a vocabulary to prune, and with hashBits there is none; give one of the two";
-      throw new TypeError(`FeatureEncoder: ${reason}`);
-    }
-    this.options = { hashBits: checkInteger("FeatureEncoder: hashBits", hashBits, 1, 30), scale };
-    if (scale === "none") this.learned = NOTHING;
+    this.options = readEncoderOptions(options);
+    if (learnsNothing(this.options)) this.learned = learnedOf([], [], this.options, RAW);
   }
 
-  /** Whether the encoder can encode. With `hashBits` and without scaling it always can. */
+  /** Whether the encoder can encode. With `hashBits` alone it always can. */
   get fitted(): boolean {
     return this.learned !== null;
+  }
+
+  /**
+   * What is known about each field, in the order in which training met them. Empty if nothing is learned.
+   *
+   * @throws Error before `fit`.
+   */
+  get fields(): readonly FieldInfo[] {
+    const { fields } = this.ready("FeatureEncoder.fields");
+    const isHashed = this.options.hashBits !== undefined;
+    return Array.from(fields.values(), (field) => infoOf(field, isHashed));
   }
 
   /**
@@ -130,20 +143,38 @@ export class Encoder {
    * @param builder The builder.
    * @param map Field names and their values.
    * @param place What errors call the map.
+   * @param scope How the row is read. Default: it is a whole row.
    * @throws TypeError or RangeError that names the field; Error before `fit`.
    */
-  append(builder: CSRBuilder, map: FeatureMap, place: string): void {
+  append(builder: CSRBuilder, map: FeatureMap, place: string, scope: RowScope = WHOLE): void {
     const learned = this.ready("FeatureEncoder.append");
-    const { hashBits, scale } = this.options;
-    walkFeatures(map, place, (name, value, scalable) => {
-      const column = hashBits === undefined ? learned.columns.get(name) : hashName(name, hashBits);
-      if (column === undefined) return;
-      if (scalable && scale === "standard") {
-        value = standardized(value, learned.scales.get(name));
-        if (!isFloat32(value)) throw badValue(`${fieldPlace(place, name)}, scaled,`, value);
+    const stamp = ++learned.stamp;
+    const { order } = learned;
+    let position = 0;
+    let values = 0;
+    let known = 0;
+    walkFields(map, place, (name, value) => {
+      // Rows of a table list their fields in one order. So the field is looked up only when it is another one
+      // than in the row before.
+      let field: Field | null = order[position] ?? null;
+      if (field === null || field.name !== name) {
+        field = this.#fieldOf(learned, name, place);
+        if (field !== null && position < MAX_ORDER) order[position] = field;
       }
-      builder.push(column, Math.fround(value));
+      position++;
+      if (value != null) values++;
+      if (field === null) {
+        if (value != null) tellUnknownField(scope, name, place, learned);
+        return;
+      }
+      field.seen = stamp;
+      if (pushField(builder, field, value, place)) known++;
     });
+    for (const field of learned.indicators) {
+      if (field.seen === stamp || scope.isExpected?.(field.name) === false) continue;
+      builder.push(field.missing, 1);
+    }
+    if (known === 0 && values > 0) tellUnknownRow(scope, place);
     builder.endRow(place);
   }
 
@@ -151,62 +182,85 @@ export class Encoder {
    * @internal Encodes rows of columns as the next rows of a builder.
    *
    * @param builder The builder.
-   * @param columns Names and values of the fields, each (rows).
+   * @param columns The columns.
    * @param start First row.
    * @param end The row behind the last one.
    * @param place What errors call the columns.
+   * @param scope How the rows are read. Default: they are whole rows.
    * @throws TypeError or RangeError that names row and field; Error before `fit`.
    */
   appendColumns(
     builder: CSRBuilder,
-    { names, data }: { readonly names: readonly string[]; readonly data: readonly Column[] },
+    columns: ColumnData,
     start: number,
     end: number,
     place: string,
+    scope: RowScope = WHOLE,
   ): void {
-    const map = new Map<string, FeatureValue>();
+    const learned = this.ready("FeatureEncoder.append");
+    const stamp = ++learned.stamp;
+    const { names, data } = columns;
+    const fields = names.map((name) => {
+      const field = this.#fieldOf(learned, name, place);
+      if (field === null) tellUnknownField(scope, name, place, learned);
+      else field.seen = stamp;
+      return field;
+    });
+    const absent = learned.indicators
+      .filter((field) => field.seen !== stamp && scope.isExpected?.(field.name) !== false)
+      .map(({ missing }) => missing);
+    const hearUnknown = (row: number): void => tellUnknownRow(scope, `${place}[${row}]`);
+    if (appendBlocks(builder, columns, fields, absent, start, end, place, hearUnknown)) return;
     for (let row = start; row < end; row++) {
-      for (let c = 0; c < names.length; c++) map.set(names[c], data[c][row] as FeatureValue);
-      this.append(builder, map, `${place}[${row}]`);
+      const at = `${place}[${row}]`;
+      let known = 0;
+      for (let c = 0; c < fields.length; c++) {
+        const field = fields[c];
+        if (field !== null && pushField(builder, field, data[c][row], at)) known++;
+      }
+      for (let i = 0; i < absent.length; i++) builder.push(absent[i], 1);
+      if (known === 0 && fields.length > 0) hearUnknown(row);
+      builder.endRow(at);
     }
   }
 
-  /** @internal Whether a field of this name may hold several levels in a row. */
-  takesLists(name: string): boolean {
-    return this.learned === null || !this.learned.columns.has(name);
+  /** Returns the field of a name; null if only learned fields count. `place` stands in errors. */
+  #fieldOf({ fields, unlisted }: Learned, name: string, place: string): Field | null {
+    const field = fields.get(name);
+    if (field !== undefined) return field;
+    if (unlisted === null) return null;
+    checkFieldName(name, place);
+    return makeField({ name, kind: "any", code: unlisted }, hashOf(this.options));
   }
 
   /**
    * Lists the features of a map that contribute nothing, because `fit` never saw them or because `minCount`
-   * left them out. Each is listed once. With `hashBits` every feature has a column. Then the list has only
-   * number fields without a learned scale.
+   * left them out. Each is listed once.
    *
    * @param map Field names and their values.
-   * @returns Feature names such as "user=nobody".
+   * @returns Feature names such as "user=nobody"; the name of the field for a field that is unknown.
    * @throws TypeError or RangeError that names the field; Error before `fit`.
    * @example
    * encoder.unseen({ user: "nobody", hour: 7 }); // ["user=nobody"]
    */
   unseen(map: FeatureMap): string[] {
-    const place = "FeatureEncoder.unseen";
-    const learned = this.ready(place);
-    const { hashBits, scale } = this.options;
-    const names = new Set<string>();
-    walkFeatures(map, `${place}: map`, (name, value, scalable) => {
-      const isScaled = scalable && scale === "standard";
-      if (!isScaled && Math.fround(value) === 0) return;
-      const hasColumn = hashBits !== undefined || learned.columns.has(name);
-      if (!hasColumn || (isScaled && !learned.scales.has(name))) names.add(name);
+    const learned = this.ready("FeatureEncoder.unseen");
+    const place = "FeatureEncoder.unseen: map";
+    const missed = new Set<string>();
+    walkFields(map, place, (name, value) => {
+      const field = this.#fieldOf(learned, name, place);
+      if (field !== null) pushField(NOWHERE, field, value, place, missed);
+      else if (value != null) missed.add(name);
     });
-    return [...names];
+    return [...missed];
   }
 
   /**
    * Returns the name of a column.
    *
    * @param index Column, from 0 to `numFeatures` - 1.
-   * @returns A name such as "user=ana" or "hour". With `hashBits` names cannot be recovered, and the result
-   *   is "#" followed by the column.
+   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing". With
+   *   `hashBits` names cannot be recovered, and the result is "#" followed by the column.
    * @throws TypeError or RangeError if it is not a column; Error before `fit`.
    */
   name(index: number): string {
@@ -220,7 +274,7 @@ export class Encoder {
   /**
    * Returns the column of a feature name.
    *
-   * @param name A name such as "user=ana" or "hour".
+   * @param name A name such as "user=ana".
    * @returns The column; `undefined` if the name is not in the vocabulary.
    * @throws TypeError if the name is not a string; Error before `fit`.
    */
@@ -228,78 +282,93 @@ export class Encoder {
     if (typeof name !== "string") throw wrongType("FeatureEncoder.index: name", "a string", name);
     const { hashBits } = this.options;
     if (hashBits !== undefined) return hashName(name, hashBits);
-    return this.ready("FeatureEncoder.index").columns.get(name);
+    const { names, fields } = this.ready("FeatureEncoder.index");
+    const end = name.indexOf("=");
+    if (end >= 0) return fields.get(name.slice(0, end))?.levels.get(name.slice(end + 1));
+    const column = names.indexOf(name);
+    return column < 0 ? undefined : column;
+  }
+
+  /** @internal Whether a field of this name may hold several levels in a row. */
+  takesLists(name: string): boolean {
+    const kind = this.learned?.fields.get(name)?.kind;
+    return kind === undefined || kind === "list" || kind === "weighted list" || kind === "any";
+  }
+
+  /** @internal Whether absent fields have columns, so that it matters which fields a row should have. */
+  get hasIndicators(): boolean {
+    return this.learned !== null && this.learned.indicators.length > 0;
   }
 
   /** Plain data that `JSON.stringify` keeps exactly and `fromJSON` reads. */
   toJSON(): FeatureEncoderJSON {
-    const json: FeatureEncoderJSON = { version: 1, ...this.options };
-    if (this.learned !== null && json.hashBits === undefined) json.names = [...this.learned.names];
-    if (this.learned !== null && json.scale === "standard") {
-      json.scales = Array.from(this.learned.scales, ([field, { mean, std }]) => [field, mean, std]);
+    const json: FeatureEncoderJSON = { version: 2, ...this.options };
+    if (this.learned === null) return json;
+    const { names, fields, unlisted } = this.learned;
+    if (json.hashBits === undefined) json.names = [...names];
+    if (json.hashBits === undefined || fields.size > 0) {
+      json.learned = Array.from(fields.values(), ({ record }) => recordToJSON(record));
     }
+    if (unlisted !== null && unlisted.type !== "raw") json.unlisted = unlisted;
     return json;
   }
 
   /**
    * Rebuilds an encoder from the data of `toJSON`. Every part of the data is checked.
    *
-   * @param json The result of `toJSON`, for example after `JSON.parse`.
-   * @returns An encoder with the same options, vocabulary and scales.
+   * @param json The result of `toJSON`, for example after `JSON.parse`. Data of version 1 are accepted.
+   * @returns An encoder with the same options, vocabulary and fields.
    * @throws TypeError or RangeError that names the part.
    * @example
    * const copy = FeatureEncoder.fromJSON(JSON.parse(JSON.stringify(encoder)));
    */
   static fromJSON<E extends Encoder>(this: new (options: FeatureEncoderOptions) => E, json: unknown): E {
-    const place = "FeatureEncoder.fromJSON: json";
-    if (!isRecord(json)) throw wrongType(place, "an object", json);
-    const { version, names, scales, ...options } = json;
-    if (version !== 1) throw wrongValue(`${place}.version`, "1", version);
-    const encoder = new this(options as FeatureEncoderOptions);
-    const { hashBits, scale } = encoder.options;
-    if (names !== undefined && hashBits !== undefined)
-      throw new TypeError(`${place}.names must be absent with hashBits`);
-    if (scales !== undefined && scale === "none") {
-      throw new TypeError(`${place}.scales must be absent with scale "none"`);
-    }
-    // Nothing was learned: the encoder was not fitted, or it hashes and does not scale.
-    if (names === undefined && scales === undefined) return encoder;
-    if (hashBits === undefined && !Array.isArray(names)) {
-      throw wrongType(`${place}.names`, "an array of feature names", names);
-    }
-    if (scale === "standard" && !Array.isArray(scales)) {
-      throw wrongType(`${place}.scales`, "an array of [field, mean, std]", scales);
-    }
-    encoder.learned = {
-      ...readNames(`${place}.names`, (names ?? []) as unknown[]),
-      scales: readScales(`${place}.scales`, (scales ?? []) as unknown[]),
-    };
+    const { options, names, records, unlisted } = readEncoderJSON(json);
+    const encoder = new this(options);
+    const code = unlisted ?? encoder.learned?.unlisted ?? null;
+    if (records !== null) encoder.learned = learnedOf(records, names, encoder.options, code);
     return encoder;
   }
 
   /**
-   * @internal Returns the vocabulary and the scales.
+   * @internal Returns what was learned.
    *
    * @param place What errors start with.
-   * @returns The vocabulary and the scales.
+   * @returns The vocabulary and the fields.
    * @throws Error before `fit`.
    */
   protected ready(place: string): Learned {
     if (this.learned !== null) return this.learned;
-    const missing =
-      this.options.hashBits === undefined
-        ? "has no vocabulary yet; call fit first, or set hashBits"
-        : "has no scales yet; call fit first";
-    throw new Error(`${place}: the encoder ${missing}`);
+    throw new Error(`${place}: the encoder has learned nothing yet; call fit first`);
   }
 }
 
+/** Takes entries that nobody needs. */
+const NOWHERE: EntrySink = { push() {} };
+
 /**
- * Scales a value. A field that was constant in training, or never a number, becomes 0 and contributes
- * nothing.
+ * Makes what an encoder knows.
+ *
+ * @param records The fields.
+ * @param names Names of all columns.
+ * @param options The options of the encoder.
+ * @param unlisted How numbers of other fields become entries; null: only `records` count. Default: null.
+ * @returns The fields, ready to encode.
  */
-function standardized(value: number, scale: Scale | undefined): number {
-  return scale === undefined || scale.std === 0 ? 0 : (value - scale.mean) / scale.std;
+export function learnedOf(
+  records: readonly FieldRecord[],
+  names: readonly string[],
+  options: FeatureEncoderOptions,
+  unlisted: NumberCode | null = null,
+): Learned {
+  const fields = makeFields(records, names, hashOf(options));
+  const indicators = [...fields.values()].filter(({ missing }) => missing >= 0);
+  return { names, fields, indicators, unlisted, stamp: 0, order: [] };
+}
+
+/** Returns the function that hashes names; null if there is a vocabulary. */
+function hashOf({ hashBits }: FeatureEncoderOptions): ((name: string) => number) | null {
+  return hashBits === undefined ? null : (name) => hashName(name, hashBits);
 }
 
 /**
@@ -315,29 +384,17 @@ function hashName(name: string, bits: number): number {
   return (h ^ (h >>> 16)) >>> (32 - bits);
 }
 
-function readNames(place: string, names: readonly unknown[]): Pick<Learned, "names" | "columns"> {
-  const columns = new Map<string, number>();
-  [...names].forEach((name, i) => {
-    if (typeof name !== "string") throw wrongType(`${place}[${i}]`, "a string", name);
-    if (columns.has(name))
-      throw wrongValue(`${place}[${i}]`, `different from names[${columns.get(name)}]`, name);
-    columns.set(name, i);
-  });
-  return { names: [...columns.keys()], columns };
+function tellUnknownField({ notices }: RowScope, name: string, place: string, { fields }: Learned): void {
+  if (!notices?.wants("unknown-field")) return;
+  const known = [...fields.keys()].slice(0, 20).join(", ");
+  const remedy = `is it misspelled? It has no effect. Training had ${known}`;
+  notices.tell(
+    "unknown-field",
+    `${place} has a field ${JSON.stringify(name)} that training did not have; ${remedy}`,
+  );
 }
 
-function readScales(place: string, entries: readonly unknown[]): Map<string, Scale> {
-  const scales = new Map<string, Scale>();
-  [...entries].forEach((entry, i) => {
-    if (!Array.isArray(entry) || entry.length !== 3)
-      throw wrongType(`${place}[${i}]`, "[field, mean, std]", entry);
-    const [field, mean, std] = entry as unknown[];
-    if (typeof field !== "string") throw wrongType(`${place}[${i}][0]`, "a field name", field);
-    if (scales.has(field)) throw wrongValue(`${place}[${i}][0]`, "a field not scaled before", field);
-    scales.set(field, {
-      mean: checkNumber(`${place}[${i}][1]`, mean, "a finite number", () => true),
-      std: checkNumber(`${place}[${i}][2]`, std, "a finite number of at least 0", (value) => value >= 0),
-    });
-  });
-  return scales;
+function tellUnknownRow({ notices }: RowScope, place: string): void {
+  const effect = "so the prediction is that of an empty row";
+  notices?.tell("unknown-row", `${place}: none of its values occurred in training, ${effect}`);
 }

@@ -1,19 +1,33 @@
-// Feature maps: which values a field may hold, and which named features they stand for. Learning a
-// vocabulary, encoding and listing unseen features all use `walkFeatures`, so each kind of value is handled
-// in one place.
+// Feature maps: which values a field may hold, and how the fields of a row are listed.
 
-import { describe, wrongType } from "../core/errors.ts";
-import { badValue, isFloat32 } from "./sparse-row.ts";
+import { describe } from "../core/errors.ts";
 
-/** A value of a field of a feature map. `null` and `undefined` mean that the field is absent. */
+/** One level of a category, or an entry of a list. */
+export type Level = string | number | bigint | boolean | Date;
+
+/**
+ * A value of a field of a feature map. `null` and `undefined` mean that the value is missing. A list is an array, a
+ * Set or a typed array of integers; a weighted list is an object or a Map of numbers, or a vector, whose
+ * positions are its levels.
+ */
 export type FeatureValue =
-  | number
-  | string
-  | boolean
+  | Level
   | null
   | undefined
-  | readonly string[]
-  | Readonly<Record<string, number>>;
+  | readonly Level[]
+  | ReadonlySet<Level>
+  | Readonly<Record<string, number>>
+  | ReadonlyMap<Level, number>
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
 
 /**
  * One row, as field names and their values. For a model of sparse rows the keys are feature indices and the
@@ -35,65 +49,6 @@ export type FeatureMap =
  * `Record`.
  */
 export type FeatureRow<T> = { readonly [Field in keyof T]: FeatureValue };
-
-/**
- * Receives one feature. `name` is "field=value", or "field" for numbers and booleans. `scalable` says whether
- * the feature is a number field, to which scaling applies. A value that is 0 after scaling means absent.
- */
-export type FeatureVisitor = (name: string, value: number, scalable: boolean) => void;
-
-/**
- * Visits the features of a map in the order of its fields.
- *
- * @param map The map.
- * @param place What errors call the map, such as `fit: x[3]`.
- * @param visit Called once per feature.
- * @throws TypeError or RangeError that names the field.
- */
-export function walkFeatures(map: FeatureMap, place: string, visit: FeatureVisitor): void {
-  if (map instanceof Map) {
-    for (const [field, value] of map as ReadonlyMap<unknown, FeatureValue>) {
-      if (typeof field !== "string")
-        throw new TypeError(`${place}: keys must be field names, got ${describe(field)}`);
-      walkField(field, value, place, visit);
-    }
-  } else if (isRecord(map)) {
-    for (const field of fieldsOfRecord(map)) walkField(field, map[field] as FeatureValue, place, visit);
-  } else {
-    throw wrongType(place, "an object or a Map from field names to values", map);
-  }
-}
-
-function walkField(field: string, value: FeatureValue, place: string, visit: FeatureVisitor): void {
-  if (field.includes("="))
-    throw new RangeError(`${place}: a field name must not contain "=", got ${describe(field)}`);
-  if (typeof value === "string") {
-    visit(`${field}=${value}`, 1, false);
-  } else if (typeof value === "number") {
-    if (!isFloat32(value)) throw badValue(fieldPlace(place, field), value);
-    visit(field, value, true);
-  } else if (typeof value === "boolean") {
-    visit(field, value ? 1 : 0, false);
-  } else if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i];
-      if (typeof item !== "string") throw wrongType(`${fieldPlace(place, field)}[${i}]`, "a string", item);
-      visit(`${field}=${item}`, 1, false);
-    }
-  } else if (isRecord(value)) {
-    for (const item of Object.keys(value)) {
-      const weight = value[item];
-      if (!isFloat32(weight)) throw badValue(fieldPlace(fieldPlace(place, field), item), weight);
-      visit(`${field}=${item}`, weight, false);
-    }
-  } else if (value != null) {
-    throw wrongType(
-      fieldPlace(place, field),
-      "a number, string, boolean, array of strings, object of numbers or null",
-      value,
-    );
-  }
-}
 
 /**
  * Names a field in an error.

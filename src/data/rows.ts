@@ -7,7 +7,7 @@ import { type CheckedRows, isCSR, isSparseRow, isSparseRows, isSparseVector } fr
 import { Columns, type NumberArray } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import type { CSRMatrix } from "./csr-matrix.ts";
-import type { Encoder } from "./encoder.ts";
+import type { Encoder, RowScope } from "./encoder.ts";
 import { type FeatureMap, type FeatureValue, fieldsOfRecord, isRecord } from "./feature-map.ts";
 import {
   badIndex,
@@ -64,8 +64,8 @@ export type Rows =
 /** `Rows`, or an array or iterable of rows of the user's own type. */
 export type RowsOf<T> = Rows | readonly T[] | RowIterable<T>;
 
-/** The features of a model, and their names in feature maps. */
-export interface FeatureSpace {
+/** The features of a model, their names in feature maps, and how rows are read that are parts of rows. */
+export interface FeatureSpace extends RowScope {
   /** Maps field names and values to feature indices. Null: the keys of feature maps are feature indices. */
   readonly encoder: Encoder | null;
   /** Number of features: every index is below it. Null: not yet known. */
@@ -237,6 +237,7 @@ function* readColumns(
       start,
       Math.min(start + ROWS_PER_PAUSE, rows),
       place,
+      space,
     );
     yield;
   }
@@ -259,7 +260,7 @@ export function readRow(builder: CSRBuilder, row: unknown, space: FeatureSpace, 
     pushVector(builder, row, place);
     builder.endRow(place);
   } else if (encoder !== null && !isSparseRow(row)) {
-    encoder.append(builder, row as FeatureMap, place);
+    encoder.append(builder, row as FeatureMap, place, space);
   } else {
     pushIndexMap(builder, row, numFeatures ?? Infinity, place);
     builder.endRow(place);

@@ -6,7 +6,7 @@
 
 import { runAtOnce } from "../core/event-loop.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { type CheckedRows, countRows } from "../data/checked-rows.ts";
+import { type CheckedRows, countRows, fieldsOf } from "../data/checked-rows.ts";
 import { type FeatureSpace, readRows } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import { addToSums } from "../kernels/js/bi-interaction.ts";
@@ -38,6 +38,8 @@ export class Catalog {
   #encoded: SparseRows | null = null;
   /** For each feature, 1 if a candidate has it. Computed when first needed. */
   #features: Uint8Array | null = null;
+  /** The fields that the candidates have. Listed when first needed. */
+  #fields: ReadonlySet<string> | null = null;
   readonly #scores: Float32Array;
   #dots: DotProducts | null = null;
 
@@ -68,13 +70,32 @@ export class Catalog {
     const known = this.#encoded;
     if (known !== null && this.#encoder === encoder && numFeatures !== null && known.cols <= numFeatures)
       return known;
-    const encoded = yield* readRows(this.rows, space, this.place);
+    const encoded = yield* readRows(this.rows, this.#partOf(space, true), this.place);
     this.#encoder = encoder;
     if (encoded === known) return encoded;
     this.#features = null;
     this.#dots = null;
     this.#encoded = encoded;
     return encoded;
+  }
+
+  /**
+   * @internal Says how contexts of these candidates are read. Fields that the candidates have are not missing in a
+   *   context.
+   *
+   * @param space The features of the model.
+   * @returns The same features, for contexts.
+   */
+  contextSpace(space: FeatureSpace): FeatureSpace {
+    return this.#partOf(space, false);
+  }
+
+  #partOf(space: FeatureSpace, ofCandidates: boolean): FeatureSpace {
+    const { encoder, numFeatures, notices } = space;
+    if (!encoder?.hasIndicators) return space;
+    this.#fields ??= new Set(fieldsOf(this.rows));
+    const fields = this.#fields;
+    return { encoder, numFeatures, notices, isExpected: (field) => fields.has(field) === ofCandidates };
   }
 
   /**

@@ -348,7 +348,7 @@ export class Learner {
       const expected = `fm must have this model's numFeatures (${numFeatures})`;
       throw new RangeError(`initFrom: ${expected}, got ${parameters.numFeatures}`);
     }
-    if (ownEncoder !== null && JSON.stringify(ownEncoder) !== JSON.stringify(encoder)) {
+    if (ownEncoder !== null && !isSameEncoder(ownEncoder, encoder)) {
       const remedy = "leave it out, and fm's is taken";
       throw new Error(
         `initFrom: this model has an encoder of its own, which differs from that of fm; ${remedy}`,
@@ -380,7 +380,8 @@ export class Learner {
   }
 
   #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
-    return learnFeatures(source.vocabulary, this.settings.encoder, this.settings.numFeatures);
+    const { encoder, numFeatures, notices } = this.settings;
+    return learnFeatures(source.vocabulary, encoder, numFeatures, notices);
   }
 
   #newModel(
@@ -427,6 +428,12 @@ export class Learner {
     if (this.#pretrained !== null) givePretrained(parameters, predictor.labels.unit, this.#pretrained);
     parameters.markChanged();
   }
+}
+
+/** Says whether the encoder of an option would have led to the learned one. */
+function isSameEncoder(given: FeatureEncoder, learned: FeatureEncoder | null): boolean {
+  if (given.fitted) return JSON.stringify(given) === JSON.stringify(learned);
+  return JSON.stringify(given.options) === JSON.stringify(learned?.options);
 }
 
 /** How the rows of a model are read. */

@@ -2,7 +2,9 @@
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import { type NoticeOptions, type Notices, readNotices } from "../core/notices.ts";
+import { checkFieldKinds, checkNumbers, type NumbersOption } from "../data/encoder-options.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
+import type { FieldKind } from "../data/fields.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
 import { type LossName, savedLoss } from "../links.ts";
 import { type Loss, lossByName, readLoss } from "../losses.ts";
@@ -40,6 +42,14 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
   numFeatures?: number | undefined;
+  /**
+   * How numbers in feature maps become entries. "knots": two neighboring entries of a piecewise-linear basis
+   * on quantiles of the training values. "standard": (value - mean) / standard deviation. "raw": the value
+   * itself. "auto": "knots". Default: "auto".
+   */
+  numbers?: NumbersOption | undefined;
+  /** Kinds of the fields of feature maps, by their names. Default: inferred from the training rows. */
+  fields?: Readonly<Record<string, FieldKind>> | undefined;
   /**
    * Turns feature maps into sparse rows: a fitted one is used as it is, an unfitted one says how to learn.
    * Default: learned by the first `fit`.
@@ -103,7 +113,7 @@ export const MODEL_KEYS: readonly string[] = [
     "initStd",
     "numFeatures",
   ],
-  ...["encoder", "seed", "backend", "onNotice", "notices"],
+  ...["numbers", "fields", "encoder", "seed", "backend", "onNotice", "notices"],
 ];
 
 const isAtLeastZero = (value: number): boolean => value >= 0;
@@ -116,11 +126,9 @@ const isAtLeastZero = (value: number): boolean => value >= 0;
  */
 export function readOptions(options: NFMOptions, place: string): Settings {
   checkKeys(place, options, MODEL_KEYS);
-  const { numFeatures, encoder } = options;
+  const { numFeatures } = options;
+  const encoder = readEncoder(options, place);
   const architecture = readArchitecture(options, place);
-  if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) {
-    throw wrongType(`${place}: encoder`, "a FeatureEncoder", encoder);
-  }
   if (numFeatures !== undefined) checkInteger(`${place}: numFeatures`, numFeatures, 1, 2 ** 32 - 1);
   if (numFeatures !== undefined && encoder?.fitted && encoder.numFeatures > numFeatures) {
     const least = `${place}: numFeatures must be at least that of the encoder (${encoder.numFeatures})`;
@@ -144,6 +152,21 @@ export function readOptions(options: NFMOptions, place: string): Settings {
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
     notices: readNotices(options, place),
   };
+}
+
+/** Checks the encoder, or makes one from the options about fields. */
+function readEncoder({ encoder, numbers, fields }: NFMOptions, place: string): FeatureEncoder | undefined {
+  if (encoder !== undefined && !(encoder instanceof FeatureEncoder)) {
+    throw wrongType(`${place}: encoder`, "a FeatureEncoder", encoder);
+  }
+  for (const [name, given] of Object.entries({ numbers, fields })) {
+    if (given !== undefined && encoder !== undefined)
+      throw new TypeError(`${place}: give ${name} to the encoder: new FeatureEncoder({ ${name} })`);
+  }
+  if (numbers === undefined && fields === undefined) return encoder;
+  if (numbers !== undefined) checkNumbers(`${place}: numbers`, numbers);
+  if (fields !== undefined) checkFieldKinds(`${place}: fields`, fields);
+  return new FeatureEncoder({ numbers, fields });
 }
 
 function readL2(l2: L2Options | undefined, place: string): L2 {

@@ -1,8 +1,10 @@
 // Decides which features a model has. Only training rows count, never validation rows.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
+import type { Notices } from "../core/notices.ts";
 import { isSparseRow, isSparseRows, needsEncoder } from "../data/checked-rows.ts";
 import { Columns } from "../data/columns.ts";
+import type { EncoderFit } from "../data/encoder-fit.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
 import { ROWS_PER_PAUSE } from "../data/rows.ts";
@@ -24,6 +26,7 @@ export interface LearnedSpace {
  * @param vocabulary The rows to learn the vocabulary from.
  * @param given The encoder from the model's options; null: none.
  * @param numFeatures The number of features from the model's options; null: not given.
+ * @param notices Where notices go.
  * @returns The features of the model.
  * @throws TypeError or RangeError that names row and field.
  */
@@ -31,12 +34,13 @@ export function* learnFeatures(
   vocabulary: readonly VocabularyRows[],
   given: FeatureEncoder | null,
   numFeatures: number | null,
+  notices: Notices,
 ): Generator<void, LearnedSpace> {
   if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
   const isNamed = numFeatures === null && vocabulary.some(({ rows }) => needsEncoder(rows));
   if (given === null && !isNamed) return { encoder: null, numFeatures };
   const encoder = new FeatureEncoder(given?.options);
-  yield* learnVocabulary(encoder, vocabulary);
+  yield* learnVocabulary(encoder, vocabulary, notices);
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
     const least = `at least the number of features in the data (${encoder.numFeatures})`;
     throw wrongValue("NFM: numFeatures", least, numFeatures);
@@ -48,8 +52,15 @@ export function* learnFeatures(
 function* learnVocabulary(
   encoder: FeatureEncoder,
   vocabulary: readonly VocabularyRows[],
+  notices: Notices,
 ): Generator<void, void> {
   const fit = encoder.beginFit();
+  do yield* addRows(fit, vocabulary);
+  while (!fit.finish(notices));
+}
+
+/** Adds all rows, each part for itself. */
+function* addRows(fit: EncoderFit, vocabulary: readonly VocabularyRows[]): Generator<void, void> {
   for (const { rows, place, times } of vocabulary) {
     if (isSparseRows(rows))
       throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
@@ -60,6 +71,7 @@ function* learnVocabulary(
         fit.addColumns({ names, data }, start, Math.min(start + ROWS_PER_PAUSE, rows.rows), place, times);
         yield;
       }
+      fit.endPart();
       continue;
     }
     for (let i = 0; i < rows.length; i++) {
@@ -69,6 +81,6 @@ function* learnVocabulary(
       fit.add(rows[i] as FeatureMap, `${place}[${i}]`, times);
       if (i % ROWS_PER_PAUSE === 0) yield;
     }
+    fit.endPart();
   }
-  fit.finish();
 }

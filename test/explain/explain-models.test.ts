@@ -24,6 +24,7 @@ describe("NFM.explain on trained models", () => {
       it(`the parts sum to the raw score, and the planted pair is the strongest: ${activation}, [${hiddenUnits.join(", ")}]`, async () => {
         const model = new NFM({
           embeddingDim: 8,
+          numbers: "raw",
           hiddenUnits,
           activation,
           dropout: { biInteraction: 0, hidden: 0 },

@@ -9,6 +9,7 @@ import {
   type Ranked,
   type Rows,
 } from "../../src/index.ts";
+import { byValue } from "./by-value.ts";
 
 export const f: (x: number) => number = Math.fround;
 
@@ -159,7 +160,7 @@ export const rowOf = ({
   Array.from(indices, (index, p) => [index, values ? values[p] : 1] as const);
 
 export async function trained(options: NFMOptions): Promise<NFM> {
-  const model = new NFM({ initStd: 0.3, ...options });
+  const model = new NFM({ initStd: 0.3, encoder: byValue(training), ...options });
   await model.fit(training, labels, { epochs: 2, batchSize: 16 });
   return model;
 }

@@ -225,7 +225,7 @@ describe("a file that is not sound is refused, with its own message:", () => {
         encoder.names.push("x=1");
         h.__metadata__.encoder = JSON.stringify(encoder);
       }),
-      "load: config: numFeatures must be at least that of the encoder (18), got 17",
+      `load: config: numFeatures must be at least that of the encoder (${trained.numFeatures + 1}), got ${trained.numFeatures}`,
     ],
     [
       "a bad record of training",

@@ -178,7 +178,7 @@ describe("load", () => {
   it("keeps a hashing or scaling encoder", async () => {
     for (const encoder of [
       new FeatureEncoder({ hashBits: 8 }),
-      new FeatureEncoder({ scale: "standard", minCount: 2 }),
+      new FeatureEncoder({ numbers: "standard", minCount: 2 }),
     ]) {
       const model = new NFM({ embeddingDim: 2, hiddenUnits: [], encoder });
       await model.fit(maps, labels, { epochs: 1 });

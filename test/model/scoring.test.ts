@@ -16,6 +16,7 @@ import {
   type Ranked,
   type Rows,
 } from "../../src/index.ts";
+import { byValue } from "../helpers/by-value.ts";
 import {
   contexts,
   expectNear,
@@ -210,7 +211,10 @@ describe("the score of a candidate", () => {
     };
     for (const loss of ["squared", "log", "hinge", "bpr", "max-margin", own] as const) {
       for (const hiddenUnits of [[5], []]) {
-        const model = new NFM({ embeddingDim: 4, hiddenUnits, loss, initStd: 0.3 });
+        const model = new NFM({
+          ...{ embeddingDim: 4, hiddenUnits, loss, initStd: 0.3 },
+          encoder: byValue(training),
+        });
         if (loss === "bpr" || loss === "max-margin")
           await model.fitPairs(training, [...training].reverse(), { epochs: 2 });
         else

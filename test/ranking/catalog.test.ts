@@ -5,13 +5,13 @@ import type { SparseRows } from "../../src/data/sparse-row.ts";
 import {
   type Catalog,
   CSRMatrix,
-  FeatureEncoder,
   type FeatureMap,
   NFM,
   type NFMOptions,
   type PointwiseLoss,
 } from "../../src/index.ts";
 import { countArrays } from "../helpers/arrays.ts";
+import { byValue } from "../helpers/by-value.ts";
 import {
   contexts,
   expectNear,
@@ -35,6 +35,10 @@ describe("a prepared catalog", () => {
   ];
   const items = [...ones, ...valued];
   const sharing: FeatureMap = { user: "u1", traits: ["a"] };
+  /** Without missing values, for which joined rows would have entries of their own. */
+  const complete = training.map(
+    (map): FeatureMap => ({ item: "none", traits: [], price: 0, ...(map as object) }),
+  );
 
   /** Ranks in every context and compares with predict; returns the scores as text. */
   function expectUpToDate(model: NFM, candidates: Catalog, what: string): string {
@@ -64,7 +68,8 @@ describe("a prepared catalog", () => {
   it.each(
     cases,
   )("follows its model through more training, fresh fits and failed ones, and serves other models in turn: %j", async (options) => {
-    const model = await trained({ ...options, embeddingDim: 5 });
+    const model = new NFM({ ...options, embeddingDim: 5, initStd: 0.3, numbers: "raw" });
+    await model.fit(complete, labels, { epochs: 2, batchSize: 16 });
     const rows = [...items];
     const catalog = model.prepare(rows);
     expect(catalog.size).toBe(52);
@@ -78,13 +83,13 @@ describe("a prepared catalog", () => {
     };
     expectChanged("prepared");
 
-    model.partialFit(training, labels);
+    model.partialFit(complete, labels);
     expectChanged("after partialFit");
     expect(() => model.partialFit([{ price: 3e38, hour: 3e38 }], [1])).toThrow("nothing has changed");
     expect(expectUpToDate(model, catalog, "after a failed partialFit")).toBe(seen[1]);
 
     // Another vocabulary: other numbers for the same features, more of them, and some gone.
-    const others: FeatureMap[] = training
+    const others: FeatureMap[] = complete
       .slice(5)
       .reverse()
       .map((map, i) => ({ region: `r${i % 9}`, ...(map as object) }));
@@ -111,7 +116,7 @@ describe("a prepared catalog", () => {
     ).rejects.toThrow(/became/);
     expect(expectUpToDate(model, catalog, "after a failed fit")).toBe(seen[4]);
     await model.fit(
-      training.map((map) => ({ ...(map as object) })),
+      complete.map((map) => ({ ...(map as object) })),
       labels,
       { epochs: 4, validation: 0.2 },
     );
@@ -119,7 +124,7 @@ describe("a prepared catalog", () => {
 
     const loaded = NFM.load(model.save());
     expect(expectUpToDate(loaded, loaded.prepare(items), "of a loaded model")).toBe(seen[5]);
-    const other = new NFM({ ...options, embeddingDim: 5, seed: 3, initStd: 0.3 });
+    const other = new NFM({ ...options, embeddingDim: 5, seed: 3, initStd: 0.3, numbers: "raw" });
     await other.fit(others, labels.slice(5), { epochs: 2 });
     for (let turn = 0; turn < 2; turn++) {
       for (const whose of [model, other, loaded]) expectUpToDate(whose, catalog, `shared, turn ${turn}`);
@@ -168,10 +173,7 @@ describe("a prepared catalog", () => {
     const models = [
       [...own, ...users],
       [...users, ...own],
-    ].map(
-      (maps) =>
-        new NFM({ encoder: new FeatureEncoder().fit(maps), embeddingDim: 4, hiddenUnits: [3], initStd: 1 }),
-    );
+    ].map((maps) => new NFM({ encoder: byValue(maps), embeddingDim: 4, hiddenUnits: [3], initStd: 1 }));
     const catalog = models[0].prepare(own);
     for (const m of [0, 1, 0, 1]) {
       for (const context of [{ item: "i2" }, { user: "u2", item: "i4" }]) {

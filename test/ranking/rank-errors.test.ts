@@ -226,8 +226,8 @@ describe("errors of rank and prepare", () => {
     expect(() => model.rank({ indices: [1000] }, prepared)).toThrow(
       `rank: context.indices[0] must be below numFeatures (${model.numFeatures}), got 1000`,
     );
-    expect(() => model.prepare([{}, { a: new Date() }] as unknown as FeatureMap[])).toThrow(
-      "prepare: candidates[1].a must be a",
+    expect(() => model.prepare([{}, { item: () => 1 }] as unknown as FeatureMap[])).toThrow(
+      "prepare: candidates[1].item must be a",
     );
   });
 

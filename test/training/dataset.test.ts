@@ -163,7 +163,7 @@ describe("rows with votes, a kind of data that the library does not know", () =>
       "votes: needs at least one row, got 0",
     );
     await expect(
-      whole.fit("votes", new Votes([{ hour: "x", film: 1n }], [1], [1]), runOptions({}), null),
+      whole.fit("votes", new Votes([{ hour: "x", film: () => 1 }], [1], [1]), runOptions({}), null),
     ).rejects.toThrow("votes: rows[0].film must be a number, string");
     expect(files(whole)).toEqual(saved);
   });

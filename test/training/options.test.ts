@@ -174,6 +174,8 @@ describe("undefined", () => {
     l2: true,
     initStd: true,
     numFeatures: true,
+    numbers: true,
+    fields: true,
     encoder: true,
     seed: true,
     backend: true,
@@ -273,7 +275,8 @@ describe("undefined", () => {
       left.evaluate(contexts, taken),
     );
     expect(
-      new FeatureEncoder({ hashBits: undefined, minCount: undefined, scale: undefined }).options,
+      new FeatureEncoder({ hashBits: undefined, minCount: undefined, numbers: undefined, fields: undefined })
+        .options,
     ).toEqual(new FeatureEncoder().options);
     expect(new Adagrad({ learningRate: undefined, initialAccumulator: undefined }).toJSON()).toEqual(
       new Adagrad().toJSON(),

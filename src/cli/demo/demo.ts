@@ -97,7 +97,7 @@ export async function compare(
     print(`\n${name}`);
     const start = performance.now();
     // Scaling gives the price the magnitude of the other features.
-    const encoder = new FeatureEncoder({ scale: "standard" });
+    const encoder = new FeatureEncoder({ numbers: "standard" });
     const model = new NFM({
       ...options,
       loss: "log",

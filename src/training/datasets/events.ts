@@ -148,7 +148,7 @@ export class Events implements DatasetSource {
         if (i % ROWS_PER_PAUSE === 0) yield;
       }
     }
-    return yield* readRows(contexts, space, place);
+    return yield* readRows(contexts, this.#catalog.contextSpace(space), place);
   }
 }
 
