@@ -214,8 +214,9 @@ async function recommendedByKinds(backend: "js" | "wasm"): Promise<Results> {
     tags: ["old", "long", "funny"].filter(() => next(3) === 0),
     ...(next(3) === 0 ? {} : { minutes: 60 + next(90) }),
   }));
-  const contexts = visits(200, 72).map(({ user, hour, member }: Record<string, unknown>, i) => {
-    return (i % 5 === 0 ? { user, member } : { user, hour, member }) as FeatureMap;
+  const contexts = visits(200, 72).map((visit, i): FeatureMap => {
+    const { user, hour, member } = visit as { user: string; hour: number; member: boolean };
+    return i % 5 === 0 ? { user, member } : { user, hour, member };
   });
   const taken = contexts.map(() => next(30));
   const recommender = new Recommender(new NFM({ ...small, loss: "bpr", backend }), items);

@@ -12,6 +12,7 @@ import {
 } from "../../src/index.ts";
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { Predictor } from "../../src/predict.ts";
+import { byValue } from "../helpers/by-value.ts";
 import { numbers } from "../reference.ts";
 
 const QUIET = { notices: false } as const;
@@ -189,7 +190,8 @@ describe("what leaves a model of standardized labels is in their unit", () => {
   });
 
   it.each([[[4]], [[]]])("rankings, with and without a catalog; hidden units %j", async (hiddenUnits) => {
-    const model = await fitted(PRICES, { hiddenUnits });
+    // Read by value, so that one row can hold an item twice.
+    const model = await fitted(PRICES, { hiddenUnits, encoder: byValue(MAPS) });
     const items = Array.from({ length: 8 }, (_, i) => ({ item: `i${i}` }));
     for (const candidates of [items, model.prepare(items)]) {
       for (const { index, score } of model.rank({ user: "u3", hour: 0.5 }, candidates)) {
