@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import type { ParseArgsConfig } from "node:util";
+import { checkMetric, type Metric } from "../metrics/metrics.ts";
 
 /** A text stream to write to. */
 export interface Output extends NodeJS.EventEmitter {
@@ -68,6 +69,54 @@ export async function write(output: Output, text: string): Promise<void> {
  */
 export function readText(values: Values, name: string): string | undefined {
   return values[name] as string | undefined;
+}
+
+/**
+ * Reads an option that must be given.
+ *
+ * @param values The options.
+ * @param name Name of the option.
+ * @param what What the option names, such as "a model file".
+ * @returns The text.
+ * @throws UsageError if it was not given or is empty.
+ */
+export function requireText(values: Values, name: string, what: string): string {
+  const given = readText(values, name);
+  if (given) return given;
+  throw new UsageError(`--${name} is missing: it names ${what}`);
+}
+
+/**
+ * Reads an option whose value is a list of names with commas between.
+ *
+ * @param values The options.
+ * @param name Name of the option.
+ * @returns The names; empty if the option was not given.
+ * @throws UsageError for an empty name.
+ */
+export function readList(values: Values, name: string): string[] {
+  const given = readText(values, name);
+  if (given === undefined) return [];
+  const names = given.split(",").map((one) => one.trim());
+  if (names.includes("")) throw new UsageError(`--${name} must be names with commas between, got ${JSON.stringify(given)}`);
+  return names;
+}
+
+/**
+ * Reads the option `--metrics`.
+ *
+ * @param values The options.
+ * @returns The names; undefined if the option was not given.
+ * @throws UsageError for a name that is no metric.
+ */
+export function readMetrics(values: Values): Metric[] | undefined {
+  const names = readList(values, "metrics");
+  if (names.length === 0) return undefined;
+  try {
+    return names.map((name) => checkMetric("--metrics", name));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 /**

@@ -1,21 +1,6 @@
 // Reads the files of the commands. Errors name the file.
 
-import { readFileSync } from "node:fs";
-import { type Encoder, type LibSVMData, parseLibSVM } from "../index.ts";
-
-/**
- * Reads a libSVM / libFM file.
- *
- * @param path Path of the file.
- * @param zeroBased Whether indices count from 0.
- * @returns The rows.
- * @throws Error that names the file if it cannot be read or has no rows.
- */
-export function readData(path: string, zeroBased: boolean): LibSVMData {
-  const data = named(path, () => parseLibSVM(readFileSync(path), { zeroBased }));
-  if (data.x.rows === 0) throw new Error(`${path}: holds no rows`);
-  return data;
-}
+import type { Encoder } from "../index.ts";
 
 /**
  * Checks that a model can read a libSVM file. A model that learned from named features numbers them in its own
@@ -31,7 +16,22 @@ export function checkReadsIndices(path: string, { encoder }: { readonly encoder:
     encoder.numFeatures > 0 ? `names of features, such as ${encoder.name(0)}` : "names of features";
   throw new Error(
     `${path}: this model learned ${names}, and a libSVM file has only numbers, which mean nothing to it; ` +
-      "predict rows with names in a program (Predictor.load), or take a model that was trained on libSVM files",
+      "pass a CSV file or JSON lines, or take a model that was trained on libSVM files",
+  );
+}
+
+/**
+ * Checks that a model can read rows with named fields.
+ *
+ * @param path Path of the model.
+ * @param model The model.
+ * @throws Error that names the way out if the model knows no names.
+ */
+export function checkReadsNames(path: string, { encoder }: { readonly encoder: Encoder | null }): void {
+  if (encoder !== null) return;
+  throw new Error(
+    `${path}: this model was trained on a libSVM file and knows no names of columns; pass a libSVM file, or ` +
+      "train a model on a CSV file or on JSON lines",
   );
 }
 

@@ -1,28 +1,31 @@
-// neural-fm train | predict | demo: reads the command line and runs a command. An error becomes one line on
+// neural-fm train | evaluate | predict | inspect | demo: reads the command line and runs a command. An error becomes one line on
 // stderr. Exit code 0: success. Exit code 1: the command failed. Exit code 2: the command line is wrong.
 
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Command, type Streams, UsageError, type Values, write } from "./arguments.ts";
-import { demoCommand } from "./demo.ts";
 import { messageOf } from "./files.ts";
-import { predictCommand } from "./predict.ts";
-import { trainCommand } from "./train.ts";
+import { nearestName } from "./nearest-name.ts";
 
 const HELP = `Neural Factorization Machines for sparse features.
 
-usage: neural-fm train TRAIN [options]         train on a libSVM / libFM file, write a model file
-       neural-fm predict MODEL FILE [options]  one prediction per line of a libSVM / libFM file
-       neural-fm demo [options]                compare three models on a small generated world
+usage: neural-fm train DATA --label NAME [options]    train on a CSV file, JSON lines or libSVM
+       neural-fm evaluate DATA --model FILE [options] measure a model on labeled rows
+       neural-fm predict DATA --model FILE [options]  add predictions to rows
+       neural-fm inspect MODEL                        show what a model file holds
+       neural-fm demo [options]                       compare three models on generated data
 
   -h, --help     this text, or that of a command: neural-fm train --help
       --version  the version
 `;
 
-const COMMANDS: Readonly<Record<string, Command>> = {
-  train: trainCommand,
-  predict: predictCommand,
-  demo: demoCommand,
+/** Each command is loaded when it runs. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import("./train.ts")).trainCommand,
+  evaluate: async () => (await import("./evaluate.ts")).evaluateCommand,
+  predict: async () => (await import("./predict.ts")).predictCommand,
+  inspect: async () => (await import("./inspect.ts")).inspectCommand,
+  demo: async () => (await import("./demo.ts")).demoCommand,
 };
 
 /**
@@ -49,8 +52,12 @@ async function dispatch(argv: readonly string[], streams: Streams): Promise<void
   if (name === "--help" || name === "-h") return write(streams.stdout, HELP);
   if (name === "--version") return write(streams.stdout, `${readVersion()}\n`);
   if (name === undefined) throw new UsageError("no command given");
-  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
-  const command = COMMANDS[name];
+  if (!Object.hasOwn(COMMANDS, name)) {
+    const nearest = nearestName(name, Object.keys(COMMANDS));
+    const guess = nearest === null ? "" : `; did you mean ${nearest}?`;
+    throw new UsageError(`there is no command ${JSON.stringify(name)}${guess}`);
+  }
+  const command = await COMMANDS[name]();
   const { values, positionals } = parse(rest, command);
   if (values.help) return write(streams.stdout, command.help);
   if (positionals.length !== command.positionals.length) {
@@ -75,6 +82,9 @@ function parse(args: string[], { options }: Command): { values: Values; position
     const parsed = parseArgs({ args, options: withHelp, allowPositionals: true, strict: true });
     return { values: parsed.values as Values, positionals: parsed.positionals };
   } catch (error) {
-    throw new UsageError(messageOf(error).replace(/\. To specify.*$/s, ""));
+    const message = messageOf(error).replace(/\. To specify.*$/s, "");
+    const [, unknown] = /^Unknown option '--([^']*)'/.exec(message) ?? [];
+    const nearest = unknown === undefined ? null : nearestName(unknown, Object.keys(options));
+    throw new UsageError(nearest === null ? message : `${message}; did you mean --${nearest}?`);
   }
 }
