@@ -98,7 +98,8 @@ export function readList(values: Values, name: string): string[] {
   const given = readText(values, name);
   if (given === undefined) return [];
   const names = given.split(",").map((one) => one.trim());
-  if (names.includes("")) throw new UsageError(`--${name} must be names with commas between, got ${JSON.stringify(given)}`);
+  if (names.includes(""))
+    throw new UsageError(`--${name} must be names with commas between, got ${JSON.stringify(given)}`);
   return names;
 }
 

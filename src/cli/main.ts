@@ -1,11 +1,11 @@
 // neural-fm train | evaluate | predict | inspect | demo: reads the command line and runs a command. An error becomes one line on
 // stderr. Exit code 0: success. Exit code 1: the command failed. Exit code 2: the command line is wrong.
 
-import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Command, type Streams, UsageError, type Values, write } from "./arguments.ts";
 import { messageOf } from "./files.ts";
 import { nearestName } from "./nearest-name.ts";
+import { versionOf } from "./version.ts";
 
 const HELP = `Neural Factorization Machines for sparse features.
 
@@ -50,7 +50,7 @@ export async function main(argv: readonly string[], streams: Streams): Promise<n
 async function dispatch(argv: readonly string[], streams: Streams): Promise<void> {
   const [name, ...rest] = argv;
   if (name === "--help" || name === "-h") return write(streams.stdout, HELP);
-  if (name === "--version") return write(streams.stdout, `${readVersion()}\n`);
+  if (name === "--version") return write(streams.stdout, `${versionOf()}\n`);
   if (name === undefined) throw new UsageError("no command given");
   if (!Object.hasOwn(COMMANDS, name)) {
     const nearest = nearestName(name, Object.keys(COMMANDS));
@@ -67,13 +67,6 @@ async function dispatch(argv: readonly string[], streams: Streams): Promise<void
     );
   }
   await command.run(positionals, values, streams);
-}
-
-/** Reads the version from package.json, which is one folder up from dist and two folders up from src/cli. */
-function readVersion(): string {
-  const paths = ["../package.json", "../../package.json"].map((path) => new URL(path, import.meta.url));
-  const found = paths.find((path) => existsSync(path))!;
-  return (JSON.parse(readFileSync(found, "utf8")) as { version: string }).version;
 }
 
 function parse(args: string[], { options }: Command): { values: Values; positionals: string[] } {

@@ -33,7 +33,9 @@ export function readNote(bytes: Uint8Array): TableColumns | null {
   if (text === undefined) return null;
   try {
     const { label, ignored } = JSON.parse(text) as Partial<TableColumns>;
-    return typeof label === "string" && Array.isArray(ignored) ? { label, ignored: ignored.map(String) } : null;
+    return typeof label === "string" && Array.isArray(ignored)
+      ? { label, ignored: ignored.map(String) }
+      : null;
   } catch {
     return null;
   }

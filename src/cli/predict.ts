@@ -131,7 +131,8 @@ async function predictedHeader(
       throw inTable(file, error, (line) => header.line + line - 1);
     });
   if (Object.hasOwn(x, column)) throw new Error(hasAlready(file, column, header.line));
-  const cell = /["\r\n]/.test(column) || column.includes(delimiter) ? `"${column.replaceAll('"', '""')}"` : column;
+  const cell =
+    /["\r\n]/.test(column) || column.includes(delimiter) ? `"${column.replaceAll('"', '""')}"` : column;
   return `${header.text}${delimiter}${cell}${header.lineBreak || "\n"}`;
 }
 

@@ -1,205 +1,228 @@
-// neural-fm train: trains on a libSVM / libFM file and writes a model file.
+// neural-fm train: trains on a CSV file, on JSON lines or on a libSVM / libFM file, and writes a model file.
 
-import { type EpochEvent, type LibSVMData, type Metric, NFM, type NFMOptions } from "../index.ts";
-import { checkMetric } from "../metrics/metrics.ts";
+import { type EpochEvent, type FitOptions, type History, type Labels, NFM } from "../index.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
-import {
-  type Command,
-  checkName,
-  checkNumber,
-  flag,
-  readInteger,
-  readText,
-  type Streams,
-  text,
-  UsageError,
-  type Values,
-  write,
-} from "./arguments.ts";
-import { messageOf, readData } from "./files.ts";
+import { type Command, flag, type Streams, text, type Values, write } from "./arguments.ts";
+import { messageOf } from "./files.ts";
+import { withNote } from "./model-note.ts";
 import { checkWritable, writeWhole } from "./output-file.ts";
-
-/** Losses that compare the rows of a group. */
-const PAIRWISE = ["bpr", "max-margin"] as const;
+import { constantMetrics } from "./report/diagnostics.ts";
+import { checkpointing, type Fingerprint, readCheckpoint } from "./train/checkpoint.ts";
+import { partsOf, takeLabels } from "./train/held-out.ts";
+import { chooseLabels, labelsLike, type TrainLabels } from "./train/labels.ts";
+import { PAIRWISE, readTrainPlan, type TrainPlan } from "./train/options.ts";
+import { asRows, type FileRows, readFileRows } from "./train/rows.ts";
+import { describeFields, fieldsOf, listValues, metricLines } from "./train/summary.ts";
+import { numbersOf, type Trained } from "./train/trained.ts";
 
 /** The command `train`. */
 export const trainCommand: Command = {
-  positionals: ["TRAIN"],
+  positionals: ["DATA"],
   options: {
-    validation: text,
-    out: text,
-    loss: text,
-    k: text,
-    hidden: text,
-    activation: text,
-    epochs: text,
-    batch: text,
-    "learning-rate": text,
-    dropout: text,
-    "no-batch-norm": flag,
-    patience: text,
-    metrics: text,
-    seed: text,
-    features: text,
-    "one-based": flag,
+    ...{ label: text, model: text, fields: text, ignore: text, format: text },
+    ...{ loss: text, validation: text, refit: flag, time: text, groups: text, metrics: text },
+    ...{ epochs: text, patience: text, batch: text, seed: text, "learning-rate": text, dropout: text },
+    ...{ k: text, hidden: text, activation: text, "no-batch-norm": flag },
+    ...{ checkpoint: text, resume: flag, report: text, features: text, "one-based": flag },
   },
   run: train,
-  help: `usage: neural-fm train TRAIN [options]
+  help: `usage: neural-fm train DATA --label NAME [options]
 
-TRAIN is a libSVM / libFM file: lines "label index:value ...", LF or CRLF.
+DATA is a CSV file (.csv, .tsv), JSON lines (.jsonl, .ndjson), or a libSVM / libFM
+file (.libsvm, .svm, .txt: lines "label index:value ..."). Each may have .gz behind
+its name. DATA may be - for standard input. Where no default is given here, the
+library chooses.
 
-  --validation FILE     measure after every epoch and keep the best one
-  --out FILE            the model file (safetensors)           model.safetensors
-  --loss NAME           squared, log, hinge; for lines with    squared
-                        qid:N (labels compared within a
-                        query) also bpr, max-margin
-  --k N                 length of a feature's embedding        64
-  --hidden N,N,...      widths of the hidden layers; none: a   64
-                        factorization machine
-  --activation NAME     relu, tanh, sigmoid or identity        relu
-  --epochs N            passes over the data                   20
-  --batch N             rows per step                          128
-  --learning-rate X     of Adagrad                             0.05
-  --dropout X[,X]       rates: pooled vector, hidden layers    0.5,0.2
-  --no-batch-norm       leave out batch normalization
-  --patience N          stop after N epochs without a better one
+  --label NAME          the column to learn; not for libSVM files
+  --model FILE          the model file (safetensors)           model.safetensors
+  --fields NAME:KIND,...  kinds of columns: category, number,  from the rows
+                        flag, list, weighted list, ignore
+  --ignore NAME,...     columns that are not read              none
+  --format NAME         csv, jsonl or libsvm                   by the ending
+  --loss NAME           auto, squared, log, hinge; with        auto
+                        --groups or qid:N also bpr, max-margin.
+                        auto: log for two different labels,
+                        else squared; squared for libSVM
+  --validation WHAT     auto, none, a share such as 0.1, or a  auto
+                        file: rows to decide when to stop
+  --refit               then train on all rows as long
+  --time NAME           column with the time: the last rows are held out
+  --groups NAME         column whose groups stay together
   --metrics NAME,...    rmse, rmse-clamped, mae, logloss, auc, accuracy; with
-                        qid:N also ndcg@10, mrr, group-auc and the like; the
-                        first decides which epoch is best      the loss decides
+                        groups also ndcg@10, mrr, group-auc and the like; the
+                        first decides which state is best      the loss decides
+  --epochs N            passes over the data, at most
+  --patience N          stop after N checks without a better one
+  --batch N             rows per step
   --seed N              everything random follows from it      0
-  --features N          number of features                     as in the files
-  --one-based           indices count from 1: subtract 1 (harmless to leave out,
-                        but then leave it out for predict as well)
+  --learning-rate X     of Adagrad
+  --dropout X[,X]       rates: pooled vector, hidden layers
+  --k N                 length of a feature's embedding
+  --hidden N,N,...      widths of the hidden layers; none: a factorization machine
+  --activation NAME     relu, tanh, sigmoid or identity
+  --no-batch-norm       leave out batch normalization
+  --checkpoint FILE     after every epoch, save the state of the training there
+  --resume              go on from the checkpoint, if there is one
+  --report FILE         write a page about the training (HTML)
+  --features N          libSVM: number of features             as in the files
+  --one-based           libSVM: indices count from 1: subtract 1 (harmless to leave
+                        out, but then leave it out for predict as well)
 `,
 };
 
 async function train([path]: readonly string[], values: Values, { stdout, stderr }: Streams): Promise<void> {
-  const out = readText(values, "out") ?? "model.safetensors";
-  const validationPath = readText(values, "validation");
-  const metrics = readText(values, "metrics")?.split(",") as Metric[] | undefined;
-  const patience = readInteger(values, "patience", 1);
-  const epochs = readInteger(values, "epochs", 1) ?? 20;
-  const batchSize = readInteger(values, "batch", 1) ?? 128;
-  const features = readInteger(values, "features", 1);
-  const options = readModelOptions(values);
-  if (validationPath === undefined) {
-    for (const [name, given] of Object.entries({ patience, metrics })) {
-      if (given !== undefined) throw new UsageError(`--${name} needs --validation`);
-    }
-  }
-  for (const metric of metrics ?? []) checkMetricName(metric);
-  checkWritable(out);
+  const plan = readTrainPlan(path, values);
+  for (const out of [plan.out, plan.checkpoint, plan.report]) if (out !== undefined) checkWritable(out);
+  const { label, ignored, groups, zeroBased } = plan;
+  const columns = label === null ? null : { label, ignored };
+  const reading = { columns, groups, zeroBased };
+  const rows = await readFileRows(plan.file, reading);
+  const { loss, y } = await chooseLabels(rows, plan.loss, label);
+  const other = typeof plan.validation === "object" ? await readFileRows(plan.validation, reading) : null;
+  const areTexts = typeof y[0] === "string";
+  const validation = other && { rows: other, y: await labelsLike(other, areTexts, label) };
+  checkGroups([rows, ...(other === null ? [] : [other])], loss, plan);
 
-  const zeroBased = values["one-based"] !== true;
-  const data = readData(path, zeroBased);
-  const validation = validationPath === undefined ? undefined : readData(validationPath, zeroBased);
-  checkQueries(
-    [
-      [path, data],
-      [validationPath, validation ?? data],
-    ],
-    options.loss,
-    metrics,
-  );
-  const numFeatures = features ?? Math.max(1, data.x.cols, validation?.x.cols ?? 0);
-  const model = new NFM({ ...options, numFeatures });
-  const report = ({ epoch, epochs, loss, validation, seconds }: EpochEvent): void => {
+  const notices: string[] = [];
+  const model = new NFM({
+    ...plan.model,
+    loss,
+    ...(columns === null ? { numFeatures: plan.numFeatures ?? widthOf(rows, other) } : {}),
+    onNotice: ({ message }) => {
+      const words = message.replace(/^fit: /, "");
+      notices.push(words);
+      stderr.write(`note: ${words}\n`);
+    },
+  });
+  resumeFrom(plan, model, fingerprintOf(plan, rows, other), (line) => void stderr.write(`${line}\n`));
+  const report = ({ epoch, epochs, loss, validation, seconds, refit }: EpochEvent): void => {
     const measured = validation ? `, validation ${listValues(validation)}` : "";
+    const name = refit ? "refit epoch" : "epoch";
     stderr.write(
-      `epoch ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`,
+      `${name} ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`,
     );
   };
-  const history = await model.fit(data.x, data.y, {
-    epochs,
-    batchSize,
-    ...(data.groups && { groups: data.groups }),
-    validation: validation ?? false,
-    ...(metrics && { metrics }),
-    ...(patience !== undefined && { patience }),
+  const start = performance.now();
+  const history = await fit(model, rows, y, {
+    ...plan.fit,
+    ...(rows.groups === undefined ? {} : { groups: rows.groups }),
+    validation: validation === null ? (plan.validation as "auto" | number | false) : heldOutOf(validation),
     ...(stderr.isTTY ? { progress: true } : { onEpoch: report }),
   });
+  const seconds = (performance.now() - start) / 1000;
+  const parts = partsOf(rows, plan, model, history);
+  const trained: Trained = { plan, rows, y, model, history, parts, validation, notices, seconds };
+
   const bytes = model.save();
-  await writeWhole(out, [bytes]);
-  const best = history.epochs.find(({ epoch }) => epoch === history.bestEpoch);
-  const last = history.epochs[history.epochs.length - 1];
-  const summary = best
-    ? `best epoch ${best.epoch} of ${last.epoch}: ${listValues(best.validation!)}`
-    : `epoch ${last.epoch}: training loss ${last.loss.toPrecision(5)}`;
-  await write(
-    stdout,
-    `${summary}\nwrote ${out} (${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB)\n`,
-  );
-}
-
-/** Checks that every file has query ids (qid), if the loss or a metric needs them. */
-function checkQueries(
-  files: readonly (readonly [path: string | undefined, data: LibSVMData])[],
-  loss: NFMOptions["loss"],
-  metrics: readonly Metric[] | undefined,
-): void {
-  for (const [file, { groups }] of files) {
-    if (PAIRWISE.some((name) => name === loss) && !groups)
-      throw new Error(
-        `${file}: --loss ${loss as string} compares the lines of a query, ` +
-          `and there is no qid: write "label qid:N index:value ..."`,
-      );
-    const ranking = metrics?.find(isRankingMetric);
-    if (ranking && !groups)
-      throw new Error(
-        `${file}: --metrics ${ranking} ranks the lines of a query, ` +
-          `and there is no qid: write "label qid:N index:value ..."`,
-      );
+  await writeWhole(plan.out, columns === null ? [bytes] : withNote(bytes, columns));
+  if (plan.report !== undefined) {
+    const { trainingReport } = await import("./train/report.ts");
+    await writeWhole(plan.report, [trainingReport(trained)]);
   }
+  const size = `${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB`;
+  const reported = plan.report === undefined ? "" : `wrote ${plan.report}\n`;
+  await write(stdout, `${summaryOf(trained)}wrote ${plan.out} (${size})\n${reported}`);
 }
 
-/** Checks a name of `--metrics`. */
-function checkMetricName(name: string): void {
+/** Calls `fit`. Its errors get the name of the file in front. */
+async function fit(model: NFM, { file, x }: FileRows, y: TrainLabels, options: FitOptions): Promise<History> {
   try {
-    checkMetric("--metrics", name);
+    return await model.fit(asRows(x), y as Labels, options);
   } catch (error) {
-    throw new UsageError(messageOf(error));
+    throw new Error(`${file.name}: ${messageOf(error).replace(/^fit: /, "")}`);
   }
 }
 
-/**
- * Reads the options of the model. Options that were not given are left out, so that the defaults of `NFM`
- * apply.
- */
-function readModelOptions(values: Values): NFMOptions {
-  const hidden = readText(values, "hidden");
-  const rates = readText(values, "dropout")
-    ?.split(",")
-    .map((part) => checkNumber("dropout", part, 0, false));
-  if (rates?.some((rate) => rate >= 1) || (rates?.length ?? 0) > 2) {
-    throw new UsageError(
-      `--dropout must be one or two rates of at least 0 and below 1, got ${values.dropout}`,
-    );
-  }
-  const k = readInteger(values, "k", 1);
-  const seed = readInteger(values, "seed", 0);
-  const learningRate = readText(values, "learning-rate");
-  const widths =
-    hidden === "none" ? [] : hidden?.split(",").map((part) => checkNumber("hidden", part, 1, true));
+function heldOutOf({ rows: { x, groups }, y }: NonNullable<Trained["validation"]>): FitOptions["validation"] {
   return {
-    loss: checkName("loss", readText(values, "loss") ?? "squared", ["squared", "log", "hinge", ...PAIRWISE]),
-    activation: checkName("activation", readText(values, "activation") ?? "relu", [
-      "relu",
-      "tanh",
-      "sigmoid",
-      "identity",
-    ]),
-    ...(k !== undefined && { embeddingDim: k }),
-    ...(widths && { hiddenUnits: widths }),
-    ...(rates && { dropout: { biInteraction: rates[0], ...(rates.length > 1 && { hidden: rates[1] }) } }),
-    ...(values["no-batch-norm"] === true && { batchNorm: false }),
-    ...(seed !== undefined && { seed }),
-    ...(learningRate !== undefined && { learningRate: checkNumber("learning-rate", learningRate, 0, false) }),
+    x: asRows(x),
+    y: y as Labels,
+    ...(groups === undefined ? {} : { groups }),
   };
 }
 
-/** Lists names and values for a line of output. */
-function listValues(values: Readonly<Record<string, number>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value.toPrecision(5)}`)
-    .join(", ");
+/** Number of columns of libSVM files. */
+function widthOf(...files: readonly (FileRows | null)[]): number {
+  return Math.max(1, ...files.map((rows) => (rows?.x as { cols?: number } | undefined)?.cols ?? 0));
+}
+
+/** Checks that every libSVM file has query ids (qid), if the loss or a metric needs them. */
+function checkGroups(files: readonly FileRows[], loss: string, { fit, file }: TrainPlan): void {
+  const ranking = fit.metrics?.find(isRankingMetric);
+  const needy = PAIRWISE.some((name) => name === loss)
+    ? `--loss ${loss} compares the lines of a query`
+    : ranking && `--metrics ${ranking} ranks the lines of a query`;
+  const lacking = files.find(({ groups }) => groups === undefined);
+  if (needy === undefined || lacking === undefined) return;
+  const remedy =
+    file.format === "libsvm"
+      ? `and there is no qid: write "label qid:N index:value ..."`
+      : "so --groups must name the column of the queries";
+  throw new Error(`${lacking.file.name}: ${needy}, ${remedy}`);
+}
+
+/** What a checkpoint of this training belongs to. */
+function fingerprintOf({ given }: TrainPlan, rows: FileRows, validation: FileRows | null): Fingerprint {
+  const places = ["model", "checkpoint", "resume", "report", "validation", "format"];
+  const options = Object.entries(given).filter(([name]) => !places.includes(name));
+  return {
+    ...Object.fromEntries(options.map(([name, value]) => [`--${name}`, value])),
+    ...(validation === null ? { "--validation": given.validation ?? "auto" } : {}),
+    "the training file": rows.digest,
+    "the validation file": validation?.digest ?? "none",
+  };
+}
+
+/** Prepares checkpoints, and takes the state of an earlier one. */
+function resumeFrom(
+  { checkpoint: path, resume }: TrainPlan,
+  model: NFM,
+  fingerprint: Fingerprint,
+  say: (line: string) => void,
+): void {
+  if (path === undefined) return;
+  const learner = NFM.learnerOf(model);
+  const found = resume ? readCheckpoint(path, fingerprint) : null;
+  if (found !== null) {
+    learner.restore(found.model);
+    say(`resuming after epoch ${found.state.epochs.length} from ${path}`);
+  } else if (resume) {
+    say(`${path}: there is no checkpoint yet; training starts from the beginning`);
+  }
+  const save = (): Uint8Array => model.save({ optimizer: true });
+  learner.resumption = checkpointing(path, fingerprint, found?.state ?? null, save);
+}
+
+/** The lines about rows, fields and metrics. */
+function summaryOf(trained: Trained): string {
+  const { plan, rows, model, history } = trained;
+  const fields = fieldsOf(model);
+  const of = fields.length === 0 ? `${model.numFeatures} features` : `${fields.length} fields`;
+  const named = fields.length === 0 ? "" : `fields: ${describeFields(fields)}\n`;
+  const last = history.epochs[history.epochs.length - 1];
+  const head = `read ${plan.file.name}: ${rows.size} rows, ${of}\n${named}`;
+  if (history.best === null)
+    return `${head}epoch ${last.epoch}: training loss ${last.loss.toPrecision(5)}\n${shown(trained)}`;
+  return `${head}best epoch ${history.best.epoch} of ${last.epoch}\n${shown(trained)}`;
+}
+
+/** The metrics of the finished model beside those of a constant. */
+function shown({ rows, y, model, history, parts, validation }: Trained): string {
+  const { loss } = NFM.learnerOf(model).settings;
+  const numbers = (labels: ArrayLike<number | string>): number[] => numbersOf(labels, model);
+  if (history.best !== null) {
+    const measured = { ...history.best.validation };
+    delete measured.loss;
+    const values = Object.keys(measured).length === 0 ? history.best.validation : measured;
+    const heldOut = parts === null ? validation!.y : takeLabels(y, parts.heldOut);
+    const where =
+      parts === null ? `${validation!.rows.file.name}` : `held-out rows (${parts.heldOut.length})`;
+    return metricLines(where, values, constantMetrics(loss.name, numbers(heldOut)));
+  }
+  if (loss.kind === "pairwise") return "";
+  return metricLines(
+    `training rows (${rows.size}; none were held out)`,
+    model.evaluate(asRows(rows.x), y as Labels),
+    constantMetrics(loss.name, numbers(y)),
+  );
 }

@@ -1,10 +1,11 @@
 // Copies of a model in training: its state after the last good epoch, and its state at the best check.
 
+import type { SavedState } from "./resumption.ts";
 import { FLOATS_PER_PAUSE, type Trainer } from "./trainer.ts";
 
 /** One copy of the parameters, the optimizer's state and the counters. */
 class Checkpoint {
-  #tensors: Float32Array[] = [];
+  #tensors: readonly Float32Array[] = [];
   #counters = { steps: 0, epochs: 0 };
 
   /** Copies the state. Yields now and then. The model must not change meanwhile; its memory may move. */
@@ -19,6 +20,15 @@ class Checkpoint {
         yield;
       }
     }
+  }
+
+  get state(): SavedState {
+    return { tensors: this.#tensors, ...this.#counters };
+  }
+
+  set state({ tensors, steps, epochs }: SavedState) {
+    this.#tensors = tensors;
+    this.#counters = { steps, epochs };
   }
 
   restore(trainer: Trainer): void {
@@ -62,6 +72,16 @@ export class Checkpoints {
     const target = this.#best !== null && this.#best !== this.#last ? this.#best : this.#free();
     yield* target.capture(trainer, trainer.record.epochs + 1);
     this.#best = target;
+  }
+
+  /** The best state; null without one. It is valid until the next capture. */
+  get best(): SavedState | null {
+    return this.#best && this.#best.state;
+  }
+
+  set best(state: SavedState | null) {
+    this.#best = state && new Checkpoint();
+    if (state !== null) this.#best!.state = state;
   }
 
   /**

@@ -92,10 +92,16 @@ export class Checks {
    *
    * @param plan How to measure.
    * @param patience Number of checks without improvement after which training stops; Infinity: never.
+   * @param earlier The checks that were made before a break. Default: none.
    */
-  constructor(plan: ValidationPlan, patience: number) {
+  constructor(plan: ValidationPlan, patience: number, earlier: readonly CheckRecord[] = []) {
     this.#plan = plan;
     this.#stopping = new EarlyStopping(plan.monitor, patience);
+    for (const check of earlier) {
+      this.#stopping.observe(check.epoch, check.validation[plan.monitor]);
+      this.records.push(check);
+      if (check.best) this.#best = check;
+    }
   }
 
   /**

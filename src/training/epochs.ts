@@ -9,6 +9,7 @@ import type { Dataset } from "./dataset.ts";
 import { type CheckRecord, Checks, type ValidationPlan } from "./early-stopping.ts";
 import type { EpochEvent, FitSettings } from "./fit-options.ts";
 import { type EpochRecord, Progress } from "./progress.ts";
+import type { Resumption } from "./resumption.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** The history of one `fit`. */
@@ -53,6 +54,8 @@ export interface Course {
   readonly settings: FitSettings;
   /** Says when to give way to the event loop. */
   readonly pacer: Pacer;
+  /** Where to go on, and who keeps the state after each epoch. Default: nobody. */
+  readonly resumption?: Resumption | null;
 }
 
 const REMEDY =
@@ -69,15 +72,22 @@ const REMEDY =
  *   throws is passed on. In every case the trainer is as after its last complete epoch.
  */
 export async function runEpochs(course: Course, validation: ValidationPlan | null): Promise<History> {
-  const { trainer, dataset, settings, pacer } = course;
+  const { trainer, dataset, settings, pacer, resumption } = course;
   const { record } = trainer;
-  const checks = validation && new Checks(validation, settings.patience);
+  const from = resumption?.from ?? null;
+  const checks = validation && new Checks(validation, settings.patience, from?.checks);
   const checkpoints = new Checkpoints();
   const progress = settings.progress ? new Progress(settings, dataset.size, false) : null;
   const run = new Run(course, progress, checks, checkpoints);
   const records: EpochRecord[] = [];
   let stopped: History["stopped"] = "epochs";
-  if (settings.resume) await runWhole(checkpoints.capture(trainer, false), pacer);
+  if (from !== null) {
+    records.push(...from.epochs);
+    checkpoints.best = from.best;
+    run.goOn(from);
+    if (checks?.shouldStop) stopped = "patience";
+  }
+  if (settings.resume || from !== null) await runWhole(checkpoints.capture(trainer, false), pacer);
   try {
     while (records.length < settings.epochs && stopped === "epochs") {
       const start = performance.now();
@@ -98,6 +108,11 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
       const event: EpochEvent = { ...finished, epochs: settings.epochs, checks: news, best, refit: false };
       if ((await settings.onEpoch?.(event)) === false) stopped = "callback";
       else if (checks?.shouldStop) stopped = "patience";
+      const { steps, examples } = run;
+      await resumption?.save({
+        ...{ epochs: records, checks: checks?.records ?? [], steps, examples },
+        best: checkpoints.best,
+      });
       if (stopped === "epochs") settings.signal?.throwIfAborted();
     }
   } catch (error) {
@@ -171,12 +186,12 @@ class MeanLoss {
 class Run {
   /** Number of steps so far. */
   steps = 0;
+  /** Number of examples so far. */
+  examples = 0;
   readonly #course: Course;
   readonly #progress: Progress | null;
   readonly #checks: Checks | null;
   readonly #checkpoints: Checkpoints | null;
-  /** Number of examples so far. */
-  #examples = 0;
   #sinceCheck = new MeanLoss();
 
   constructor(
@@ -189,6 +204,12 @@ class Run {
     this.#progress = progress;
     this.#checks = checks;
     this.#checkpoints = checkpoints;
+  }
+
+  /** Counts on from where an earlier process stopped. */
+  goOn({ steps, examples }: { steps: number; examples: number }): void {
+    this.steps = steps;
+    this.examples = examples;
   }
 
   /**
@@ -215,7 +236,7 @@ class Run {
       mean.add(loss, weight);
       this.#sinceCheck.add(loss, weight);
       this.steps++;
-      this.#examples += end - start;
+      this.examples += end - start;
       // Checks lie at equal distances. The check at the end of the epoch is not made here.
       const isCheck = Math.floor((batch * checks) / batches) > Math.floor(((batch - 1) * checks) / batches);
       const check = isCheck && batch < batches ? await this.#checkWithin(epoch) : null;
@@ -232,7 +253,7 @@ class Run {
   async check(epoch: number): Promise<CheckRecord | null> {
     if (this.#checks === null) return null;
     const { trainer, pacer } = this.#course;
-    const at = { epoch, step: this.steps, rows: this.#examples, loss: this.#sinceCheck.value };
+    const at = { epoch, step: this.steps, rows: this.examples, loss: this.#sinceCheck.value };
     this.#sinceCheck = new MeanLoss();
     const check = await this.#checks.run(trainer.predictor, at, pacer);
     this.#progress?.check(check.validation);

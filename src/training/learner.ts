@@ -23,6 +23,7 @@ import type { FitSettings } from "./fit-options.ts";
 import { startOf, tellLabels } from "./label-start.ts";
 import { type LoadOverrides, type Settings, settingsFromFile } from "./options.ts";
 import { givePretrained, type Pretrained, takePretrained } from "./pretrained.ts";
+import type { Resumption } from "./resumption.ts";
 import {
   canResume,
   checkOptimizerState,
@@ -47,6 +48,8 @@ export class Learner {
   settings: Settings;
   /** The course of the last fit that ended well. */
   history: History | null = null;
+  /** Continues a `fit` of a process that was killed, and keeps the state of the next one; null: nobody does. */
+  resumption: Resumption | null = null;
   /** The settings before `initFrom`. */
   readonly #given: Settings;
   /** Memories of all models come from it, so that kernels are compiled only once. */
@@ -90,6 +93,17 @@ export class Learner {
     learner.#model = model;
     learner.#isTrained = true;
     return learner;
+  }
+
+  /**
+   * Takes the model of a file of another process with the same options and data, so that `resumption` can go on
+   * with it.
+   *
+   * @throws As `load`.
+   */
+  restore(bytes: ModelBytes): void {
+    this.#model = Learner.load(bytes, { backend: this.settings.backend, notices: false }).#model;
+    this.#isTrained = true;
   }
 
   /** Which kernels run. */
@@ -204,7 +218,8 @@ export class Learner {
     const { notices } = this.settings;
     notices.renew();
     const previous = resume ? this.#ready(caller) : this.#model;
-    const resumed = resume && this.#isTrained ? previous : null; // without training nothing can go on
+    const goesOn = resume || (this.resumption?.from ?? null) !== null;
+    const resumed = goesOn && this.#isTrained ? previous : null; // without training nothing can go on
     if (resumed !== null) this.#checkUnit(caller, resumed);
     const knownRange = resumed?.record.labelRange ?? null;
     this.#isFitting = true;
@@ -228,7 +243,7 @@ export class Learner {
       if (notice !== null) notices.tell("held-out", notice);
       try {
         const plan = validation && { monitor: validation.monitor, measure: measure! };
-        const history = await runEpochs(course, plan);
+        const history = await runEpochs({ ...course, resumption: this.resumption }, plan);
         tellIfBestAtFirst(notices, caller, history);
         const refit = refitOn && (await this.#refit(caller, refitOn, settings, pacer, history.steps));
         this.history = { ...history, refit };

@@ -97,7 +97,9 @@ function checkForm({ file, label, loss, groups }: TrainPlan, values: Values): vo
   if (isTable && label === null)
     throw new UsageError(`--label is missing: it names the column of ${file.name} to learn`);
   if (isTable && PAIRWISE.some((one) => one === loss) && groups === undefined)
-    throw new UsageError(`--loss ${loss} compares the rows of a group; --groups names the column of the groups`);
+    throw new UsageError(
+      `--loss ${loss} compares the rows of a group; --groups names the column of the groups`,
+    );
 }
 
 /** Refuses options that do not go with `--validation`. */
@@ -112,7 +114,9 @@ function checkValidation({ file, validation }: TrainPlan, values: Values): void 
   needy(["refit", "time"], "rows that are held out: --validation auto, or a share such as 0.1");
   const isAlike = (validation.format === "libsvm") === (file.format === "libsvm");
   if (validation.path === "-" || !isAlike)
-    throw new UsageError(`--validation must be a file of the same form as ${file.name}, got ${validation.name}`);
+    throw new UsageError(
+      `--validation must be a file of the same form as ${file.name}, got ${validation.name}`,
+    );
 }
 
 function readValidation(given: string, format: string | undefined): TrainPlan["validation"] {
@@ -121,7 +125,9 @@ function readValidation(given: string, format: string | undefined): TrainPlan["v
   if (given.trim() === "" || Number.isNaN(Number(given))) return dataFile(given, format);
   const share = checkNumber("validation", given, 0, false);
   if (share > 0 && share < 1) return share;
-  throw new UsageError(`--validation must be auto, none, a share above 0 and below 1, or a file, got ${given}`);
+  throw new UsageError(
+    `--validation must be auto, none, a share above 0 and below 1, or a file, got ${given}`,
+  );
 }
 
 function readFitOptions(values: Values): FitOptions {

@@ -6,6 +6,7 @@ import {
   type FeatureMap,
   type IdsOption,
   parseLibSVM,
+  type RowsOf,
   type SparseVector,
 } from "../../index.ts";
 import { bytesOf, type DataFile } from "../data-file.ts";
@@ -81,6 +82,11 @@ async function readNamed(
   if (groups !== undefined && !Object.hasOwn(x, groups))
     throw new Error(noColumn(file, "--groups", groups, x));
   return { file, size: y.length, x, y, groups };
+}
+
+/** Rows as the methods of a model take them. */
+export function asRows(x: FileRows["x"]): RowsOf<FeatureMap> {
+  return x as RowsOf<FeatureMap>;
 }
 
 /** Says whether rows are columns with names. */
