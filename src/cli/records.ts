@@ -1,8 +1,11 @@
 // The records of a file of rows as they are written, with their line numbers, so that a command can write them
 // again with something added. A record is a CSV record with its quotes, or a line of JSON.
 
-import { CR, detectDelimiter, LF, readRecord } from "../readers/csv-record.ts";
+import { detectDelimiter, readRecord } from "../readers/csv-record.ts";
 import { bytesOf, type DataFile } from "./data-file.ts";
+
+const LF = 10;
+const CR = 13;
 
 /** One record. */
 export interface RawRecord {

@@ -6,7 +6,6 @@ import { sampleOf } from "../report/numeric.ts";
 import { reportPage } from "../report/page.ts";
 import { curveOf, type Setting } from "../report/report.ts";
 import { strongest } from "../report/strongest.ts";
-import { numbersOf, type Trained, type trainCommand } from "../train.ts";
 import { versionOf } from "../version.ts";
 import { takeLabels } from "./held-out.ts";
 import { asRows, singleRows, takeRows } from "./rows.ts";
