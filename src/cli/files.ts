@@ -56,10 +56,12 @@ export function named<T>(path: string, work: () => T): T {
  *
  * @param path Path of the file.
  * @param error The error.
- * @returns The path and the message.
+ * @returns The path, the line if the message starts with one, and the message.
  */
 export function inFile(path: string, error: unknown): string {
-  return `${path}: ${messageOf(error).replace(/^(parseLibSVM|readLibSVM): /, "")}`;
+  const message = messageOf(error).replace(/^(parseLibSVM|readLibSVM): /, "");
+  const [, line, rest] = /^line (\d+): (.*)$/s.exec(message) ?? [];
+  return line === undefined ? `${path}: ${message}` : `${path}:${line}: ${rest}`;
 }
 
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {

@@ -50,7 +50,7 @@ describe("neural-fm train and predict", () => {
     const trained = await run(
       "train",
       at("ranked.libsvm"),
-      "--out",
+      "--model",
       at("ranker"),
       "--validation",
       at("ranked.libsvm"),
@@ -95,7 +95,7 @@ describe("neural-fm train and predict", () => {
     const trained = await run(
       "train",
       data,
-      "--out",
+      "--model",
       out,
       "--validation",
       data,
@@ -107,13 +107,13 @@ describe("neural-fm train and predict", () => {
     expect(trained.err.trim().split("\n")).toHaveLength(3);
     expect(trained.err).toMatch(/^epoch 1\/3: loss 0\.\d+, validation loss .*auc /);
     expect(trained.out).toMatch(
-      /^best epoch \d of 3: .*auc .*\nwrote .*model\.safetensors \(\d+ parameters, \d+ KiB\)\n$/,
+      /^read .*train\.libsvm: 400 rows, 9 features\nbest epoch \d of 3\n.*train\.libsvm: auc .*\na constant .*\nwrote .*model\.safetensors \(\d+ parameters, \d+ KiB\)\n$/,
     );
 
     const model = NFM.load(readFileSync(out));
     const { x } = parseLibSVM(readFileSync(data));
     for (const flags of [[], ["--raw"]]) {
-      const predicted = await run("predict", out, data, ...flags);
+      const predicted = await run("predict", data, "--model", out, ...flags);
       const expected = model.predict(x, { raw: flags.length > 0 });
       expect(Float32Array.from(predicted.out.trim().split("\n"), Number)).toEqual(expected);
     }
@@ -122,7 +122,7 @@ describe("neural-fm train and predict", () => {
   it("learn what two fields say together", async () => {
     const out = at("parity.safetensors");
     const options = ["--loss", "log", "--k", "8", "--hidden", "8", "--epochs", "30", "--dropout", "0,0"];
-    const { code } = await run("train", at("train.libsvm"), "--out", out, ...options);
+    const { code } = await run("train", at("train.libsvm"), "--model", out, ...options);
     expect(code).toBe(0);
     const { x, y } = parseLibSVM(readFileSync(at("train.libsvm")));
     expect(NFM.load(readFileSync(out)).evaluate(x, y, { metrics: ["accuracy"] }).accuracy).toBe(1);
@@ -131,22 +131,30 @@ describe("neural-fm train and predict", () => {
   it("write the same model from LF and CRLF, from indices counted from 0 and from 1", async () => {
     const files = ["train.libsvm", "crlf.libsvm", "one-based.libsvm"].map(at);
     for (const [i, file] of files.entries()) {
-      await run("train", file, "--out", at(`same-${i}`), ...(i === 2 ? ["--one-based"] : []), ...small);
+      await run("train", file, "--model", at(`same-${i}`), ...(i === 2 ? ["--one-based"] : []), ...small);
     }
     const [first, second, third] = files.map((_, i) => readFileSync(at(`same-${i}`)));
     expect(second.equals(first)).toBe(true);
     expect(third.equals(first)).toBe(true);
     const [a, b] = [
-      await run("predict", at("same-0"), files[1]),
-      await run("predict", at("same-0"), files[2], "--one-based"),
+      await run("predict", files[1], "--model", at("same-0")),
+      await run("predict", files[2], "--model", at("same-0"), "--one-based"),
     ];
     expect(a.out).toBe(b.out);
   });
 
   it("have as many features as the larger of the two files, or as many as asked for", async () => {
-    await run("train", at("train.libsvm"), "--validation", at("wide.libsvm"), "--out", at("wide"), ...small);
+    await run(
+      "train",
+      at("train.libsvm"),
+      "--validation",
+      at("wide.libsvm"),
+      "--model",
+      at("wide"),
+      ...small,
+    );
     expect(NFM.load(readFileSync(at("wide"))).numFeatures).toBe(12);
-    await run("train", at("train.libsvm"), "--features", "20", "--out", at("wider"), ...small);
+    await run("train", at("train.libsvm"), "--features", "20", "--model", at("wider"), ...small);
     expect(NFM.load(readFileSync(at("wider"))).numFeatures).toBe(20);
   });
 
@@ -182,13 +190,13 @@ describe("neural-fm train and predict", () => {
       data,
       "--validation",
       data,
-      "--out",
+      "--model",
       at("all"),
       ...options,
       ...more,
     );
     expect(code).toBe(0);
-    expect(out).toContain("best epoch 1 of 2:"); // at this rate nothing moves, so patience ran out
+    expect(out).toContain("best epoch 1 of 2\n"); // at this rate nothing moves, so patience ran out
     const file = readFileSync(at("all"));
     const header: unknown = JSON.parse(file.subarray(8, 8 + Number(file.readBigUInt64LE(0))).toString());
     expect(JSON.parse((header as { __metadata__: { config: string } }).__metadata__.config)).toMatchObject({
@@ -201,20 +209,20 @@ describe("neural-fm train and predict", () => {
       dropout: { biInteraction: 0.1, hidden: 0.3 },
       optimizer: { learningRate: 0 },
     });
-    await run("train", at("train.libsvm"), "--hidden", "none", "--out", at("fm"), "--epochs", "1");
+    await run("train", at("train.libsvm"), "--hidden", "none", "--model", at("fm"), "--epochs", "1");
     expect(() => NFM.load(readFileSync(at("fm"))).tensor("output.weight")).toThrow(RangeError);
   });
 
   it("write predictions into a file, whole or not at all", async () => {
-    await run("train", at("train.libsvm"), "--out", at("m"), ...small);
-    const printed = await run("predict", at("m"), at("train.libsvm"));
-    expect(await run("predict", at("m"), at("train.libsvm"), "--out", at("scores.txt"))).toEqual({
+    await run("train", at("train.libsvm"), "--model", at("m"), ...small);
+    const printed = await run("predict", at("train.libsvm"), "--model", at("m"));
+    expect(await run("predict", at("train.libsvm"), "--model", at("m"), "--out", at("scores.txt"))).toEqual({
       code: 0,
       out: "",
       err: "",
     });
     expect(readFileSync(at("scores.txt"), "utf8")).toBe(printed.out);
-    const failed = await run("predict", at("m"), at("broken.libsvm"), "--out", at("none.txt"));
+    const failed = await run("predict", at("broken.libsvm"), "--model", at("m"), "--out", at("none.txt"));
     expect(failed.code).toBe(1);
     expect(
       readdirSync(folder).filter((name) => name.startsWith("none.txt") || name.endsWith(".tmp")),
@@ -225,15 +233,15 @@ describe("neural-fm train and predict", () => {
 describe("neural-fm, when something is wrong,", () => {
   it.each([
     [["train", "missing.libsvm"], "missing.libsvm: no such file or folder"],
-    [["train", "broken.libsvm"], "broken.libsvm: line 2: the value of index 1 must be a finite number"],
-    [["train", "train.libsvm", "--out", "no/such/m"], "no/such: no such file or folder"],
-    [["train", "train.libsvm", "--out", "."], ": is a folder"],
+    [["train", "broken.libsvm"], "broken.libsvm:2: the value of index 1 must be a finite number"],
+    [["train", "train.libsvm", "--model", "no/such/m"], "no/such: no such file or folder"],
+    [["train", "train.libsvm", "--model", "."], ": is a folder"],
     [["train", "train.libsvm", "--features", "3"], "numFeatures (3)"],
-    [["predict", "train.libsvm", "train.libsvm"], "train.libsvm: "],
-    [["predict", "m", "missing.libsvm"], "missing.libsvm: no such file or folder"],
-    [["predict", "m", "wide.libsvm"], "wide.libsvm: line 2: index must be below cols (9), got 11"],
+    [["predict", "train.libsvm", "--model", "train.libsvm"], "train.libsvm: "],
+    [["predict", "missing.libsvm", "--model", "m"], "missing.libsvm: no such file or folder"],
+    [["predict", "wide.libsvm", "--model", "m"], "wide.libsvm:2: index must be below cols (9), got 11"],
   ])("%j ends with code 1 and one line", async (argv, message) => {
-    await run("train", at("train.libsvm"), "--out", at("m"), ...small);
+    await run("train", at("train.libsvm"), "--model", at("m"), ...small);
     const paths = argv.map((arg, i) =>
       i > 0 && !arg.startsWith("--") && !/^\d+$/.test(arg) ? at(arg) : arg,
     );
@@ -244,26 +252,59 @@ describe("neural-fm, when something is wrong,", () => {
   });
 
   it.each([
+    [["train", "t.csv"], "--label is missing: it names the column of t.csv to learn"],
+    [
+      ["train", "t.data"],
+      "t.data: the ending of its name says no format; say --format csv, --format jsonl or",
+    ],
+    [["train", "-"], "standard input: its format is not known; say --format"],
+    [
+      ["train", "t.csv", "--label", "y", "--features", "3"],
+      "--features is for libSVM files, and t.csv is none",
+    ],
+    [
+      ["train", "t.txt", "--label", "y"],
+      "--label is for files whose columns have names, such as CSV, and t.txt",
+    ],
+    [
+      ["train", "t.csv", "--label", "y", "--fields", "zip"],
+      "--fields must be like zip:category,price:number",
+    ],
+    [["train", "t.csv", "--label", "y", "--fields", "zip:text"], "--fields must be one of category, number,"],
+    [["train", "t.csv", "--label", "y", "--validation", "1.5"], "--validation must be auto, none, a share"],
+    [
+      ["train", "t.csv", "--label", "y", "--validation", "v.txt"],
+      "--validation must be a file of the same form",
+    ],
+    [
+      ["train", "t.csv", "--label", "y", "--validation", "v.csv", "--refit"],
+      "--refit needs rows that are held",
+    ],
+    [["train", "t.csv", "--label", "y", "--resume"], "--resume needs --checkpoint FILE"],
+    [["train", "t.csv", "--lable", "y"], "Unknown option '--lable'; did you mean --label?"],
+    [["evaluate", "t.csv"], "--model is missing: it names a model file"],
     [[], "no command"],
     [["fit"], 'no command "fit"'],
-    [["train"], "train needs TRAIN, got nothing"],
-    [["predict", "m"], "predict needs MODEL and FILE, got m"],
+    [["train"], "train needs DATA, got nothing"],
+    [["tarin"], 'no command "tarin"; did you mean train?'],
+    [["predict", "m.txt"], "--model is missing: it names a model file"],
+    [["predict", "m", "t.txt"], "predict needs DATA, got m t.txt"],
     [["demo", "x"], "demo needs no file, got x"],
-    [["train", "t", "--kk", "3"], "Unknown option '--kk'"],
-    [["train", "t", "--k"], "--k"],
-    [["train", "t", "--k", "0"], '--k must be an integer of at least 1, got "0"'],
-    [["train", "t", "--hidden", "8,x"], '--hidden must be an integer of at least 1, got "x"'],
-    [["train", "t", "--learning-rate", ""], '--learning-rate must be a number of at least 0, got ""'],
+    [["train", "t.txt", "--kk", "3"], "Unknown option '--kk'; did you mean --k?"],
+    [["train", "t.txt", "--k"], "--k"],
+    [["train", "t.txt", "--k", "0"], '--k must be an integer of at least 1, got "0"'],
+    [["train", "t.txt", "--hidden", "8,x"], '--hidden must be an integer of at least 1, got "x"'],
+    [["train", "t.txt", "--learning-rate", ""], '--learning-rate must be a number of at least 0, got ""'],
     [
-      ["train", "t", "--dropout", "0.5,1"],
+      ["train", "t.txt", "--dropout", "0.5,1"],
       "--dropout must be one or two rates of at least 0 and below 1, got 0.5,1",
     ],
     [
-      ["train", "t", "--loss", "bprr"],
-      '--loss must be one of squared, log, hinge, bpr, max-margin, got "bprr"',
+      ["train", "t.txt", "--loss", "bprr"],
+      '--loss must be one of auto, squared, log, hinge, bpr, max-margin, got "bprr"',
     ],
-    [["train", "t", "--patience", "2"], "--patience needs --validation"],
-    [["train", "t", "--metrics", "auk", "--validation", "t"], '--metrics must be one of "rmse",'],
+    [["train", "t.txt", "--patience", "2", "--validation", "none"], "--patience needs --validation"],
+    [["train", "t.txt", "--metrics", "auk"], '--metrics must be one of "rmse",'],
   ])("%j is wrong usage: code 2 and one line", async (argv, message) => {
     const { code, out, err } = await run(...argv);
     expect(err).toContain(message);
@@ -284,9 +325,16 @@ it("neural-fm predict refuses a libSVM file for a model that learned names, and 
     [hashed, "such as #0"],
   ] as const) {
     writeFileSync(at("named"), model.save());
-    const { code, out, err } = await run("predict", at("named"), at("two.libsvm"), "--out", at("named.txt"));
+    const { code, out, err } = await run(
+      "predict",
+      at("two.libsvm"),
+      "--model",
+      at("named"),
+      "--out",
+      at("named.txt"),
+    );
     expect(err).toContain(`named: this model learned names of features, ${such}, and a libSVM file has only`);
-    expect(err).toContain("; predict rows with names in a program (Predictor.load), or take a model that");
+    expect(err).toContain("; pass a CSV file or JSON lines, or take a model that");
     expect({ code, out, files: readdirSync(folder).filter((name) => name.startsWith("named.")) }).toEqual({
       code: 1,
       out: "",
@@ -295,15 +343,19 @@ it("neural-fm predict refuses a libSVM file for a model that learned names, and 
   }
   const indexed = new NFM({ embeddingDim: 2, numFeatures: 2 });
   writeFileSync(at("indexed"), indexed.save());
-  expect((await run("predict", at("indexed"), at("two.libsvm"))).code).toBe(0);
+  expect((await run("predict", at("two.libsvm"), "--model", at("indexed"))).code).toBe(0);
 });
 
 describe("neural-fm --help and --version", () => {
   it("print help for the tool and for each command, naming every option", async () => {
     expect(await run("--help")).toMatchObject({ code: 0, err: "" });
-    expect((await run("-h")).out).toMatch(/neural-fm train .*\n.*neural-fm predict .*\n.*neural-fm demo/);
+    expect((await run("-h")).out).toMatch(
+      /neural-fm train .*\n.*neural-fm evaluate .*\n.*neural-fm predict .*\n.*neural-fm inspect .*\n.*neural-fm demo/,
+    );
     expect((await run("train", "--help")).out).toContain("--learning-rate");
     expect((await run("predict", "--help")).out).toContain("--raw");
+    expect((await run("evaluate", "-h")).out).toContain("--metrics");
+    expect((await run("inspect", "-h")).out).toContain("MODEL");
     expect((await run("demo", "-h")).out).toContain("--rows");
   });
 

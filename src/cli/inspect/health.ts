@@ -44,7 +44,7 @@ function movedLines(model: NFM): string[] {
       squares += (now[d] - before[d]) ** 2;
     if (Math.sqrt(squares) <= least) still++;
   }
-  const share = ((100 * still) / numFeatures).toPrecision(2);
+  const share = Math.round((100 * still) / numFeatures);
   return [`embeddings that hardly moved from their initial values: ${still} of ${numFeatures} (${share} %)`];
 }
 
