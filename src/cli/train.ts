@@ -3,7 +3,7 @@
 import { type EpochEvent, type FitOptions, type History, type Labels, NFM } from "../index.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import { type Command, flag, type Streams, text, type Values, write } from "./arguments.ts";
-import { messageOf } from "./files.ts";
+import { messageOf, named } from "./files.ts";
 import { withNote } from "./model-note.ts";
 import { checkWritable, writeWhole } from "./output-file.ts";
 import { constantMetrics } from "./report/diagnostics.ts";
@@ -184,7 +184,7 @@ function resumeFrom(
   const learner = NFM.learnerOf(model);
   const found = resume ? readCheckpoint(path, fingerprint) : null;
   if (found !== null) {
-    learner.restore(found.model);
+    named(path, () => learner.restore(found.model));
     say(`resuming after epoch ${found.state.epochs.length} from ${path}`);
   } else if (resume) {
     say(`${path}: there is no checkpoint yet; training starts from the beginning`);

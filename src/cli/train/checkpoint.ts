@@ -39,6 +39,7 @@ export function readCheckpoint(path: string, own: Fingerprint): Checkpoint | nul
     const start = MAGIC.length + 12;
     const jsonEnd = start + bytes.readUInt32LE(MAGIC.length);
     const modelEnd = jsonEnd + Number(bytes.readBigUInt64LE(MAGIC.length + 4));
+    if (modelEnd > bytes.length) throw new Error("it is cut off");
     const saved = JSON.parse(bytes.toString("utf8", start, jsonEnd), revive) as Saved;
     const difference = differenceOf(saved.fingerprint, own);
     if (difference !== null) throw new Difference(difference);
