@@ -37,6 +37,7 @@ const REQUIRED = [
   "Predictor.predict",
   "Predictor.rank",
   "neural-fm train",
+  "neural-fm evaluate",
   "neural-fm predict",
   "neural-fm demo",
 ];

@@ -4,7 +4,7 @@
 // those listed in ELSEWHERE. The blocks of a page run in order in one folder, so that a command finds the
 // model file that a program above it wrote.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -45,12 +45,14 @@ async function buildCommand(): Promise<string> {
   return outfile;
 }
 
-/** The data files that commands read: labeled rows, and rows in groups. */
+/** The data files that commands read: labeled rows, rows in groups, and the table of examples/. */
 function writeData(cwd: string): void {
   const line = (i: number, query: string): string =>
     `${i % 3 === 0 ? 1 : query === "" ? -1 : 0} ${query}${i % 7}:1 ${7 + (i % 5)}:0.5`;
   for (const name of ["train.libsvm", "valid.libsvm", "new.libsvm"])
     writeFileSync(join(cwd, name), Array.from({ length: 200 }, (_, i) => line(i, "")).join("\n"));
+  mkdirSync(join(cwd, "examples"));
+  copyFileSync(join(root, "examples", "ratings.csv"), join(cwd, "examples", "ratings.csv"));
   writeFileSync(
     join(cwd, "queries.libsvm"),
     Array.from({ length: 200 }, (_, i) => line(i, `qid:${Math.floor(i / 10)} `)).join("\n"),
@@ -190,7 +192,10 @@ describe.each(pages.filter((page) => blocksOf(page).length > 0))("%s", (page) =>
         if (redirected !== undefined) writeFileSync(join(cwd, redirected), output);
         const out = /--out (\S+)/.exec(text)?.[1];
         if (out !== undefined) expect(existsSync(join(cwd, out))).toBe(true);
-        else if (text.includes(" predict ")) expect(output.trim().split("\n")).toHaveLength(200);
+        else if (text.includes(" predict ")) {
+          const rows = text.includes("ratings.csv") ? 721 : 200;
+          expect(output.trim().split("\n")).toHaveLength(rows);
+        }
       });
     }
   }

@@ -14,16 +14,19 @@ import {
 } from "../arguments.ts";
 import { type DataFile, dataFile } from "../data-file.ts";
 
-/** Losses that compare the rows of a group. */
-export const PAIRWISE = ["bpr", "max-margin"] as const;
+/** A loss that compares the rows of a group. */
+type PairwiseName = "bpr" | "max-margin";
 
-const LOSSES = ["squared", "log", "hinge", ...PAIRWISE] as const;
+/** Losses that compare the rows of a group. */
+export const PAIRWISE: readonly PairwiseName[] = ["bpr", "max-margin"];
+
+const LOSSES: readonly LossChoice[] = ["auto", "squared", "log", "hinge", ...PAIRWISE];
 
 /** The kinds that `--fields` can give to a column. */
 const KINDS = ["category", "number", "flag", "list", "weighted list", "ignore"] as const;
 
 /** A loss, or "auto": the labels decide. */
-export type LossChoice = "auto" | (typeof LOSSES)[number];
+export type LossChoice = "auto" | "squared" | "log" | "hinge" | PairwiseName;
 
 /** What `train` shall do. */
 export interface TrainPlan {
@@ -66,7 +69,7 @@ export function readTrainPlan(path: string, values: Values): TrainPlan {
     file,
     label: readText(values, "label") ?? null,
     ignored: readList(values, "ignore"),
-    loss: checkName("loss", readText(values, "loss") ?? "auto", ["auto", ...LOSSES]),
+    loss: checkName("loss", readText(values, "loss") ?? "auto", LOSSES),
     model: readModelOptions(values),
     fit: readFitOptions(values),
     validation: readValidation(readText(values, "validation") ?? "auto", readText(values, "format")),
