@@ -2,7 +2,8 @@
 // line of a libSVM / libFM file. It reads and predicts in blocks, so a file may have any size.
 
 import { readFileSync } from "node:fs";
-import { type FeatureMap, readLibSVM } from "../index.ts";
+import type { FeatureMap } from "../data/feature-map.ts";
+import { readLibSVM } from "../data/libsvm.ts";
 import { Predictor } from "../predict.ts";
 import { readCSV, readJSONL } from "../readers.ts";
 import {
