@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
 
 /** Most bytes of the packed package. */
-const PACKED = 330_000;
+const PACKED = 375_000;
 
 /**
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
