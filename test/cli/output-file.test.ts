@@ -114,8 +114,8 @@ describe.skipIf(process.platform === "win32")("neural-fm predict --out, when it 
     const child = spawn(process.execPath, [
       at("neural-fm.mjs"),
       "predict",
-      at("model"),
       input,
+      ...["--format", "libsvm", "--model", at("model")],
       "--out",
       output,
     ]);

@@ -35,7 +35,12 @@ export function readParts(bytes: Uint8Array): FileParts {
     const size = shape.reduce((product, n) => product * n, 1);
     const [start, end] = offsets.map((offset) => 8 + length + offset);
     const isHere = dtype === "F32" && end - start === 4 * size && end <= bytes.length;
-    return { name, shape, size, data: isHere ? new Float32Array(bytes.slice(start, end).buffer) : null };
+    return {
+      name,
+      shape,
+      size,
+      data: isHere ? new Float32Array(Uint8Array.from(bytes.subarray(start, end)).buffer) : null,
+    };
   });
   return { metadata: (metadata ?? {}) as Record<string, string>, tensors };
 }
