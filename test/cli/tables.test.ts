@@ -128,6 +128,23 @@ describe("neural-fm train on a table", () => {
     for (const other of others) expect(other.equals(first)).toBe(true);
   });
 
+  it("gives the columns the kinds of --fields", async () => {
+    await trainOn(
+      "f.csv",
+      csv(({ y }) => y),
+      "--label",
+      "y",
+      "--fields",
+      "b:number,a:category",
+    );
+    const { fields } = NFM.load(readFileSync(at("model")));
+    expect(fields.map(({ name, kind, range }) => [name, kind, range])).toEqual([
+      ["a", "category", null],
+      ["b", "number", [0, 4]],
+    ]);
+    expect((await run("inspect", at("model"))).out).toContain("  b: number, 0 to 4\n");
+  });
+
   it("leaves ignored columns out, in training and in prediction", async () => {
     const text = csv(({ y }) => y);
     await trainOn("i.csv", text, "--label", "y", "--ignore", "b");

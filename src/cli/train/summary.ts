@@ -21,7 +21,7 @@ const MOST_FIELDS = 40;
  * @returns The fields; empty for a model of sparse rows.
  */
 export function fieldsOf(model: NFM): readonly FieldSummary[] {
-  return (model as { fields?: readonly FieldSummary[] }).fields ?? [];
+  return model.fields;
 }
 
 /**
