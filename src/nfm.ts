@@ -37,7 +37,8 @@ import {
   readFitOptions,
 } from "./training/fit-options.ts";
 import { Learner } from "./training/learner.ts";
-import { type LoadOverrides, type NFMOptions, optionsToJSON, readOptions } from "./training/options.ts";
+import { type LoadOverrides, type NFMOptions, readOptions } from "./training/options.ts";
+import { optionsToJSON } from "./training/save.ts";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions<M extends Metric = Metric> {

@@ -215,3 +215,17 @@ export function checkKeys(
 export function isArrayLike(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }
+
+/**
+ * Says whether a value is an object with fields.
+ *
+ * @param value Any value.
+ * @returns True for object literals and instances of the user's classes; false for arrays, Maps, Dates and
+ *   other built-in objects.
+ */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  // Object literals, which most rows are, take the short way.
+  if (Object.getPrototypeOf(value) === Object.prototype) return true;
+  return Object.prototype.toString.call(value) === "[object Object]";
+}

@@ -1,8 +1,8 @@
 // Rows whose kind has been checked: how they are counted, copied and looked at before they are encoded.
 
-import { isArrayLike } from "../core/errors.ts";
+import { isArrayLike, isRecord } from "../core/errors.ts";
 import { Columns } from "./columns.ts";
-import { fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { fieldsOfRecord } from "./feature-map.ts";
 import type { SparseRows, SparseVector } from "./sparse-row.ts";
 
 /** Rows whose kind has been checked. The elements of an array are checked later, when they are read. */

@@ -1,8 +1,7 @@
 // Reads the JSON data of an encoder. Data of version 1, which know no kinds, become fields of kind "any".
 
-import { checkChoice, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
+import { checkChoice, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { FeatureEncoderOptions } from "./encoder-options.ts";
-import { isRecord } from "./feature-map.ts";
 import { type FieldRecord, readFieldRecords } from "./fields.ts";
 import { type NumberCode, readNumberCode } from "./number-codes.ts";
 

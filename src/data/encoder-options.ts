@@ -1,7 +1,6 @@
 // The options of a FeatureEncoder, and their checks.
 
-import { checkChoice, checkInteger, checkKeys, wrongType } from "../core/errors.ts";
-import { isRecord } from "./feature-map.ts";
+import { checkChoice, checkInteger, checkKeys, isRecord, wrongType } from "../core/errors.ts";
 import { type FieldKind, KINDS } from "./fields.ts";
 
 /** How the numbers of number fields become entries. */

@@ -62,20 +62,6 @@ export function fieldPlace(place: string, field: string): string {
 }
 
 /**
- * Says whether a value is an object with fields.
- *
- * @param value Any value.
- * @returns True for object literals and instances of the user's classes; false for arrays, Maps, Dates and
- *   other built-in objects.
- */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  // Object literals, which most rows are, take the short way.
-  if (Object.getPrototypeOf(value) === Object.prototype) return true;
-  return Object.prototype.toString.call(value) === "[object Object]";
-}
-
-/**
  * Lists the field names of an object.
  *
  * @param row An object for which `isRecord` returns true.

@@ -1,7 +1,7 @@
 // Reads the values of fields: levels, numbers, flags and lists. Learning and encoding read them alike.
 
-import { describe, wrongType } from "../core/errors.ts";
-import { type FeatureMap, fieldPlace, fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { describe, isRecord, wrongType } from "../core/errors.ts";
+import { type FeatureMap, fieldPlace, fieldsOfRecord } from "./feature-map.ts";
 import { badValue, isFloat32 } from "./sparse-row.ts";
 
 /** Text that stands for a missing value in a number field. */

@@ -2,9 +2,8 @@
 // its level, or the columns of its number code. What is stored of a field is a `FieldRecord`; `makeFields`
 // makes the fields from the records and from the names of all columns.
 
-import { checkChoice, checkInteger, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
+import { checkChoice, checkInteger, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { Column } from "./columns.ts";
-import { isRecord } from "./feature-map.ts";
 import { type NumberCode, readNumberCode } from "./number-codes.ts";
 
 /**

@@ -1,9 +1,9 @@
 // Reads the ids of groups, users and items, and numbers them from 0 in the order of first appearance.
 
-import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { describe, isArrayLike, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import { type CheckedRows, countRows, isSparseRow, isSparseRows } from "./checked-rows.ts";
 import { Columns } from "./columns.ts";
-import { fieldPlace, fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { fieldPlace, fieldsOfRecord } from "./feature-map.ts";
 
 /** The id of a group, a user or an item. */
 export type Id = string | number;

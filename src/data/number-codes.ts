@@ -2,8 +2,7 @@
 // piecewise-linear basis on knots (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
 // Deep Learning", section 3.2), where a value is two neighboring entries whose values sum to 1.
 
-import { checkChoice, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
-import { isRecord } from "./feature-map.ts";
+import { checkChoice, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { EntrySink } from "./sparse-row.ts";
 
 /** How the numbers of a field become entries. */

@@ -2,13 +2,13 @@
 // library. They are checked once and become `SparseRows`. Functions that work on many rows are generators
 // that yield now and then, so that `fit` can give way to the event loop.
 
-import { isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { isArrayLike, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import { type CheckedRows, isCSR, isSparseRow, isSparseRows, isSparseVector } from "./checked-rows.ts";
 import { Columns, type NumberArray } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import type { CSRMatrix } from "./csr-matrix.ts";
 import type { Encoder, RowScope } from "./encoder.ts";
-import { type FeatureMap, type FeatureValue, fieldsOfRecord, isRecord } from "./feature-map.ts";
+import { type FeatureMap, type FeatureValue, fieldsOfRecord } from "./feature-map.ts";
 import {
   badIndex,
   badValue,

@@ -2,9 +2,9 @@
 // imported: Apache Arrow and flechette (DuckDB-Wasm, Polars and Parquet readers return such tables), Arquero,
 // and the results of @duckdb/node-api. To know one more kind of table, add a function to `DETECTORS`.
 
-import { describe, isArrayLike, wrongType, wrongValue } from "../core/errors.ts";
+import { describe, isArrayLike, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import { type Column, type ColumnReader, Columns, type NumberArray, VALUES_PER_PAUSE } from "./columns.ts";
-import { fieldPlace, isRecord } from "./feature-map.ts";
+import { fieldPlace } from "./feature-map.ts";
 
 /** A table of Apache Arrow or of flechette, as far as it is used. */
 export interface ArrowTable {

@@ -9,7 +9,7 @@ import type { TimesOption } from "../data/times.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
 import { checksPerEpoch, MOST_EPOCHS, PATIENCE } from "./auto.ts";
 import type { CheckRecord } from "./early-stopping.ts";
-import { MODEL_KEYS } from "./options.ts";
+import { MODEL_KEYS } from "./model-keys.ts";
 import type { EpochRecord } from "./progress.ts";
 
 /** What `onEpoch` receives after an epoch. */

@@ -1,4 +1,4 @@
-// The options of `new NFM`: what they are, how they are checked, and how they are written into a model file.
+// The options of `new NFM`: what they are, how they are checked, and how they are read from a model file.
 
 import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
 import { type NoticeOptions, type Notices, readNotices } from "../core/notices.ts";
@@ -7,18 +7,17 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FieldKind } from "../data/fields.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
 import { type LossName, savedLoss } from "../links.ts";
-import { type Loss, lossByName, readLoss } from "../losses.ts";
+import { type Loss, readLoss } from "../losses.ts";
 import {
   type ArchitectureOptions,
   type ArchitectureSettings,
   architectureFromJSON,
-  architectureToJSON,
   readArchitecture,
-  STACK_KEYS,
 } from "../model/architecture.ts";
 import { CONFIG_PLACE } from "../model/model-file.ts";
 import { Adagrad, type Optimizer, SGD } from "../optimizers.ts";
 import type { BackendName, PredictorOptions } from "../predictor.ts";
+import { MODEL_KEYS } from "./model-keys.ts";
 
 /** Options of `new NFM`. */
 export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
@@ -98,23 +97,6 @@ export interface Settings extends ArchitectureSettings {
   /** Where notices go. */
   readonly notices: Notices;
 }
-
-/** The options of the constructor. */
-export const MODEL_KEYS: readonly string[] = [
-  ...[
-    "embeddingDim",
-    ...STACK_KEYS,
-    "layers",
-    "loss",
-    "labels",
-    "optimizer",
-    "learningRate",
-    "l2",
-    "initStd",
-    "numFeatures",
-  ],
-  ...["numbers", "fields", "encoder", "seed", "backend", "onNotice", "notices"],
-];
 
 const isAtLeastZero = (value: number): boolean => value >= 0;
 
@@ -210,29 +192,7 @@ function readOptimizer(
 }
 
 /**
- * The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name
- * only. `labels` is left out if it is "raw": files without it are from before there was a choice.
- */
-export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
-  const { embeddingDim, loss, labels, optimizer, l2, initStd, seed } = settings;
-  const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
-  return {
-    numFeatures,
-    embeddingDim,
-    ...architectureToJSON(settings),
-    loss: loss.name,
-    ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
-    ...(labels === "raw" ? {} : { labels }),
-    optimizer: { name: optimizer.name, ...optimizer.toJSON() },
-    ...(isBuiltIn ? {} : { customOptimizer: true }),
-    l2,
-    initStd,
-    seed,
-  };
-}
-
-/**
- * The inverse of `optionsToJSON`. It trusts nothing: everything is checked as if a user had written it.
+ * The inverse of `optionsToJSON` in `save.ts`. It trusts nothing: everything is checked as if a user had written it.
  *
  * @param config The configuration in the file.
  * @param overrides What takes the place of what is saved.

@@ -3,12 +3,38 @@
 
 import { describe } from "../core/errors.ts";
 import { fromPacked, toPacked } from "../core/tensor.ts";
+import type { LossName } from "../links.ts";
+import { lossByName } from "../losses.ts";
+import { architectureToJSON } from "../model/architecture.ts";
 import { labelsToJSON } from "../model/label-unit.ts";
 import { hasOptimizerState, type ModelFile, parametersToFile } from "../model/model-file.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
+import { Adagrad, SGD } from "../optimizers.ts";
 import type { Predictor } from "../predictor.ts";
-import { optionsToJSON, type Settings } from "./options.ts";
+import type { Settings } from "./options.ts";
 import type { TrainedParameter, TrainingRecord } from "./trainer.ts";
+
+/**
+ * The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name
+ * only. `labels` is left out if it is "raw": files without it are from before there was a choice.
+ */
+export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
+  const { embeddingDim, loss, labels, optimizer, l2, initStd, seed } = settings;
+  const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
+  return {
+    numFeatures,
+    embeddingDim,
+    ...architectureToJSON(settings),
+    loss: loss.name,
+    ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
+    ...(labels === "raw" ? {} : { labels }),
+    optimizer: { name: optimizer.name, ...optimizer.toJSON() },
+    ...(isBuiltIn ? {} : { customOptimizer: true }),
+    l2,
+    initStd,
+    seed,
+  };
+}
 
 /**
  * Writes a model.
