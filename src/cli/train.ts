@@ -89,7 +89,7 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
     loss,
     ...(columns === null ? { numFeatures: plan.numFeatures ?? widthOf(rows, other) } : {}),
     onNotice: ({ message }) => {
-      const words = message.replace(/^fit: /, "");
+      const words = inOptions(message);
       notices.push(words);
       stderr.write(`note: ${words}\n`);
     },
@@ -122,6 +122,15 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const size = `${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB`;
   const reported = plan.report === undefined ? "" : `wrote ${plan.report}\n`;
   await write(stdout, `${summaryOf(trained)}wrote ${plan.out} (${size})\n${reported}`);
+}
+
+/** Writes a notice of `fit` with the options of the command in place of those of the library. */
+function inOptions(message: string): string {
+  return message
+    .replace(/^fit: /, "")
+    .replace("refit: true", "--refit")
+    .replace("validation: false", "--validation none")
+    .replace(/fields: \{ "([^"]*)": "(\w+)" \}/g, "--fields $1:$2");
 }
 
 /** Calls `fit`. Its errors get the name of the file in front. */

@@ -145,6 +145,12 @@ describe("neural-fm train on a table", () => {
     expect((await run("inspect", at("model"))).out).toContain("  b: number, 0 to 4\n");
   });
 
+  it("says what was held out in the words of its options", async () => {
+    const rows = Array.from({ length: 1000 }, (_, i) => `u${i % 7},${i % 3}\n`).join("");
+    const { err } = await trainOn("held.csv", `a,y\n${rows}`, "--label", "y");
+    expect(err).toMatch(/^note: 100 of 1,000 rows were held out .* --refit .* --validation none .*\n/);
+  });
+
   it("leaves ignored columns out, in training and in prediction", async () => {
     const text = csv(({ y }) => y);
     await trainOn("i.csv", text, "--label", "y", "--ignore", "b");
