@@ -168,10 +168,11 @@ export class Encoder {
         return;
       }
       field.seen = stamp;
+      if (value == null && isOutside(scope, field)) return;
       if (pushField(builder, field, value, place)) known++;
     });
     for (const field of learned.indicators) {
-      if (field.seen === stamp || scope.isExpected?.(field.name) === false) continue;
+      if (field.seen === stamp || isOutside(scope, field)) continue;
       builder.push(field.missing, 1);
     }
     if (known === 0 && values > 0) tellUnknownRow(scope, place);
@@ -204,10 +205,10 @@ export class Encoder {
       const field = this.#fieldOf(learned, name, place);
       if (field === null) tellUnknownField(scope, name, place, learned);
       else field.seen = stamp;
-      return field;
+      return field !== null && isOutside(scope, field) ? { ...field, missing: -1 } : field;
     });
     const absent = learned.indicators
-      .filter((field) => field.seen !== stamp && scope.isExpected?.(field.name) !== false)
+      .filter((field) => field.seen !== stamp && !isOutside(scope, field))
       .map(({ missing }) => missing);
     const hearUnknown = (row: number): void => tellUnknownRow(scope, `${place}[${row}]`);
     if (appendBlocks(builder, columns, fields, absent, start, end, place, hearUnknown)) return;
@@ -384,6 +385,11 @@ function hashName(name: string, bits: number): number {
   return (h ^ (h >>> 16)) >>> (32 - bits);
 }
 
+/** Says whether a field with an indicator belongs to other parts of rows, so that it is not missing in these. */
+function isOutside({ isExpected }: RowScope, { name, missing }: Field): boolean {
+  return missing >= 0 && isExpected?.(name) === false;
+}
+
 function tellUnknownField({ notices }: RowScope, name: string, place: string, { fields }: Learned): void {
   if (!notices?.wants("unknown-field")) return;
   const known = [...fields.keys()].slice(0, 20).join(", ");
@@ -395,6 +401,6 @@ function tellUnknownField({ notices }: RowScope, name: string, place: string, { 
 }
 
 function tellUnknownRow({ notices }: RowScope, place: string): void {
-  const effect = "so the prediction is that of an empty row";
+  const effect = "so they have no effect on the prediction";
   notices?.tell("unknown-row", `${place}: none of its values occurred in training, ${effect}`);
 }
