@@ -19,7 +19,7 @@ export default defineConfig({
         "src/cli/cli.ts",
       ],
       reporter: ["text-summary"],
-      thresholds: { statements: 98.8, branches: 97.4, functions: 99.3, lines: 99.2 },
+      thresholds: { statements: 98.6, branches: 95.3, functions: 99.2, lines: 99 },
     },
   },
 }) as ReturnType<typeof defineConfig>;
