@@ -70,6 +70,8 @@ export interface FeatureSpace extends RowScope {
   readonly encoder: Encoder | null;
   /** Number of features: every index is below it. Null: not yet known. */
   readonly numFeatures: number | null;
+  /** Looks at rows as soon as they are encoded. Yields now and then. Default: nobody looks. */
+  readonly inspect?: ((rows: SparseRows, place: string) => Generator<void, void>) | undefined;
 }
 
 /** Generators that read rows yield once per so many rows. */
@@ -196,6 +198,12 @@ function rebuild({ cols, indptr, indices, values }: SparseRows, place: string): 
  * @throws TypeError or RangeError that names the row.
  */
 export function* readRows(x: CheckedRows, space: FeatureSpace, place: string): Generator<void, SparseRows> {
+  const rows = yield* encodeRows(x, space, place);
+  if (space.inspect !== undefined) yield* space.inspect(rows, place);
+  return rows;
+}
+
+function* encodeRows(x: CheckedRows, space: FeatureSpace, place: string): Generator<void, SparseRows> {
   const { numFeatures } = space;
   if (isSparseRows(x)) {
     if (numFeatures !== null && x.cols > numFeatures) checkIndices(x.indices, numFeatures, place);

@@ -91,11 +91,17 @@ export class Catalog {
   }
 
   #partOf(space: FeatureSpace, ofCandidates: boolean): FeatureSpace {
-    const { encoder, numFeatures, notices } = space;
+    const { encoder, numFeatures, notices, inspect } = space;
     if (!encoder?.hasIndicators) return space;
     this.#fields ??= new Set(fieldsOf(this.rows));
     const fields = this.#fields;
-    return { encoder, numFeatures, notices, isExpected: (field) => fields.has(field) === ofCandidates };
+    return {
+      encoder,
+      numFeatures,
+      notices,
+      inspect,
+      isExpected: (field) => fields.has(field) === ofCandidates,
+    };
   }
 
   /**

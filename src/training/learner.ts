@@ -5,6 +5,8 @@ import { Pacer, runAtOnce, runPaced } from "../core/event-loop.ts";
 import { type Notices, thousands } from "../core/notices.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { Classes } from "../data/labels.ts";
+import { tellLargeNumbers } from "../data/large-numbers.ts";
+import type { FeatureSpace } from "../data/rows.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { linkOf } from "../links.ts";
@@ -279,7 +281,9 @@ export class Learner {
     const start = resumed ? null : startOf(loss, labels, statistics);
     const unit = start ? start.unit : resumed!.predictor.labels.unit;
     const space = resumed ? spaceOf(resumed) : await runPaced(this.#learnFeatures(source), pacer);
-    const dataset = await runPaced(source.read(space, unit), pacer);
+    const inspect: FeatureSpace["inspect"] = (rows, place) =>
+      tellLargeNumbers(rows, space.encoder, place, notices);
+    const dataset = await runPaced(source.read({ ...space, inspect }, unit), pacer);
     const numFeatures = space.numFeatures ?? dataset.numFeatures;
     const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
     const classes = source.classes ?? null;
