@@ -41,10 +41,11 @@ export function* tellLargeNumbers(
   }
   if (at < 0) return;
   const feature = encoder === null ? `index ${indices[at]}` : encoder.name(indices[at]);
+  const value = Number(values[at].toPrecision(6));
   const effect = "Values above 1,000 can make training fail";
   notices.tell(
     "large-numbers",
-    `${place} has the value ${values[at]} in the feature ${feature}. ${effect}: ${remedyOf(encoder, feature)}`,
+    `${place} has the value ${value} in the feature ${feature}. ${effect}: ${remedyOf(encoder, feature)}`,
   );
 }
 
