@@ -14,11 +14,11 @@ const NUMBER_TEXT = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/;
  * Reads text as a number.
  *
  * @param text The text. Spaces around it do not matter.
- * @returns The number; null if the text stands for a missing value; NaN if it is no number.
+ * @returns The number; null if the text stands for a missing value; NaN if it is no number, or too large.
  */
 export function numberOfText(text: string): number | null {
   const trimmed = text.trim();
-  if (NUMBER_TEXT.test(trimmed)) return Number(trimmed);
+  if (NUMBER_TEXT.test(trimmed)) return isFloat32(Number(trimmed)) ? Number(trimmed) : NaN;
   return MISSING_TEXT.has(trimmed) ? null : NaN;
 }
 

@@ -110,6 +110,12 @@ describe("the kind of a field", () => {
     expect(encoder.encode({ ok: 0, note: "anything" }).indices.length).toBe(0);
   });
 
+  it("is not given by what every object has", () => {
+    const encoder = new FeatureEncoder({ fields: { zip: "ignore" } });
+    const row = { constructor: "x", toString: "y", zip: 1 };
+    expect(encoder.fit([row]).fields.map(({ kind }) => kind)).toEqual(["category", "category", "ignore"]);
+  });
+
   it.each([
     [
       { zip: ["a"] },
@@ -154,6 +160,26 @@ describe("text read as numbers", () => {
     expect(heard[0].message).toContain('fields: { "price": "category" }');
   });
 
+  it("counts numbers beyond float32 as other text", () => {
+    const encoder = new FeatureEncoder().fit(column("price", ["1e999", ...values.slice(2)]));
+    expect(encoder.fields[0]).toMatchObject({ kind: "number", range: [0, 197 / 8], missing: 1 / 199 });
+    expect(named(encoder, { price: "-1e39" })).toEqual({ "price is missing": 1 });
+  });
+
+  it("numbers in equal texts count as often as they occur, also in a part that minCount counts as more", () => {
+    const fit = (times: number): FeatureEncoder => {
+      const encoder = new FeatureEncoder({ minCount: 2 });
+      const learning = encoder.beginFit();
+      for (const map of column("price", [...values, ...values, "0.5", "0.5", "0.5"])) {
+        learning.add(map, "x", times);
+      }
+      expect(learning.finish(null)).toBe(true);
+      return encoder;
+    };
+    expect(fit(Infinity).toJSON()).toEqual(fit(1).toJSON());
+    expect(fit(1).fields[0].missing).toBe(4 / 403);
+  });
+
   it("counts other text as missing where training had such text, and refuses it elsewhere", () => {
     const encoder = new FeatureEncoder().fit(column("price", values));
     expect(encoder.fields[0]).toMatchObject({ kind: "number", range: [0, 197 / 8], missing: 2 / 200 });
@@ -169,6 +195,7 @@ describe("text read as numbers", () => {
     "1,000",
     "0x10",
     "Infinity",
+    "1e999",
     "1 2",
     "+5",
     "1e",
