@@ -12,21 +12,11 @@ const FIRST_SLOTS = 256;
 /** Share of the slots that are used in a full table. */
 const FULL = 0.75;
 
-/** When a table stops growing, and when it is given up. */
-interface Limits {
-  /** Most slots. A full table of this size starts anew. */
-  readonly maxSlots: number;
-  /** From this number of slots on, a full table is given up if most cells were new. */
-  readonly judgedSlots: number;
-  /** The share of new cells above which it is given up. */
-  readonly mostlyNew: number;
-}
-
-/** If strings are kept, one that is made twice takes time and memory later. */
-const KEPT: Limits = { maxSlots: 2 ** 16, judgedSlots: 2 ** 14, mostlyNew: 0.9 };
-
-/** If strings are only passed by, a table pays as long as it is small enough for the cache. */
-const PASSED_BY: Limits = { maxSlots: 2 ** 12, judgedSlots: 2 ** 12, mostlyNew: 0.5 };
+/**
+ * Most slots of a table, so that it fits into the cache. A full table of this size is emptied, or given up if
+ * most cells were new: making a string takes less time than finding it in slow memory.
+ */
+const MAX_SLOTS = 2 ** 13;
 
 /** Longer cells, in bytes, are not looked up. */
 const LONGEST_CELL = 256;
@@ -60,7 +50,6 @@ function mix(a: number, b: number, c: number): number {
 
 /** Makes the strings of one column. */
 export class CellStrings {
-  readonly #limits: Limits;
   /** The hash table. */
   #slots = new Int32Array(SLOT * FIRST_SLOTS);
   #strings: string[] = [];
@@ -71,31 +60,25 @@ export class CellStrings {
   #cells = 0;
   #isOff = false;
 
-  /** @param isKept Whether the strings are kept, and not only passed by. */
-  constructor(isKept: boolean) {
-    this.#limits = isKept ? KEPT : PASSED_BY;
-  }
-
   /**
    * Makes the values of a column.
    *
    * @param cells The cells of some rows.
    * @param lines The lines that hold them.
    * @param column Position of the column in the rows.
-   * @returns The value of each row: a string, or null for an empty cell without quotes.
+   * @param values Receives the value of each row: a string, or null for an empty cell without quotes.
+   * @param offset Position of the first value.
    */
-  read(cells: Cells, lines: Lines, column: number): CSVValue[] {
+  read(cells: Cells, lines: Lines, column: number, values: CSVValue[], offset: number): void {
     const { bounds, kinds, width, rows } = cells;
-    const values = new Array<CSVValue>(rows);
     for (let row = 0, k = column; row < rows; row++, k += width) {
       const start = bounds[2 * k];
       const end = bounds[2 * k + 1];
       let value: CSVValue = kinds[k] === PLAIN ? null : "";
       if (kinds[k] === DOUBLED) value = cells.cut(k).replaceAll('""', '"');
       else if (start < end) value = this.#get(cells, lines, k, start, end);
-      values[row] = value;
+      values[offset + row] = value;
     }
-    return values;
   }
 
   #get(cells: Cells, lines: Lines, k: number, start: number, end: number): string {
@@ -162,9 +145,8 @@ export class CellStrings {
     const count = this.#strings.length;
     const numSlots = this.#slots.length / SLOT;
     if (count >= FULL * numSlots) {
-      const { maxSlots, judgedSlots, mostlyNew } = this.#limits;
-      this.#isOff = numSlots >= judgedSlots && count > mostlyNew * this.#cells;
-      if (this.#isOff || numSlots === maxSlots) this.#startAnew();
+      this.#isOff = numSlots === MAX_SLOTS && 2 * count > this.#cells;
+      if (numSlots === MAX_SLOTS) this.#startAnew();
       else {
         this.#grow();
         this.#add(this.#freeSlot(a, b, length === LONG ? 0 : c), a, b, c, length, string);

@@ -34,13 +34,21 @@ interface Column {
   /** Its position in the file, from 0. */
   readonly position: number;
   readonly strings: CellStrings;
+  /** The values of the present block; (capacity). */
+  values: CSVValue[];
 }
+
+/**
+ * Most rows of a block, if blocks are large. Its arrays then lie where the garbage collector does not move
+ * them.
+ */
+const LARGE_BLOCK = 65536;
 
 /** Parses the lines of one CSV source. */
 export class CSVParser implements TableParser<CSVValue> {
   readonly loneCR = true;
   readonly #settings: CSVSettings;
-  readonly #isKept: boolean;
+  readonly #isLarge: boolean;
   readonly #cells = new Cells();
   #delimiter = 0;
   /** All names in the order of the file; null before they are known. */
@@ -49,18 +57,19 @@ export class CSVParser implements TableParser<CSVValue> {
   #features: Column[] = [];
   #label: Column | null = null;
   #line = 1;
-  /** The lines of the present block. */
-  #lines: Lines | null = null;
-  /** Rows before the present block. */
+  /** Rows for which the present block has room. */
+  #capacity = 0;
+  /** Rows of the present block, and before it. */
+  #size = 0;
   #rowsBefore = 0;
 
   /**
    * @param settings The checked options.
-   * @param isKept Whether all rows are kept, and not only passed by.
+   * @param isLarge Whether blocks should be large: better for columns, but rows come later.
    */
-  constructor(settings: CSVSettings, isKept: boolean) {
+  constructor(settings: CSVSettings, isLarge: boolean) {
     this.#settings = settings;
-    this.#isKept = isKept;
+    this.#isLarge = isLarge;
   }
 
   get line(): number {
@@ -70,29 +79,45 @@ export class CSVParser implements TableParser<CSVValue> {
   parse(lines: Lines, ended: boolean): number {
     const start = this.#names === null ? this.#begin(lines, ended) : lines.start;
     if (start < 0) return lines.start;
-    this.#lines = lines;
-    return this.#findCells(lines, start, ended);
+    try {
+      return this.#findCells(lines, start, ended);
+    } finally {
+      this.#readCells(lines);
+    }
   }
 
-  take(): TableBlock<CSVValue> {
-    const cells = this.#cells;
-    const lines = this.#lines;
-    if (lines !== null) cells.locate(lines);
-    const read = ({ strings, position }: Column): CSVValue[] =>
-      lines === null ? [] : strings.read(cells, lines, position);
+  take(isLast: boolean): TableBlock<CSVValue> | null {
+    // A piece as long as the last one would not fit any more.
+    const isFull = this.#size + this.#cells.rows > this.#capacity;
+    if (!isLast && !isFull) return null;
+    const size = this.#size;
+    const taken = (column: Column): CSVValue[] => {
+      const { values } = column;
+      values.length = size;
+      column.values = [];
+      return values;
+    };
     const names = this.#features.map(({ name }) => name);
     const label = this.#label;
-    const block = new CSVBlock(
-      cells.rows,
-      names,
-      this.#features.map(read),
-      label && label.name,
-      label && read(label),
-    );
-    this.#rowsBefore += cells.rows;
-    cells.rows = 0;
-    this.#lines = null;
-    return block;
+    const columns = this.#features.map(taken);
+    this.#rowsBefore += size;
+    this.#size = 0;
+    return new CSVBlock(size, names, columns, label && label.name, label && taken(label));
+  }
+
+  /** Makes the values of the cells that were found. */
+  #readCells(lines: Lines): void {
+    const cells = this.#cells;
+    cells.locate(lines);
+    if (this.#size === 0) {
+      const grown = Math.min(LARGE_BLOCK, 2 * this.#capacity + 1024);
+      this.#capacity = this.#isLarge ? Math.max(grown, cells.rows) : cells.rows;
+    }
+    for (const column of this.#label === null ? this.#features : [...this.#features, this.#label]) {
+      if (this.#size === 0) column.values = new Array<CSVValue>(this.#capacity);
+      column.strings.read(cells, lines, column.position, column.values, this.#size);
+    }
+    this.#size += cells.rows;
   }
 
   finish(): void {
@@ -136,7 +161,8 @@ export class CSVParser implements TableParser<CSVValue> {
     const column = (name: string): Column => ({
       name,
       position: names.indexOf(name),
-      strings: new CellStrings(this.#isKept),
+      strings: new CellStrings(),
+      values: [],
     });
     this.#features = wanted.filter((name) => name !== label).map(column);
     this.#label = label === null ? null : column(label);
@@ -148,6 +174,7 @@ export class CSVParser implements TableParser<CSVValue> {
    */
   #findCells({ bytes, end }: Lines, start: number, ended: boolean): number {
     const cells = this.#cells;
+    cells.rows = 0;
     const { width } = cells;
     const label = this.#label === null ? -1 : this.#label.position;
     const delimiter = this.#delimiter;
@@ -218,7 +245,7 @@ export class CSVParser implements TableParser<CSVValue> {
   #wrong(line: number, cell: number, what: string): RangeError {
     const name = this.#names![cell];
     const column = name === undefined ? `column ${cell + 1}` : `column ${cell + 1} (${describe(name)})`;
-    const row = this.#rowsBefore + this.#cells.rows + 1;
+    const row = this.#rowsBefore + this.#size + this.#cells.rows + 1;
     return new RangeError(`${this.#settings.place}: line ${line}, ${column}, row ${row}: ${what}`);
   }
 

@@ -60,15 +60,15 @@ export interface TableReader<Value, Y = LabelColumn | null> extends AsyncIterabl
 export class ParsingReader<Value> implements TableReader<Value> {
   readonly #place: string;
   readonly #source: Source;
-  readonly #makeParser: (isKept: boolean) => TableParser<Value>;
+  readonly #makeParser: (isLarge: boolean) => TableParser<Value>;
   #wasRead = false;
 
   /**
    * @param place What errors start with.
    * @param source The source.
-   * @param makeParser Makes the parser of one reading. `isKept` says whether all its rows are kept.
+   * @param makeParser Makes the parser of one reading. `isLarge` asks for large blocks.
    */
-  constructor(place: string, source: Source, makeParser: (isKept: boolean) => TableParser<Value>) {
+  constructor(place: string, source: Source, makeParser: (isLarge: boolean) => TableParser<Value>) {
     this.#place = place;
     this.#source = source;
     this.#makeParser = makeParser;
@@ -81,7 +81,7 @@ export class ParsingReader<Value> implements TableReader<Value> {
   async rows(): Promise<TableRows<Value, LabelColumn | null>> {
     const x: TableRow<Value>[] = [];
     let labels: LabelsBuilder | null = null;
-    for await (const block of this.#blocks(true)) {
+    for await (const block of this.#blocks(false)) {
       for (const row of block.rows(false)) x.push(row);
       if (block.labels !== null) (labels ??= new LabelsBuilder()).add(block.labels);
     }
@@ -99,17 +99,17 @@ export class ParsingReader<Value> implements TableReader<Value> {
   }
 
   /**
-   * Reads the source block by block. `isKept` says whether all rows are kept. There is at least one block,
+   * Reads the source block by block. `isLarge` asks for large blocks. There is at least one block,
    * which may be empty.
    */
-  async *#blocks(isKept: boolean): AsyncGenerator<TableBlock<Value>, void, undefined> {
+  async *#blocks(isLarge: boolean): AsyncGenerator<TableBlock<Value>, void, undefined> {
     if (this.#wasRead && !this.#source.repeatable) {
       throw new Error(
         `${this.#place}: the source is a stream and has been read; open it again and make a new reader`,
       );
     }
     this.#wasRead = true;
-    const parser = this.#makeParser(isKept);
+    const parser = this.#makeParser(isLarge);
     const lines = new ByteLines(this.#place, parser.loneCR);
     const pacer = new Pacer();
     for await (const piece of this.#source.open()) {
@@ -119,7 +119,8 @@ export class ParsingReader<Value> implements TableReader<Value> {
     }
     yield* parseLines(parser, lines, true);
     parser.finish();
-    yield parser.take();
+    const last = parser.take(true);
+    if (last !== null) yield last;
   }
 }
 
@@ -131,13 +132,13 @@ function* parseLines<Value>(
 ): Generator<TableBlock<Value>, void> {
   const whole = lines.take(ended, parser.line);
   if (whole === null) return;
-  let next: number;
+  let failure: { error: unknown } | null = null;
   try {
-    next = parser.parse(whole, ended);
+    lines.release(parser.parse(whole, ended));
   } catch (error) {
-    yield parser.take();
-    throw error;
+    failure = { error };
   }
-  lines.release(next);
-  yield parser.take();
+  const block = parser.take(failure !== null);
+  if (block !== null) yield block;
+  if (failure !== null) throw failure.error;
 }
