@@ -16,7 +16,7 @@ const FULL = 0.75;
  * Most slots of a table, so that it fits into the cache. A full table of this size is emptied, or given up if
  * most cells were new: making a string takes less time than finding it in slow memory.
  */
-const MAX_SLOTS = 2 ** 13;
+const MAX_SLOTS = 2 ** 15;
 
 /** Longer cells, in bytes, are not looked up. */
 const LONGEST_CELL = 256;
@@ -55,6 +55,7 @@ export class CellStrings {
   #strings: string[] = [];
   /** The bytes of the cells that are not short, one behind the other. */
   #bytes = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
   #used = 0;
   /** Cells since the table was last empty. */
   #cells = 0;
@@ -66,19 +67,20 @@ export class CellStrings {
    * @param cells The cells of some rows.
    * @param lines The lines that hold them.
    * @param column Position of the column in the rows.
-   * @param values Receives the value of each row: a string, or null for an empty cell without quotes.
-   * @param offset Position of the first value.
+   * @returns The value of each row: a string, or null for an empty cell without quotes.
    */
-  read(cells: Cells, lines: Lines, column: number, values: CSVValue[], offset: number): void {
+  read(cells: Cells, lines: Lines, column: number): CSVValue[] {
     const { bounds, kinds, width, rows } = cells;
+    const values = new Array<CSVValue>(rows);
     for (let row = 0, k = column; row < rows; row++, k += width) {
       const start = bounds[2 * k];
       const end = bounds[2 * k + 1];
       let value: CSVValue = kinds[k] === PLAIN ? null : "";
       if (kinds[k] === DOUBLED) value = cells.cut(k).replaceAll('""', '"');
       else if (start < end) value = this.#get(cells, lines, k, start, end);
-      values[offset + row] = value;
+      values[row] = value;
     }
+    return values;
   }
 
   #get(cells: Cells, lines: Lines, k: number, start: number, end: number): string {
@@ -118,14 +120,13 @@ export class CellStrings {
       const used = slots[slot + 3];
       if (used === 0) break;
       if (slots[slot] === hash && slots[slot + 1] === size && (used & 15) === LONG) {
-        const known = this.#bytes;
-        let at = slots[slot + 2];
+        const known = this.#view;
+        const shift = slots[slot + 2] - start;
+        const last = end - 4;
         let p = start;
-        while (p < end && known[at] === bytes[p]) {
-          p++;
-          at++;
-        }
-        if (p === end) return this.#strings[(used >> 4) - 1];
+        while (p < last && known.getInt32(p + shift, true) === view.getInt32(p, true)) p += 4;
+        if (p >= last && known.getInt32(last + shift, true) === view.getInt32(last, true))
+          return this.#strings[(used >> 4) - 1];
       }
       slot = (slot + SLOT) & mask;
     }
@@ -134,6 +135,7 @@ export class CellStrings {
       const larger = new Uint8Array(2 * (this.#used + size));
       larger.set(this.#bytes);
       this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
     const position = this.#used;
     for (let p = start; p < end; p++) this.#bytes[this.#used++] = bytes[p];
@@ -183,6 +185,7 @@ export class CellStrings {
   #startAnew(): void {
     this.#slots = new Int32Array(SLOT * FIRST_SLOTS);
     this.#bytes = new Uint8Array(0);
+    this.#view = new DataView(this.#bytes.buffer);
     this.#strings = [];
     this.#used = 0;
     this.#cells = 0;

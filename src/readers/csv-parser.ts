@@ -34,21 +34,12 @@ interface Column {
   /** Its position in the file, from 0. */
   readonly position: number;
   readonly strings: CellStrings;
-  /** The values of the present block; (capacity). */
-  values: CSVValue[];
 }
-
-/**
- * Most rows of a block, if blocks are large. Its arrays then lie where the garbage collector does not move
- * them.
- */
-const LARGE_BLOCK = 65536;
 
 /** Parses the lines of one CSV source. */
 export class CSVParser implements TableParser<CSVValue> {
   readonly loneCR = true;
   readonly #settings: CSVSettings;
-  readonly #isLarge: boolean;
   readonly #cells = new Cells();
   #delimiter = 0;
   /** All names in the order of the file; null before they are known. */
@@ -57,19 +48,14 @@ export class CSVParser implements TableParser<CSVValue> {
   #features: Column[] = [];
   #label: Column | null = null;
   #line = 1;
-  /** Rows for which the present block has room. */
-  #capacity = 0;
-  /** Rows of the present block, and before it. */
-  #size = 0;
+  /** The lines of the present block. */
+  #lines: Lines | null = null;
+  /** Rows before the present block. */
   #rowsBefore = 0;
 
-  /**
-   * @param settings The checked options.
-   * @param isLarge Whether blocks should be large: better for columns, but rows come later.
-   */
-  constructor(settings: CSVSettings, isLarge: boolean) {
+  /** @param settings The checked options. */
+  constructor(settings: CSVSettings) {
     this.#settings = settings;
-    this.#isLarge = isLarge;
   }
 
   get line(): number {
@@ -79,45 +65,24 @@ export class CSVParser implements TableParser<CSVValue> {
   parse(lines: Lines, ended: boolean): number {
     const start = this.#names === null ? this.#begin(lines, ended) : lines.start;
     if (start < 0) return lines.start;
-    try {
-      return this.#findCells(lines, start, ended);
-    } finally {
-      this.#readCells(lines);
-    }
+    this.#lines = lines;
+    return this.#findCells(lines, start, ended);
   }
 
-  take(isLast: boolean): TableBlock<CSVValue> | null {
-    // A piece as long as the last one would not fit any more.
-    const isFull = this.#size + this.#cells.rows > this.#capacity;
-    if (!isLast && !isFull) return null;
-    const size = this.#size;
-    const taken = (column: Column): CSVValue[] => {
-      const { values } = column;
-      values.length = size;
-      column.values = [];
-      return values;
-    };
+  take(): TableBlock<CSVValue> {
+    const cells = this.#cells;
+    const lines = this.#lines;
+    if (lines !== null) cells.locate(lines);
+    const read = ({ strings, position }: Column): CSVValue[] =>
+      lines === null ? [] : strings.read(cells, lines, position);
     const names = this.#features.map(({ name }) => name);
     const label = this.#label;
-    const columns = this.#features.map(taken);
-    this.#rowsBefore += size;
-    this.#size = 0;
-    return new CSVBlock(size, names, columns, label && label.name, label && taken(label));
-  }
-
-  /** Makes the values of the cells that were found. */
-  #readCells(lines: Lines): void {
-    const cells = this.#cells;
-    cells.locate(lines);
-    if (this.#size === 0) {
-      const grown = Math.min(LARGE_BLOCK, 2 * this.#capacity + 1024);
-      this.#capacity = this.#isLarge ? Math.max(grown, cells.rows) : cells.rows;
-    }
-    for (const column of this.#label === null ? this.#features : [...this.#features, this.#label]) {
-      if (this.#size === 0) column.values = new Array<CSVValue>(this.#capacity);
-      column.strings.read(cells, lines, column.position, column.values, this.#size);
-    }
-    this.#size += cells.rows;
+    const columns = this.#features.map(read);
+    const block = new CSVBlock(cells.rows, names, columns, label && label.name, label && read(label));
+    this.#rowsBefore += cells.rows;
+    cells.rows = 0;
+    this.#lines = null;
+    return block;
   }
 
   finish(): void {
@@ -162,7 +127,6 @@ export class CSVParser implements TableParser<CSVValue> {
       name,
       position: names.indexOf(name),
       strings: new CellStrings(),
-      values: [],
     });
     this.#features = wanted.filter((name) => name !== label).map(column);
     this.#label = label === null ? null : column(label);
@@ -172,13 +136,12 @@ export class CSVParser implements TableParser<CSVValue> {
    * Finds the cells of whole rows. Each line of `bytes` ends with a line break, so the end of an unquoted
    * cell needs no check. Returns where the next row starts.
    */
-  #findCells({ bytes, end }: Lines, start: number, ended: boolean): number {
+  #findCells({ bytes, view, end }: Lines, start: number, ended: boolean): number {
     const cells = this.#cells;
-    cells.rows = 0;
     const { width } = cells;
     const label = this.#label === null ? -1 : this.#label.position;
     const delimiter = this.#delimiter;
-    const highest = Math.max(delimiter, CR); // no larger byte ends a cell
+    const delimiters = fourTimes(delimiter);
     let p = start;
     while (p < end) {
       const rowStart = p;
@@ -196,6 +159,7 @@ export class CSVParser implements TableParser<CSVValue> {
           kind = QUOTED;
           from = ++p;
           for (; p < end; p++) {
+            p = nextSpecial(view, p, QUOTES);
             byte = bytes[p];
             if (byte === QUOTE) {
               if (bytes[p + 1] !== QUOTE) break;
@@ -206,7 +170,11 @@ export class CSVParser implements TableParser<CSVValue> {
           if (p === end && !ended) return rowStart;
           if (p === end) throw this.#wrong(cellLine, cell, NOT_CLOSED);
         } else {
-          while (byte > highest || (byte !== delimiter && byte !== LF && byte !== CR)) byte = bytes[++p];
+          for (; ; p++) {
+            p = nextSpecial(view, p, delimiters);
+            byte = bytes[p];
+            if (byte === delimiter || byte === LF || byte === CR) break;
+          }
           if (bytes[from] === SPACE) this.#checkSpaces(bytes, from, p, line, cell);
         }
         if (cell < width) {
@@ -245,7 +213,7 @@ export class CSVParser implements TableParser<CSVValue> {
   #wrong(line: number, cell: number, what: string): RangeError {
     const name = this.#names![cell];
     const column = name === undefined ? `column ${cell + 1}` : `column ${cell + 1} (${describe(name)})`;
-    const row = this.#rowsBefore + this.#size + this.#cells.rows + 1;
+    const row = this.#rowsBefore + this.#cells.rows + 1;
     return new RangeError(`${this.#settings.place}: line ${line}, ${column}, row ${row}: ${what}`);
   }
 
@@ -255,6 +223,31 @@ export class CSVParser implements TableParser<CSVValue> {
     const column = record === null ? "" : `, column ${cells + 1}`;
     const what = record === null ? "a quoted name has no closing quote" : TEXT_BEHIND_QUOTE;
     return new RangeError(`${this.#settings.place}: line ${at}${column}: ${what}`);
+  }
+}
+
+/** A number of four bytes that are all the same. */
+function fourTimes(byte: number): number {
+  return Math.imul(byte, 0x01010101);
+}
+
+const QUOTES: number = fourTimes(QUOTE);
+
+/**
+ * Finds the next byte that is the wanted one or below 14, as line breaks are. It looks at four bytes at once:
+ * the lowest of the high bits that are set in `found` belongs to the first such byte.
+ *
+ * @param view The bytes. There must be such a byte; three more behind it can be read.
+ * @param start Where to begin.
+ * @param wanted The wanted byte, four times.
+ * @returns Its position.
+ */
+function nextSpecial(view: DataView, start: number, wanted: number): number {
+  for (let p = start; ; p += 4) {
+    const four = view.getInt32(p, true);
+    const different = four ^ wanted; // 0 where the byte is the wanted one
+    const found = (((four - 0x0e0e0e0e) & ~four) | ((different - 0x01010101) & ~different)) & 0x80808080;
+    if (found !== 0) return p + ((31 - Math.clz32(found & -found)) >> 3);
   }
 }
 

@@ -47,7 +47,7 @@ export function readCSV(source: TableSource, options: CSVOptions = {}): TableRea
     select: select === undefined ? null : readNames(`${place}: select`, select),
     label: label === undefined ? null : readLabel(`${place}: label`, label),
   };
-  return new ParsingReader(place, readSource(place, source), (isLarge) => new CSVParser(settings, isLarge));
+  return new ParsingReader(place, readSource(place, source), () => new CSVParser(settings));
 }
 
 function readDelimiter(place: string, delimiter: unknown): number {

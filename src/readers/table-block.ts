@@ -30,12 +30,8 @@ export interface TableParser<Value> {
    * @throws RangeError that names line and column. The rows before are parsed.
    */
   parse(lines: Lines, ended: boolean): number;
-  /**
-   * Returns the rows that were parsed since the last block; null if the block is not full yet.
-   *
-   * @param isLast Whether no more rows are parsed. The block need not be full then.
-   */
-  take(isLast: boolean): TableBlock<Value> | null;
+  /** Returns the rows that were parsed since the last call. */
+  take(): TableBlock<Value>;
   /** Checks, behind the last row, what cannot be checked earlier. */
   finish(): void;
 }

@@ -60,28 +60,28 @@ export interface TableReader<Value, Y = LabelColumn | null> extends AsyncIterabl
 export class ParsingReader<Value> implements TableReader<Value> {
   readonly #place: string;
   readonly #source: Source;
-  readonly #makeParser: (isLarge: boolean) => TableParser<Value>;
+  readonly #makeParser: () => TableParser<Value>;
   #wasRead = false;
 
   /**
    * @param place What errors start with.
    * @param source The source.
-   * @param makeParser Makes the parser of one reading. `isLarge` asks for large blocks.
+   * @param makeParser Makes the parser of one reading.
    */
-  constructor(place: string, source: Source, makeParser: (isLarge: boolean) => TableParser<Value>) {
+  constructor(place: string, source: Source, makeParser: () => TableParser<Value>) {
     this.#place = place;
     this.#source = source;
     this.#makeParser = makeParser;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TableRow<Value>, void, undefined> {
-    for await (const block of this.#blocks(false)) for (const row of block.rows(true)) yield row;
+    for await (const block of this.#blocks()) for (const row of block.rows(true)) yield row;
   }
 
   async rows(): Promise<TableRows<Value, LabelColumn | null>> {
     const x: TableRow<Value>[] = [];
     let labels: LabelsBuilder | null = null;
-    for await (const block of this.#blocks(false)) {
+    for await (const block of this.#blocks()) {
       for (const row of block.rows(false)) x.push(row);
       if (block.labels !== null) (labels ??= new LabelsBuilder()).add(block.labels);
     }
@@ -91,25 +91,22 @@ export class ParsingReader<Value> implements TableReader<Value> {
   async columns(): Promise<TableColumns<Value, LabelColumn | null>> {
     const columns = new ColumnsBuilder<Value>();
     let labels: LabelsBuilder | null = null;
-    for await (const block of this.#blocks(true)) {
+    for await (const block of this.#blocks()) {
       columns.add(block);
       if (block.labels !== null) (labels ??= new LabelsBuilder()).add(block.labels);
     }
     return { x: columns.build(), y: labels && labels.build() };
   }
 
-  /**
-   * Reads the source block by block. `isLarge` asks for large blocks. There is at least one block,
-   * which may be empty.
-   */
-  async *#blocks(isLarge: boolean): AsyncGenerator<TableBlock<Value>, void, undefined> {
+  /** Reads the source block by block. There is at least one block, which may be empty. */
+  async *#blocks(): AsyncGenerator<TableBlock<Value>, void, undefined> {
     if (this.#wasRead && !this.#source.repeatable) {
       throw new Error(
         `${this.#place}: the source is a stream and has been read; open it again and make a new reader`,
       );
     }
     this.#wasRead = true;
-    const parser = this.#makeParser(isLarge);
+    const parser = this.#makeParser();
     const lines = new ByteLines(this.#place, parser.loneCR);
     const pacer = new Pacer();
     for await (const piece of this.#source.open()) {
@@ -119,8 +116,7 @@ export class ParsingReader<Value> implements TableReader<Value> {
     }
     yield* parseLines(parser, lines, true);
     parser.finish();
-    const last = parser.take(true);
-    if (last !== null) yield last;
+    yield parser.take();
   }
 }
 
@@ -132,13 +128,11 @@ function* parseLines<Value>(
 ): Generator<TableBlock<Value>, void> {
   const whole = lines.take(ended, parser.line);
   if (whole === null) return;
-  let failure: { error: unknown } | null = null;
   try {
     lines.release(parser.parse(whole, ended));
   } catch (error) {
-    failure = { error };
+    yield parser.take();
+    throw error;
   }
-  const block = parser.take(failure !== null);
-  if (block !== null) yield block;
-  if (failure !== null) throw failure.error;
+  yield parser.take();
 }
