@@ -16,7 +16,7 @@ const FULL = 0.75;
  * Most slots of a table, so that it fits into the cache. A full table of this size is emptied, or given up if
  * most cells were new: making a string takes less time than finding it in slow memory.
  */
-const MAX_SLOTS = 2 ** 15;
+const MAX_SLOTS = 2 ** 12;
 
 /** Longer cells, in bytes, are not looked up. */
 const LONGEST_CELL = 256;
