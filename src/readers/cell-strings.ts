@@ -40,12 +40,13 @@ const MASKS = /* @__PURE__ */ [0, 4, 8].map((skipped) =>
 );
 const [MASK0, MASK1, MASK2] = MASKS;
 
-/** Mixes three numbers, so that equal cells get equal slots and others hardly do. */
+/**
+ * Hashes three numbers. A product's high bits depend on all bits of its factors, so they are the better ones;
+ * they are moved down.
+ */
 function mix(a: number, b: number, c: number): number {
-  let hash = Math.imul(a, 0x9e3779b1);
-  hash = Math.imul(hash ^ (hash >>> 15) ^ b, 0x85ebca77);
-  hash = Math.imul(hash ^ (hash >>> 13) ^ c, 0xc2b2ae3d);
-  return hash ^ (hash >>> 16);
+  const hash = (Math.imul(a, 0x9e3779b1) + Math.imul(b, 0x85ebca77) + Math.imul(c, 0xc2b2ae3d)) | 0;
+  return (hash >>> 15) ^ hash;
 }
 
 /** Makes the strings of one column. */

@@ -42,10 +42,9 @@ export class Cells {
   #text = "";
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  /** Makes room for one more row. */
-  reserve(): void {
+  /** Makes room for more rows. */
+  grow(): void {
     const needed = (this.rows + 1) * this.width;
-    if (needed <= this.kinds.length) return;
     const bounds = new Int32Array(4 * needed);
     bounds.set(this.bounds);
     this.bounds = bounds;

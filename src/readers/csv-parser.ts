@@ -148,9 +148,9 @@ export class CSVParser implements TableParser<CSVValue> {
       let line = this.#line;
       let byte = bytes[p];
       const isBlank = byte === LF || byte === CR;
-      cells.reserve();
-      const { bounds, kinds } = cells;
       let k = cells.rows * width;
+      if (k + width > cells.kinds.length) cells.grow();
+      const { bounds, kinds } = cells;
       for (let cell = 0; !isBlank; cell++, k++, byte = bytes[++p]) {
         let from = p;
         let kind = PLAIN;
