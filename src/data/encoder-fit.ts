@@ -144,6 +144,7 @@ export class EncoderFit {
     const missing = rows === 0 ? 0 : (rows - count) / rows;
     const record: FieldRecord = {
       ...{ name, kind, missing },
+      // With hashing the column follows from the name. The record only says that there is one.
       ...(hashBits !== undefined && missing > 0 ? { missingColumn: 0 } : {}),
       ...(numbers === null ? {} : { code: numbers.code(option === "auto" ? "knots" : option, MAX_KNOTS) }),
       ...(numbers === null || count === 0 ? {} : { range: [numbers.min, numbers.max] as const }),

@@ -20,12 +20,13 @@ import {
   type Field,
   type FieldInfo,
   type FieldRecord,
+  type Hash,
   infoOf,
   makeField,
   makeFields,
   recordToJSON,
 } from "./fields.ts";
-import type { NumberCode } from "./number-codes.ts";
+import { type NumberCode, RAW } from "./number-codes.ts";
 import { pushField } from "./push-field.ts";
 import type { EntrySink, SparseVector } from "./sparse-row.ts";
 
@@ -69,8 +70,6 @@ const WHOLE: RowScope = {};
 
 /** Positions of a row whose fields are remembered. */
 const MAX_ORDER = 256;
-
-const RAW: NumberCode = { type: "raw" };
 
 /**
  * Encodes feature maps as sparse rows. Its vocabulary never changes. The subclass `FeatureEncoder` learns a
@@ -368,7 +367,7 @@ export function learnedOf(
 }
 
 /** Returns the function that hashes names; null if there is a vocabulary. */
-function hashOf({ hashBits }: FeatureEncoderOptions): ((name: string) => number) | null {
+function hashOf({ hashBits }: FeatureEncoderOptions): Hash | null {
   return hashBits === undefined ? null : (name) => hashName(name, hashBits);
 }
 

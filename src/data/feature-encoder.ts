@@ -92,7 +92,6 @@ export class FeatureEncoder extends Encoder {
   }
 
   #transform(place: string, maps: Iterable<FeatureMap> | Columns): CSRMatrix {
-    this.ready(place);
     const builder = new CSRBuilder();
     if (maps instanceof Columns) this.appendColumns(builder, maps, 0, maps.rows, `${place}: maps`);
     else for (const map of maps) this.append(builder, map, `${place}: maps[${builder.rows}]`);

@@ -1,5 +1,5 @@
 // Learns one field from the training rows: which kind it is, its levels or numbers, and how often it has no
-// value. The rules for kinds are in `kindOf`.
+// value. The rules for kinds are in the method `kind`.
 
 import {
   flagOf,

@@ -1,6 +1,6 @@
 // Reads the values of fields: levels, numbers, flags and lists. Learning and encoding read them alike.
 
-import { describe, isRecord, wrongType } from "../core/errors.ts";
+import { describe, isArrayLike, isRecord, wrongType } from "../core/errors.ts";
 import { type FeatureMap, fieldPlace, fieldsOfRecord } from "./feature-map.ts";
 import { badValue, isFloat32 } from "./sparse-row.ts";
 
@@ -52,8 +52,7 @@ export function flagOf(value: unknown): boolean | null | undefined {
 
 /** Says whether a value lists levels: an array, a Set, or a typed array of integers. */
 export function isList(value: unknown): value is Iterable<unknown> {
-  if (Array.isArray(value) || value instanceof Set) return true;
-  return isTyped(value) && !isVector(value);
+  return value instanceof Set || (isArrayLike(value) && !isVector(value));
 }
 
 /** Says whether a value gives weights to levels: an object or a Map of numbers, or a vector. */
@@ -64,10 +63,6 @@ export function isWeighted(value: unknown): boolean {
 /** Says whether a value is a typed array of floating-point numbers. Its positions are levels. */
 function isVector(value: unknown): value is Float32Array | Float64Array {
   return value instanceof Float32Array || value instanceof Float64Array;
-}
-
-function isTyped(value: unknown): boolean {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
 /**
@@ -123,7 +118,7 @@ export function walkWeights(
 }
 
 /** The error for a value that is no level. */
-export function badLevel(place: string, value: unknown, remedy: string): Error {
+function badLevel(place: string, value: unknown, remedy: string): Error {
   if (typeof value === "number") return badValue(place, value);
   return wrongType(place, `a string, number, bigint, boolean or Date (${remedy})`, value);
 }

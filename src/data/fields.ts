@@ -4,7 +4,7 @@
 
 import { checkChoice, checkInteger, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { Column } from "./columns.ts";
-import { type NumberCode, readNumberCode } from "./number-codes.ts";
+import { type NumberCode, RAW, readNumberCode } from "./number-codes.ts";
 
 /**
  * What the values of a field are:
@@ -46,7 +46,10 @@ export interface FieldRecord {
   readonly missing?: number;
   /** First column of a flag or a number. The columns of a number's knots follow each other. */
   readonly column?: number;
-  /** Column that says that the value is missing. Absent if no value was missing in training. */
+  /**
+   * Column that says that the value is missing; with `hashBits` any number, because the column follows from the
+   * name. Absent if no value was missing in training.
+   */
   readonly missingColumn?: number;
   /** Smallest and largest training value of a number. */
   readonly range?: readonly [min: number, max: number];
@@ -74,8 +77,6 @@ export interface Field {
   /** Stamp of the last row in which the field had a key. */
   seen: number;
 }
-
-const RAW: NumberCode = { type: "raw" };
 
 /** Rows as columns of equal length. */
 export interface ColumnData {

@@ -21,6 +21,9 @@ export type NumberCode =
       readonly knots: readonly number[];
     };
 
+/** The code of numbers that become entries as they are. */
+export const RAW: NumberCode = { type: "raw" };
+
 /**
  * Pushes the entries of a number.
  *

@@ -64,23 +64,36 @@ function* addRows(fit: EncoderFit, vocabulary: readonly VocabularyRows[]): Gener
   for (const { rows, place, times } of vocabulary) {
     if (isSparseRows(rows))
       throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
-    if (rows instanceof Columns) {
-      const { names } = rows;
-      const data = yield* rows.decode();
-      for (let start = 0; start < rows.rows; start += ROWS_PER_PAUSE) {
-        fit.addColumns({ names, data }, start, Math.min(start + ROWS_PER_PAUSE, rows.rows), place, times);
-        yield;
-      }
-      fit.endPart();
-      continue;
-    }
-    for (let i = 0; i < rows.length; i++) {
-      if (isSparseRow(rows[i])) {
-        throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", rows[i]);
-      }
-      fit.add(rows[i] as FeatureMap, `${place}[${i}]`, times);
-      if (i % ROWS_PER_PAUSE === 0) yield;
-    }
+    yield* rows instanceof Columns ? addColumns(fit, rows, place, times) : addMaps(fit, rows, place, times);
     fit.endPart();
+  }
+}
+
+function* addColumns(
+  fit: EncoderFit,
+  columns: Columns,
+  place: string,
+  times?: number,
+): Generator<void, void> {
+  const { names, rows } = columns;
+  const data = yield* columns.decode();
+  for (let start = 0; start < rows; start += ROWS_PER_PAUSE) {
+    fit.addColumns({ names, data }, start, Math.min(start + ROWS_PER_PAUSE, rows), place, times);
+    yield;
+  }
+}
+
+function* addMaps(
+  fit: EncoderFit,
+  maps: readonly unknown[],
+  place: string,
+  times?: number,
+): Generator<void, void> {
+  for (let i = 0; i < maps.length; i++) {
+    if (isSparseRow(maps[i])) {
+      throw wrongType(`${place}[${i}]`, "a feature map with field names, as the first row", maps[i]);
+    }
+    fit.add(maps[i] as FeatureMap, `${place}[${i}]`, times);
+    if (i % ROWS_PER_PAUSE === 0) yield;
   }
 }

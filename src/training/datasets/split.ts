@@ -23,7 +23,7 @@ export function takeRows(x: CheckedRows, numbers: Uint32Array): CheckedRows {
 }
 
 /** What decides which rows are held out. */
-export interface Division {
+export interface RowSplit {
   /** Number of rows. */
   readonly rows: number;
   /** Group number of each row, (rows); null: no groups. Rows of a group stay together. */
@@ -43,13 +43,13 @@ export interface Division {
  * that of its last row.
  *
  * @param place What errors start with, such as "fit: ".
- * @param division What decides.
+ * @param split What decides.
  * @returns The row numbers of both parts, ascending.
  * @throws RangeError if nothing would be left to train on, or if all times are equal.
  */
 export function splitRows(
   place: string,
-  { rows, groups, times, share, seed }: Division,
+  { rows, groups, times, share, seed }: RowSplit,
 ): [kept: Uint32Array, heldOut: Uint32Array] {
   const count = groups === null ? rows : countGroups(groups);
   const size = Math.max(1, Math.round(count * share));
