@@ -43,11 +43,12 @@ export function levelOf(value: unknown): string | undefined {
  */
 export function flagOf(value: unknown): boolean | null | undefined {
   if (typeof value === "boolean") return value;
-  const text = String(value).trim().toLowerCase();
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") return undefined;
+  const trimmed = String(value).trim();
+  const text = trimmed.toLowerCase();
   if (text === "1" || text === "true") return true;
   if (text === "0" || text === "false") return false;
-  return MISSING_TEXT.has(text) ? null : undefined;
+  return MISSING_TEXT.has(trimmed) || MISSING_TEXT.has(text) ? null : undefined;
 }
 
 /** Says whether a value lists levels: an array, a Set, or a typed array of integers. */

@@ -139,6 +139,26 @@ describe("the kind of a field", () => {
     );
   });
 
+  it.each([
+    "",
+    "?",
+    "-",
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "null",
+    "NULL",
+    "None",
+    " NA ",
+  ])("takes the text %j for a missing number and a missing flag", (text) => {
+    const fields = { price: "number", ok: "flag" } as const;
+    const encoder = new FeatureEncoder({ fields, numbers: "raw" });
+    encoder.fit([{ price: 1, ok: true }, { price: text, ok: text } as never]);
+    expect(named(encoder, { price: text, ok: text })).toEqual({ "price is missing": 1, "ok is missing": 1 });
+  });
+
   it("is applied to every value that comes later: 7 and '7' are the same category", () => {
     const encoder = new FeatureEncoder().fit(column("c", ["7", "8", "x"]));
     expect(encoder.encode({ c: 7 })).toEqual(encoder.encode({ c: "7" }));
