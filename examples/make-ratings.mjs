@@ -69,7 +69,7 @@ while (lines.length <= ROWS) {
   const cells = [user.name, quote(film.title), film.genre, film.year, hour, film.price.toFixed(2), rating];
   lines.push(cells.join(","));
 }
-writeFileSync(new URL("ratings.csv", import.meta.url), `${lines.join("\n")}\n`);
+writeFileSync(process.argv[2] ?? new URL("ratings.csv", import.meta.url), `${lines.join("\n")}\n`);
 
 function makeFilm(title, genre) {
   const year = 1962 + Math.floor(60 * random());

@@ -1,27 +1,12 @@
-import { EventEmitter } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { FeatureEncoder, NFM, parseLibSVM } from "../../src/index.ts";
-
-class Recorder extends EventEmitter {
-  text = "";
-  write(text: string): boolean {
-    this.text += text;
-    return true;
-  }
-}
+import { run } from "./runner.ts";
 
 let folder = "";
 const at = (name: string): string => join(folder, name);
-
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  const [stdout, stderr] = [new Recorder(), new Recorder()];
-  const code = await main(argv, { stdout, stderr });
-  return { code, out: stdout.text, err: stderr.text };
-}
 
 /** Rows of two fields of 4 and 5 values; the label says whether their parities agree. */
 const lines = Array.from({ length: 400 }, (_, i) => {

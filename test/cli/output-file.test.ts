@@ -122,7 +122,10 @@ describe.skipIf(process.platform === "win32")("neural-fm predict --out, when it 
     try {
       writeSync(pipe, "1 0:1 3:1\n".repeat(5000));
       const temporary = `${output}.${child.pid}.tmp`;
-      while (!existsSync(temporary) || readFileSync(temporary).length === 0) await pause(10);
+      while (!existsSync(temporary) || readFileSync(temporary).length === 0) {
+        if (child.exitCode !== null) expect.fail("the command ended before it was interrupted");
+        await pause(10);
+      }
       const ended = exitCode(child);
       child.kill(signal);
       expect(await ended).toBe(code);

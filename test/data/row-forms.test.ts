@@ -34,13 +34,22 @@ const rows = Array.from({ length: COUNT }, (_, i) => ({
   user: `u${i % 5}`,
   item: i % 7 === 3 ? null : `i${i % 7}`,
   price: (i * 37) % 11 === 5 ? null : ((i * 37) % 11) / 4,
+  size: (i * 5) % 24,
   member: i % 3 === 0,
   tags: i % 4 === 0 ? null : [`t${i % 3}`, "all"],
   mix: { sweet: (i % 6) / 2 - 1, cold: 0.25 },
 }));
 const labels = rows.map((_, i) => ((i * 7) % 4) - 2);
 const fields = Object.keys(rows[0]) as (keyof (typeof rows)[number])[];
-const types = { user: DICTIONARY, item: DICTIONARY, price: FLOAT64, member: BOOL, tags: LIST, mix: STRUCT };
+const types = {
+  user: DICTIONARY,
+  item: DICTIONARY,
+  price: FLOAT64,
+  size: FLOAT64,
+  member: BOOL,
+  tags: LIST,
+  mix: STRUCT,
+};
 
 /** What Arrow's vectors give for lists and structs. */
 function arrowValue(value: unknown): unknown {
@@ -84,7 +93,7 @@ const FORMS: readonly [string, Form][] = [
   ["columns", columnsOf],
   [
     "columns with typed arrays",
-    (some) => ({ ...columnsOf(some), member: column(some, "member") as boolean[] }),
+    (some) => ({ ...columnsOf(some), size: Float64Array.from(some, ({ size }) => size) }),
   ],
   ["columns of a class", (some) => Object.assign(new (class Frame {})(), columnsOf(some)) as unknown as Rows],
   [

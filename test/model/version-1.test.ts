@@ -46,6 +46,7 @@ describe.each(files)("the file %s", (file) => {
     const model = NFM.load(bytesOf(file), { notices: false });
     const again = NFM.load(model.save(), { notices: false });
     expect(Array.from(again.predict(rows))).toEqual(predictions);
+    expect(again.fields.map(({ name }) => name)).toEqual(model.fields.map(({ name }) => name));
     for (const { kind, missing } of again.fields) expect([kind, missing]).toEqual(["any", 0]);
   });
 
