@@ -28,7 +28,7 @@ import { Memory } from "./kernels/memory.ts";
 import type { Layer } from "./layers/layer.ts";
 import { type Link, type LossName, linkOf, savedLoss } from "./links.ts";
 import type { Loss } from "./losses.ts";
-import { architectureFromJSON, readArchitecture } from "./model/architecture.ts";
+import { architectureFromJSON, FILE_RATES, readArchitecture } from "./model/architecture.ts";
 import type { ModelBytes } from "./model/bytes.ts";
 import { predictionNetwork } from "./model/folded-layers.ts";
 import { type LabelInfo, labelsFromJSON } from "./model/label-unit.ts";
@@ -155,6 +155,7 @@ export class Predictor {
     const { embeddingDim, layers } = readArchitecture(
       architectureFromJSON(file.config, options.layers, CONFIG_PLACE),
       CONFIG_PLACE,
+      FILE_RATES,
     );
     const numFeatures = checkInteger(`${CONFIG_PLACE}: numFeatures`, file.config.numFeatures, 1, 2 ** 32 - 1);
     if (encoder !== null && encoder.numFeatures > numFeatures) {

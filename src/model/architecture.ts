@@ -24,12 +24,12 @@ export interface ArchitectureOptions {
   hiddenUnits?: readonly number[] | undefined;
   /** Activation function of every hidden layer. Default: "relu". */
   activation?: "relu" | "tanh" | "sigmoid" | "identity" | undefined;
-  /**
-   * Whether the pooled vector and every hidden layer have batch normalization. Default: true; false for
-   * `hiddenUnits: []`.
-   */
+  /** Whether the pooled vector and every hidden layer have batch normalization. Default: false. */
   batchNorm?: boolean | undefined;
-  /** Dropout rates, at least 0 and below 1. Default: 0.5 and 0.2. */
+  /**
+   * Dropout rates, at least 0 and below 1. Default: 0.3 and 0.2; with the squared loss from 1,000 rows on 0.1
+   * and 0.
+   */
   dropout?: DropoutOptions | undefined;
   /**
    * A list of layers between Bi-Interaction and the score, instead of the four options above.
@@ -40,9 +40,9 @@ export interface ArchitectureOptions {
 
 /** Dropout rates. A rate is the probability that an element is dropped. */
 export interface DropoutOptions {
-  /** Rate for the pooled vector. Default: 0.5. */
+  /** Rate for the pooled vector. Default: 0.3, or 0.1. */
   biInteraction?: number | undefined;
-  /** Rate for the output of every hidden layer. Default: 0.2. */
+  /** Rate for the output of every hidden layer. Default: 0.2, or 0. */
   hidden?: number | undefined;
 }
 
@@ -79,14 +79,19 @@ const MAX_WIDTH = 65536;
  *
  * @param options The options as the user passed them.
  * @param place What errors start with, such as "NFM".
+ * @param rates Dropout rates that are not given.
  * @returns The checked options and the layers.
  * @throws TypeError or RangeError that names the option.
  */
-export function readArchitecture(options: ArchitectureOptions, place: string): ArchitectureSettings {
+export function readArchitecture(
+  options: ArchitectureOptions,
+  place: string,
+  rates: Stack["dropout"],
+): ArchitectureSettings {
   const embeddingDim = checkInteger(`${place}: embeddingDim`, options.embeddingDim ?? 64, 1, MAX_WIDTH);
   const { layers } = options;
   if (layers === undefined) {
-    const stack = readStack(options, place);
+    const stack = readStack(options, place, rates);
     return { embeddingDim, layers: standardLayers(stack), stack };
   }
   const other = STACK_KEYS.find((key) => options[key] !== undefined);
@@ -134,17 +139,17 @@ function checkShape(shape: LayerShape, place: string): number {
   return checkInteger(`${place}.outputDim`, shape.outputDim, 1, MAX_WIDTH);
 }
 
-function readStack(options: ArchitectureOptions, place: string): Stack {
+function readStack(options: ArchitectureOptions, place: string, rates: Stack["dropout"]): Stack {
   const hiddenUnits = options.hiddenUnits ?? [64];
   if (!Array.isArray(hiddenUnits))
     throw wrongType(`${place}: hiddenUnits`, "an array of widths, such as [64]", hiddenUnits);
   const dropout = options.dropout ?? {};
   checkKeys(`${place}: dropout`, dropout, ["biInteraction", "hidden"]);
-  const rate = (name: "biInteraction" | "hidden", otherwise: number): number => {
+  const rate = (name: "biInteraction" | "hidden"): number => {
     const isRate = (r: number): boolean => r >= 0 && r < 1;
     return checkNumber(
       `${place}: dropout.${name}`,
-      dropout[name] ?? otherwise,
+      dropout[name] ?? rates[name],
       "a rate of at least 0 and below 1",
       isRate,
     );
@@ -157,8 +162,8 @@ function readStack(options: ArchitectureOptions, place: string): Stack {
       ...ACTIVATION_NAMES,
       "identity",
     ]),
-    batchNorm: checkBoolean(`${place}: batchNorm`, options.batchNorm ?? hiddenUnits.length > 0),
-    dropout: { biInteraction: rate("biInteraction", 0.5), hidden: rate("hidden", 0.2) },
+    batchNorm: checkBoolean(`${place}: batchNorm`, options.batchNorm ?? false),
+    dropout: { biInteraction: rate("biInteraction"), hidden: rate("hidden") },
   };
 }
 
@@ -197,8 +202,11 @@ export function architectureToJSON({ stack, layers }: ArchitectureSettings): Rec
   return { layers: layers.map((layer) => ({ type: layer.type, ...layer.toJSON?.() })) };
 }
 
+/** Dropout rates of a model file that does not say them. */
+export const FILE_RATES: Stack["dropout"] = { biInteraction: 0.5, hidden: 0.2 };
+
 /**
- * Reads the options of the layers from a model file.
+ * Reads the options of the layers from a model file. What the file does not say has the defaults of version 1.
  *
  * @param config The configuration in the file.
  * @param given Layers that replace the saved ones; undefined: none.
@@ -216,7 +224,11 @@ export function architectureFromJSON(
     checkOrder(layers, given);
     return { embeddingDim, layers: given };
   }
-  const stack = Object.fromEntries(STACK_KEYS.map((key) => [key, config[key]]));
+  const stack: Record<string, unknown> = Object.fromEntries(STACK_KEYS.map((key) => [key, config[key]]));
+  if (layers === undefined) {
+    const { hiddenUnits } = config;
+    stack.batchNorm ??= !(Array.isArray(hiddenUnits) && hiddenUnits.length === 0);
+  }
   if (layers === undefined) return { embeddingDim, ...stack };
   if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array", layers);
   const restored = layers.map((layer: unknown, i) => layerFromJSON(layer, `${place}: layers[${i}]`));

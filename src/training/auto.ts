@@ -19,6 +19,9 @@ export const MOST_HELD_OUT = 100_000;
 /** The largest number of passes over the rows. */
 export const MOST_EPOCHS = 100;
 
+/** The number of passes over fewer rows than `LEAST_ROWS`. */
+export const FEW_EPOCHS = 12;
+
 /** The number of checks in a row without improvement after which training stops. */
 export const PATIENCE = 8;
 

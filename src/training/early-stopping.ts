@@ -18,7 +18,10 @@ export interface CheckRecord {
   readonly step: number;
   /** Number of rows (or pairs) trained on since the start of this `fit`; each pass counts them again. */
   readonly rows: number;
-  /** Mean training loss since the check before. The loss of each batch is measured before its step. */
+  /**
+   * Mean training loss since the check before. The loss of each batch is measured before its step. NaN at a
+   * check before the first step.
+   */
   readonly loss: number;
   /** Validation loss and metrics by name. */
   readonly validation: Readonly<Record<string, number>>;

@@ -89,6 +89,8 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
   }
   if (settings.resume || from !== null) await runWhole(checkpoints.capture(trainer, false), pacer);
   try {
+    // A model that never becomes better than its start, which is the constant prediction, goes back to it.
+    if (settings.checksStart) await run.checkWithin(record.epochs);
     while (records.length < settings.epochs && stopped === "epochs") {
       const start = performance.now();
       const epoch = record.epochs + 1;
@@ -239,7 +241,7 @@ class Run {
       this.examples += end - start;
       // Checks lie at equal distances. The check at the end of the epoch is not made here.
       const isCheck = Math.floor((batch * checks) / batches) > Math.floor(((batch - 1) * checks) / batches);
-      const check = isCheck && batch < batches ? await this.#checkWithin(epoch) : null;
+      const check = isCheck && batch < batches ? await this.checkWithin(epoch) : null;
       onBatch?.({ epoch, batch, batches, loss, check });
       this.#progress?.batch(end, mean.value);
       signal?.throwIfAborted();
@@ -253,7 +255,12 @@ class Run {
   async check(epoch: number): Promise<CheckRecord | null> {
     if (this.#checks === null) return null;
     const { trainer, pacer } = this.#course;
-    const at = { epoch, step: this.steps, rows: this.examples, loss: this.#sinceCheck.value };
+    const at = {
+      epoch,
+      step: this.steps,
+      rows: this.examples,
+      loss: this.steps === 0 ? NaN : this.#sinceCheck.value,
+    };
     this.#sinceCheck = new MeanLoss();
     const check = await this.#checks.run(trainer.predictor, at, pacer);
     this.#progress?.check(check.validation);
@@ -261,10 +268,10 @@ class Run {
   }
 
   /**
-   * Measures the model within an epoch, and copies it if it is the best so far. Whether its numbers are finite
+   * Measures the model within an epoch or before the first one, and copies it if it is the best so far. Whether its numbers are finite
    * is seen at the end of the epoch: a number that is not finite stays so.
    */
-  async #checkWithin(epoch: number): Promise<CheckRecord | null> {
+  async checkWithin(epoch: number): Promise<CheckRecord | null> {
     const { trainer, settings, pacer } = this.#course;
     const check = await this.check(epoch);
     if (check?.best && settings.restoreBest) await runWhole(this.#checkpoints!.captureBest(trainer), pacer);

@@ -15,11 +15,11 @@ export interface LabelStart {
   /** The unit in which labels are trained on; null: as they are. */
   readonly unit: LabelUnit | null;
   /** The first w0, unless `initFrom` gives one. */
-  readonly bias: number;
+  readonly bias: number | null;
 }
 
 /** The start of a model that takes labels as they are. */
-const RAW_START: LabelStart = { unit: null, bias: 0 };
+const RAW_START: LabelStart = { unit: null, bias: null };
 
 /**
  * Computes mean and deviation of targets.

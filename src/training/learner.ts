@@ -7,6 +7,7 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { Classes } from "../data/labels.ts";
 import { tellLargeNumbers } from "../data/large-numbers.ts";
 import type { FeatureSpace } from "../data/rows.ts";
+import type { SparseRows } from "../data/sparse-row.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { linkOf } from "../links.ts";
@@ -23,7 +24,7 @@ import type { Measure } from "./early-stopping.ts";
 import { type Course, type History, type RefitHistory, runEpochs, runSteps } from "./epochs.ts";
 import type { FitSettings } from "./fit-options.ts";
 import { startOf, tellLabels } from "./label-start.ts";
-import { type LoadOverrides, type Settings, settingsFromFile } from "./options.ts";
+import { type LoadOverrides, type Settings, settingsFor, settingsFromFile } from "./options.ts";
 import { givePretrained, type Pretrained, takePretrained } from "./pretrained.ts";
 import type { Resumption } from "./resumption.ts";
 import {
@@ -41,13 +42,16 @@ import { type LearnedSpace, learnFeatures } from "./vocabulary.ts";
 interface Model {
   readonly predictor: Predictor;
   readonly record: TrainingRecord;
+  /** The settings with the defaults for its training data. */
+  readonly settings: Settings;
   /** Made when training begins. */
   trainer: Trainer | null;
 }
 
 /** A model with everything that changes it. */
 export class Learner {
-  settings: Settings;
+  /** The settings of new models. Defaults that depend on the training data are those for unknown data. */
+  #settings: Settings;
   /** The course of the last fit that ended well. */
   history: History | null = null;
   /** Continues a `fit` of a process that was killed, and keeps the state of the next one; null: nobody does. */
@@ -65,7 +69,7 @@ export class Learner {
 
   /** @throws Error for a backend that cannot run here. */
   constructor(settings: Settings) {
-    this.settings = settings;
+    this.#settings = settings;
     this.#given = settings;
     this.#memory = new Memory(settings.backend);
   }
@@ -87,7 +91,14 @@ export class Learner {
 
     const learner = new Learner(settings);
     const labels = labelsFromJSON(file.labels);
-    const model = learner.#newModel(settings.numFeatures!, settings.encoder, "load", labels, record);
+    const model = learner.#newModel(
+      settings,
+      settings.numFeatures!,
+      settings.encoder,
+      "load",
+      labels,
+      record,
+    );
     const trainer = canResume(file, settings) ? learner.#trainerOf(model, 1, 1) : null;
     if (trainer === null) model.predictor.allocate();
     else loadOptimizerState(trainer.trained, file);
@@ -106,6 +117,11 @@ export class Learner {
   restore(bytes: ModelBytes): void {
     this.#model = Learner.load(bytes, { backend: this.settings.backend, notices: false }).#model;
     this.#isTrained = true;
+  }
+
+  /** The settings of the model, or of the next one before there is any. */
+  get settings(): Settings {
+    return this.#model?.settings ?? this.#settings;
   }
 
   /** Which kernels run. */
@@ -151,13 +167,13 @@ export class Learner {
   }
 
   #started(): Model | null {
-    const { encoder, numFeatures } = this.settings;
+    const { encoder, numFeatures } = this.#settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);
     if (this.#model === null && known !== null && (encoder === null || encoder.fitted)) {
       const labels = { unit: this.#firstUnit, classes: null };
-      const model = this.#newModel(known, encoder && encoder.frozen(), "NFM", labels);
+      const model = this.#newModel(this.#settings, known, encoder && encoder.frozen(), "NFM", labels);
       model.predictor.allocate();
-      runAtOnce(this.#initialize(model, 0));
+      runAtOnce(this.#initialize(model, null));
       this.#model = model;
     }
     return this.#model;
@@ -246,6 +262,7 @@ export class Learner {
       try {
         const plan = validation && { monitor: validation.monitor, measure: measure! };
         const history = await runEpochs({ ...course, resumption: this.resumption }, plan);
+        this.#isTrained = true;
         tellIfBestAtFirst(notices, caller, history);
         const refit = refitOn && (await this.#refit(caller, refitOn, settings, pacer, history.steps));
         this.history = { ...history, refit };
@@ -287,7 +304,8 @@ export class Learner {
     const numFeatures = space.numFeatures ?? dataset.numFeatures;
     const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
     const classes = source.classes ?? null;
-    const model = resumed ?? this.#newModel(numFeatures, space.encoder, caller, { unit, classes });
+    const tuned = settingsFor(this.#settings, source.size);
+    const model = resumed ?? this.#newModel(tuned, numFeatures, space.encoder, caller, { unit, classes });
     const trainer = this.#trainerFor(model, dataset, settings.batchSize);
     if (start) await runPaced(this.#initialize(model, start.bias), pacer);
     if (statistics !== null && source.labelRange !== null)
@@ -327,9 +345,10 @@ export class Learner {
     const labels = started ? started.predictor.labels : { unit: this.#firstUnit, classes };
     const dataset = runAtOnce(source.read(space, labels.unit));
     const model =
-      started ?? this.#newModel(space.numFeatures ?? dataset.numFeatures, space.encoder, caller, labels);
+      started ??
+      this.#newModel(this.#settings, space.numFeatures ?? dataset.numFeatures, space.encoder, caller, labels);
     const trainer = this.#trainerFor(model, dataset, dataset.size);
-    if (!started) runAtOnce(this.#initialize(model, 0));
+    if (!started) runAtOnce(this.#initialize(model, null));
     const loss = trainer.safeStep(dataset);
     if (!Number.isFinite(loss)) {
       const remedy = "Check the scale of their values, or lower learningRate";
@@ -374,7 +393,7 @@ export class Learner {
       );
     }
     this.#pretrained = takePretrained(parameters, predictor.labels.unit);
-    this.settings = { ...this.#given, encoder, numFeatures: parameters.numFeatures };
+    this.#settings = { ...this.#given, encoder, numFeatures: parameters.numFeatures };
     this.#model = null;
   }
 
@@ -399,11 +418,12 @@ export class Learner {
   }
 
   #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
-    const { encoder, numFeatures, notices } = this.settings;
+    const { encoder, numFeatures, notices } = this.#settings;
     return learnFeatures(source.vocabulary, encoder, numFeatures, notices);
   }
 
   #newModel(
+    settings: Settings,
     numFeatures: number,
     encoder: FeatureEncoder | null,
     caller: string,
@@ -412,18 +432,18 @@ export class Learner {
   ): Model {
     if (numFeatures === 0)
       throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const { embeddingDim, layers, loss, notices } = this.settings;
+    const { embeddingDim, layers, loss, notices } = settings;
     const memory = this.#memory.fork();
     // A layer of the user's own may call any kernel, also in prediction.
     if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
     const parameters = new Parameters({ numFeatures, embeddingDim, layers }, memory);
     const predictor = new Predictor(parameters, encoder, linkOf(loss), notices, labels);
-    return { predictor, record, trainer: null };
+    return { predictor, record, settings, trainer: null };
   }
 
   /** The trainer of a model, with room for batches of the given size. */
   #trainerOf(model: Model, rows: number, entries: number): Trainer {
-    const trainer = model.trainer ?? new Trainer(model.predictor, model.record, this.settings);
+    const trainer = model.trainer ?? new Trainer(model.predictor, model.record, model.settings);
     trainer.reserve(rows, entries);
     model.predictor.allocate();
     model.trainer = trainer;
@@ -439,11 +459,21 @@ export class Learner {
     return this.#trainerOf(model, examples * dataset.rowsPerExample, dataset.usualEntries(examples));
   }
 
-  /** Gives the parameters their first values. `bias` is w0, unless `initFrom` gave one. */
-  *#initialize({ predictor }: Model, bias: number): Generator<void, void> {
-    const { parameters } = predictor.network;
-    yield* initializeParameters(parameters, this.settings.seed, this.settings.initStd);
-    parameters.bias.value.data[0] = bias;
+  /**
+   * Gives the parameters their first values. `bias` is the score of an empty row; null: w0 is 0. `initFrom` may
+   * have given other values.
+   */
+  *#initialize({ predictor, settings }: Model, bias: number | null): Generator<void, void> {
+    const { network } = predictor;
+    const { parameters } = network;
+    yield* initializeParameters(parameters, settings.seed, settings.initStd);
+    parameters.bias.value.data[0] = 0;
+    parameters.markChanged();
+    // The random layers give an empty row a score. Without it, the model starts as the constant prediction.
+    if (bias !== null) {
+      network.scoreRow(EMPTY_ROW);
+      parameters.bias.value.data[0] = bias - network.scores.data[0];
+    }
     if (this.#pretrained !== null) givePretrained(parameters, predictor.labels.unit, this.#pretrained);
     parameters.markChanged();
   }
@@ -455,6 +485,11 @@ function isSameEncoder(given: FeatureEncoder, learned: FeatureEncoder | null): b
   return JSON.stringify(given.options) === JSON.stringify(learned?.options);
 }
 
+const EMPTY_ROW: SparseRows = {
+  ...{ rows: 1, cols: 0 },
+  ...{ indptr: new Uint32Array(2), indices: new Uint32Array(0), values: null },
+};
+
 /** How the rows of a model are read. */
 function spaceOf({ predictor }: Model): LearnedSpace {
   return { encoder: predictor.encoder as FeatureEncoder | null, numFeatures: predictor.numFeatures };
@@ -465,7 +500,9 @@ const CHECKS_AFTER_FIRST = 3;
 
 /** Tells the user if training on from the first check only made the model worse. */
 function tellIfBestAtFirst(notices: Notices, caller: string, { best, checks }: History): void {
-  if (best === null || best !== checks[0] || checks.length <= CHECKS_AFTER_FIRST) return;
+  const first = checks.find(({ step }) => step > 0);
+  if (best === null || first === undefined || best.step > first.step) return;
+  if (checks.length <= CHECKS_AFTER_FIRST) return;
   notices.tell(
     "best-at-first-check",
     `${caller}: the model was best at its first check, after ${thousands(best.rows)} rows, and more training made it ` +

@@ -12,11 +12,13 @@ import {
   type ArchitectureOptions,
   type ArchitectureSettings,
   architectureFromJSON,
+  FILE_RATES,
   readArchitecture,
 } from "../model/architecture.ts";
 import { CONFIG_PLACE } from "../model/model-file.ts";
 import { Adagrad, type Optimizer, SGD } from "../optimizers.ts";
 import type { BackendName, PredictorOptions } from "../predictor.ts";
+import { type Defaults, defaultsFor } from "./defaults.ts";
 import { MODEL_KEYS } from "./model-keys.ts";
 
 /** Options of `new NFM`. */
@@ -34,7 +36,8 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   /** Step size of an optimizer given by name, at least 0. Default: 0.05 for "adagrad", 0.01 for "sgd". */
   learningRate?: number | undefined;
   /**
-   * L2 coefficients, at least 0, of what a batch touches. Default: { embedding: 0, linear: 0, hidden: 0 }.
+   * L2 coefficients, at least 0, of what a batch touches; 0 where the object does not say. Default: 5 / rows for
+   * embeddings and linear weights, 0 for hidden layers.
    */
   l2?: L2Options | undefined;
   /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
@@ -96,6 +99,8 @@ export interface Settings extends ArchitectureSettings {
   readonly backend: BackendName;
   /** Where notices go. */
   readonly notices: Notices;
+  /** The options as the user passed them, from which `settingsFor` starts. */
+  readonly given: NFMOptions;
 }
 
 const isAtLeastZero = (value: number): boolean => value >= 0;
@@ -103,14 +108,21 @@ const isAtLeastZero = (value: number): boolean => value >= 0;
 /**
  * Checks options and fills in defaults.
  *
+ * @param options The options as the user passed them.
  * @param place What errors start with.
+ * @param defaults The defaults that depend on the data. Default: those for data that are not known yet.
+ * @returns The checked options.
  * @throws TypeError or RangeError that names the option.
  */
-export function readOptions(options: NFMOptions, place: string): Settings {
+export function readOptions(
+  options: NFMOptions,
+  place: string,
+  defaults: Defaults = defaultsFor(lossOf(options, place), null),
+): Settings {
   checkKeys(place, options, MODEL_KEYS);
   const { numFeatures } = options;
   const encoder = readEncoder(options, place);
-  const architecture = readArchitecture(options, place);
+  const architecture = readArchitecture(options, place, defaults.dropout);
   if (numFeatures !== undefined) checkInteger(`${place}: numFeatures`, numFeatures, 1, 2 ** 32 - 1);
   if (numFeatures !== undefined && encoder?.fitted && encoder.numFeatures > numFeatures) {
     const least = `${place}: numFeatures must be at least that of the encoder (${encoder.numFeatures})`;
@@ -118,10 +130,10 @@ export function readOptions(options: NFMOptions, place: string): Settings {
   }
   return {
     ...architecture,
-    loss: readLoss(options.loss ?? "squared", `${place}: loss`),
+    loss: lossOf(options, place),
     labels: checkChoice(`${place}: labels`, options.labels ?? "auto", ["auto", "raw"]),
-    optimizer: readOptimizer(options.optimizer ?? "adagrad", options.learningRate, place),
-    l2: readL2(options.l2, place),
+    optimizer: readOptimizer(options, defaults, place),
+    l2: readL2(options.l2, defaults.l2, place),
     initStd: checkNumber(
       `${place}: initStd`,
       options.initStd ?? 0.01,
@@ -133,6 +145,7 @@ export function readOptions(options: NFMOptions, place: string): Settings {
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
     notices: readNotices(options, place),
+    given: options,
   };
 }
 
@@ -151,10 +164,37 @@ function readEncoder({ encoder, numbers, fields }: NFMOptions, place: string): F
   return new FeatureEncoder({ numbers, fields });
 }
 
-function readL2(l2: L2Options | undefined, place: string): L2 {
-  if (l2 !== undefined) checkKeys(`${place}: l2`, l2, ["embedding", "linear", "hidden"]);
+function lossOf({ loss }: NFMOptions, place: string): Loss {
+  return readLoss(loss ?? "squared", `${place}: loss`);
+}
+
+/**
+ * Fills in the defaults that depend on the training data.
+ *
+ * @param settings The checked options of a model.
+ * @param rows Number of rows, pairs or events to train on.
+ * @returns The settings for a `fit` of these data.
+ */
+export function settingsFor(settings: Settings, rows: number): Settings {
+  const { given, loss, optimizer } = settings;
+  const { embeddingDim, hiddenUnits, activation, batchNorm, dropout, layers, l2, learningRate } = given;
+  const own = { embeddingDim, hiddenUnits, activation, batchNorm, dropout, layers, l2, learningRate };
+  const isNamed = given.optimizer === undefined || typeof given.optimizer === "string";
+  const named = { ...own, learningRate: isNamed ? learningRate : undefined, optimizer: given.optimizer };
+  const tuned = readOptions({ ...named, loss }, "NFM", defaultsFor(loss, rows));
+  const { layers: tunedLayers, stack, l2: tunedL2 } = tuned;
+  return {
+    ...{ ...settings, layers: tunedLayers, stack, l2: tunedL2 },
+    optimizer: isNamed ? tuned.optimizer : optimizer,
+  };
+}
+
+/** Checks L2 coefficients. `otherwise` is the one of embeddings and linear weights if the user gave none. */
+function readL2(l2: L2Options | undefined, otherwise: number, place: string): L2 {
+  if (l2 === undefined) return { embedding: otherwise, linear: otherwise, hidden: 0 };
+  checkKeys(`${place}: l2`, l2, ["embedding", "linear", "hidden"]);
   const coefficient = (name: keyof L2): number => {
-    return checkNumber(`${place}: l2.${name}`, l2?.[name] ?? 0, "a number of at least 0", isAtLeastZero);
+    return checkNumber(`${place}: l2.${name}`, l2[name] ?? 0, "a number of at least 0", isAtLeastZero);
   };
   return {
     embedding: coefficient("embedding"),
@@ -165,8 +205,8 @@ function readL2(l2: L2Options | undefined, place: string): L2 {
 
 /** Makes the optimizer of a name, or checks one, which may be the user's own. */
 function readOptimizer(
-  optimizer: NonNullable<NFMOptions["optimizer"]>,
-  learningRate: unknown,
+  { optimizer = "adagrad", learningRate }: NFMOptions,
+  { initialAccumulator }: Defaults,
   place: string,
 ): Optimizer {
   if (typeof optimizer === "string") {
@@ -174,8 +214,8 @@ function readOptimizer(
     if (learningRate !== undefined) {
       checkNumber(`${place}: learningRate`, learningRate, "a number of at least 0", isAtLeastZero);
     }
-    const options = { learningRate: learningRate as number | undefined };
-    return name === "adagrad" ? new Adagrad(options) : new SGD(options);
+    if (name === "sgd") return new SGD({ learningRate });
+    return new Adagrad({ learningRate, initialAccumulator });
   }
   const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
   const isWhole = typeof name === "string" && typeof update === "function" && typeof toJSON === "function";
@@ -208,22 +248,20 @@ export function settingsFromFile(
     Record<string, unknown>;
   const options: NFMOptions = {
     ...architectureFromJSON(config, overrides.layers, CONFIG_PLACE),
-    ...{ l2, initStd, numFeatures, seed },
+    ...{ l2: l2 ?? {}, initStd, numFeatures, seed },
     labels: labels ?? "raw",
     loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
     backend: overrides.backend,
     onNotice: overrides.onNotice,
     notices: overrides.notices,
     encoder: encoder ?? undefined,
-    optimizer: overrides.optimizer,
+    optimizer: overrides.optimizer ?? savedOptimizer(optimizer, customOptimizer === true),
   };
-  if (overrides.optimizer == null && optimizer !== undefined) {
-    options.optimizer = optimizerFromJSON(optimizer, customOptimizer === true);
-  }
-  return readOptions(options, CONFIG_PLACE);
+  return readOptions(options, CONFIG_PLACE, { dropout: FILE_RATES, l2: 0, initialAccumulator: 1e-8 });
 }
 
-function optimizerFromJSON(json: unknown, isCustom: boolean): Optimizer {
+function savedOptimizer(json: unknown, isCustom: boolean): Optimizer {
+  if (json === undefined) return new Adagrad();
   const place = `${CONFIG_PLACE}: optimizer`;
   if (typeof json !== "object" || json === null) throw wrongType(place, "an object", json);
   const { name, ...options } = json as { name?: unknown };

@@ -66,7 +66,10 @@ export function holdOut(source: MeasurableSource, settings: FitSettings, context
     if (heldOut.size === 0) throw new RangeError(`${place}validation needs at least one row, got 0`);
     return { ...whole, validation: planValidation(source, heldOut, settings, context) };
   }
-  if (validation === "auto") return holdOutAutomatically(source, settings, context) ?? whole;
+  if (validation === "auto") {
+    const few = { ...settings, epochs: settings.fewEpochs };
+    return holdOutAutomatically(source, settings, context) ?? { ...whole, settings: few };
+  }
   return holdOutShare(source, validation, settings, context);
 }
 
