@@ -41,7 +41,8 @@ class Slots implements EntrySink {
 function widthOf({ kind, hash, code, columns }: Field): number {
   if (hash !== null || kind === "list" || kind === "weighted list" || kind === "any") return Infinity;
   if (columns.length === 0 && (kind === "number" || kind === "flag")) return Infinity; // fewer rows than minCount had a value
-  return kind === "number" && code.type === "knots" ? 2 : 1;
+  if (kind !== "number" || code.type !== "knots") return 1;
+  return code.line === null ? 2 : 3;
 }
 
 /**

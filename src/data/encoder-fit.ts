@@ -9,9 +9,6 @@ import { FieldLearner } from "./field-learner.ts";
 import { walkFields } from "./field-values.ts";
 import { type ColumnData, columnNames, type FieldKind, type FieldRecord, missingName } from "./fields.ts";
 
-/** Largest number of knots of a number field. */
-const MAX_KNOTS = 32;
-
 /**
  * @internal A fit in progress. Add every row, then call `finish`. If it returns false, add every row again. After
  * an error, or without `finish`, nothing has changed.
@@ -146,7 +143,7 @@ export class EncoderFit {
       ...{ name, kind, missing },
       // With hashing the column follows from the name. The record only says that there is one.
       ...(hashBits !== undefined && missing > 0 ? { missingColumn: 0 } : {}),
-      ...(numbers === null ? {} : { code: numbers.code(option === "auto" ? "knots" : option, MAX_KNOTS) }),
+      ...(numbers === null ? {} : { code: numbers.code(option) }),
       ...(numbers === null || count === 0 ? {} : { range: [numbers.min, numbers.max] as const }),
       ...(isLenient ? { lenient: true } : {}),
     };

@@ -22,7 +22,7 @@ export interface FeatureEncoderOptions {
   /**
    * How numbers become entries. "knots": two neighboring entries of a piecewise-linear basis on quantiles of
    * the training values. "standard": (value - mean) / standard deviation. "raw": the value itself. "auto":
-   * "knots". Default: "auto".
+   * the entries of "knots" and of "standard". Default: "auto".
    */
   numbers?: NumbersOption | undefined;
   /**

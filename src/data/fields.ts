@@ -30,8 +30,8 @@ export interface FieldInfo {
   readonly levels: number | null;
   /** Smallest and largest training value of a number field; null for other kinds. */
   readonly range: readonly [min: number, max: number] | null;
-  /** How a number field is encoded; null for other kinds. */
-  readonly numbers: "knots" | "standard" | "raw" | null;
+  /** How a number field is encoded, as the option `numbers` calls it; null for other kinds. */
+  readonly numbers: "auto" | "knots" | "standard" | "raw" | null;
   /** Share of the training rows in which the field had no value, from 0 to 1. */
   readonly missing: number;
 }
@@ -44,7 +44,7 @@ export interface FieldRecord {
   readonly kind: FieldKind | "any";
   /** Share of the training rows without a value. Default: 0. */
   readonly missing?: number;
-  /** First column of a flag or a number. The columns of a number's knots follow each other. */
+  /** First column of a flag or a number. The columns of a number follow each other. */
   readonly column?: number;
   /**
    * Column that says that the value is missing; with `hashBits` any number, because the column follows from the
@@ -131,7 +131,7 @@ export function makeField(record: FieldRecord, hash: Hash | null): Field {
  * Lists the names of the columns of a flag or a number.
  *
  * @param field The field.
- * @returns "price" for a flag or one number, "price@9.5" for each knot. Empty for levels.
+ * @returns "price" for a flag or one number; "price@9.5" for each knot, then "price". Empty for levels.
  */
 export function columnNames({ name, kind, code }: Pick<FieldRecord, "name" | "kind" | "code">): string[] {
   if (kind === "flag" || kind === "any") return [name];
@@ -139,7 +139,8 @@ export function columnNames({ name, kind, code }: Pick<FieldRecord, "name" | "ki
   if (code.type !== "knots") return [name];
   const short = code.knots.map((knot) => String(Number(knot.toPrecision(6))));
   const areDistinct = new Set(short).size === short.length;
-  return code.knots.map((knot, i) => `${name}@${areDistinct ? short[i] : knot}`);
+  const knots = code.knots.map((knot, i) => `${name}@${areDistinct ? short[i] : knot}`);
+  return code.line === null ? knots : [...knots, name];
 }
 
 /** Returns the name of the column that says that a field has no value. */
@@ -151,8 +152,12 @@ export function missingName(field: string): string {
 export function infoOf({ record, levels }: Field, isHashed: boolean): FieldInfo {
   const { name, kind, range = null, missing = 0, code } = record;
   const hasLevels = kind !== "number" && kind !== "flag" && kind !== "ignore";
-  const numbers = kind === "number" ? (code?.type ?? "raw") : null;
-  return { name, kind, levels: hasLevels && !isHashed ? levels.size : null, range, numbers, missing };
+  const numbers = code?.type === "knots" && code.line !== null ? "auto" : (code?.type ?? "raw");
+  return {
+    ...{ name, kind, range, missing },
+    levels: hasLevels && !isHashed ? levels.size : null,
+    numbers: kind === "number" ? numbers : null,
+  };
 }
 
 /**

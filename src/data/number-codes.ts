@@ -1,6 +1,7 @@
 // Turns the numbers of a field into entries of a sparse row: as they are ("raw"), standardized, or by a
 // piecewise-linear basis on knots (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
-// Deep Learning", section 3.2), where a value is two neighboring entries whose values sum to 1.
+// Deep Learning", section 3.2), where a value is two neighboring entries whose values sum to 1. Knots can bend
+// a line anywhere, but each learns from its own rows alone. A standardized entry beside them learns from all.
 
 import { checkChoice, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { EntrySink } from "./sparse-row.ts";
@@ -19,7 +20,15 @@ export type NumberCode =
       readonly type: "knots";
       /** Knots in ascending order, at least two. Each has a column. Values outside saturate. */
       readonly knots: readonly number[];
+      /**
+       * Mean and standard deviation, above 0, of the training values, for a standardized entry behind the
+       * knots. Its value is kept within -4 and 4. null: there is none.
+       */
+      readonly line: { readonly mean: number; readonly std: number } | null;
     };
+
+/** Largest magnitude of the standardized entry behind knots. */
+const LONGEST_LINE = 4;
 
 /** The code of numbers that become entries as they are. */
 export const RAW: NumberCode = { type: "raw" };
@@ -28,7 +37,7 @@ export const RAW: NumberCode = { type: "raw" };
  * Pushes the entries of a number.
  *
  * @param sink Receives the entries.
- * @param columns Columns of the code: one, or one per knot.
+ * @param columns Columns of the code: one, or one per knot and then the one of the line.
  * @param code How the number becomes entries.
  * @param value The number, finite.
  * @returns Whether the value fits into float32. If it does not, nothing has been pushed.
@@ -45,7 +54,7 @@ export function pushNumber(
     sink.push(columns[0], scaled);
     return true;
   }
-  const { knots } = code;
+  const { knots, line } = code;
   const last = knots.length - 1;
   if (value <= knots[0]) {
     sink.push(columns[0], 1);
@@ -62,6 +71,11 @@ export function pushNumber(
     const share = (value - knots[low]) / (knots[high] - knots[low]);
     sink.push(columns[low], Math.fround(1 - share));
     if (share > 0) sink.push(columns[high], Math.fround(share));
+  }
+  if (line !== null) {
+    const inside = Math.min(Math.max(value, knots[0]), knots[last]);
+    const scaled = standardized(inside, line.mean, line.std);
+    sink.push(columns[last + 1], Math.fround(Math.min(Math.max(scaled, -LONGEST_LINE), LONGEST_LINE)));
   }
   return true;
 }
@@ -101,5 +115,14 @@ export function readNumberCode(place: string, json: unknown): NumberCode {
     if (i > 0 && !(knot > knots[i - 1]))
       throw wrongValue(`${place}.knots[${i}]`, `above ${knots[i - 1]}`, knot);
   });
-  return { type, knots: [...(knots as number[])] };
+  const { line = null } = json;
+  if (line !== null && !isRecord(line)) throw wrongType(`${place}.line`, "an object", line);
+  return {
+    type,
+    knots: [...(knots as number[])],
+    line: line && {
+      mean: finite("line.mean", line.mean, () => true),
+      std: finite("line.std", line.std, (std) => std > 0),
+    },
+  };
 }

@@ -2,10 +2,15 @@
 // (1962), range, and a sample for quantiles. The sample holds every value at first. Each time it is full, it
 // keeps every second value and from then on takes half as many, so it depends on the order of the rows alone.
 
+import type { NumbersOption } from "./encoder-options.ts";
 import type { NumberCode } from "./number-codes.ts";
 
 /** Most values that are kept for quantiles. */
 const SAMPLE = 2 ** 16;
+
+/** Knots of a field have so many quantiles at most, and at least so many. */
+const MOST_KNOTS = 32;
+const LEAST_KNOTS = 8;
 
 /** Numbers of a field. */
 export class NumberSample {
@@ -69,16 +74,17 @@ export class NumberSample {
   /**
    * Computes how numbers become entries.
    *
-   * @param type The type of code.
-   * @param maxKnots Largest number of knots, at least 2.
+   * @param numbers How numbers become entries.
    * @returns The code. A constant field gets a standard code with deviation 0, which contributes nothing.
    */
-  code(type: NumberCode["type"], maxKnots: number): NumberCode {
-    if (type === "raw") return { type };
-    if (type === "standard" || !(this.max > this.min))
-      return { type: "standard", mean: this.mean, std: this.std };
+  code(numbers: NumbersOption): NumberCode {
+    if (numbers === "raw") return { type: numbers };
+    const { min, max, mean, std } = this;
+    if (numbers === "standard" || !(max > min)) return { type: "standard", mean, std };
     const sorted = this.#sample.slice(0, this.#size).sort();
-    return { type, knots: knotsOf(sorted, this.min, this.max, maxKnots) };
+    const maxKnots = Math.min(Math.max(Math.round(Math.sqrt(this.count) / 4), LEAST_KNOTS), MOST_KNOTS);
+    const knots = knotsOf(sorted, min, max, maxKnots);
+    return { type: "knots", knots, line: numbers === "auto" && std > 0 ? { mean, std } : null };
   }
 }
 

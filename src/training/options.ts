@@ -47,7 +47,7 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   /**
    * How numbers in feature maps become entries. "knots": two neighboring entries of a piecewise-linear basis
    * on quantiles of the training values. "standard": (value - mean) / standard deviation. "raw": the value
-   * itself. "auto": "knots". Default: "auto".
+   * itself. "auto": the entries of "knots" and of "standard". Default: "auto".
    */
   numbers?: NumbersOption | undefined;
   /** Kinds of the fields of feature maps, by their names. Default: inferred from the training rows. */
