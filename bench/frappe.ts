@@ -68,6 +68,7 @@ const model = new NFM({
   labels,
   optimizer,
   l2: { embedding: Number(values.l2) },
+  initStd: 0.01,
   seed: Number(values.seed),
 });
 if (Number(values.pretrain) > 0) {
@@ -75,6 +76,9 @@ if (Number(values.pretrain) > 0) {
     embeddingDim: Number(values.k),
     hiddenUnits: [],
     dropout: { biInteraction: 0.3 },
+    initStd: 0.01,
+    optimizer: new Adagrad(),
+    l2: {},
     loss,
     labels,
     seed: Number(values.seed),

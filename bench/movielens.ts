@@ -112,6 +112,7 @@ const model = new NFM({
   dropout: { biInteraction, hidden },
   l2: { linear: Number(values["l2-linear"]), embedding: Number(values["l2-embedding"]) },
   labels: "raw",
+  initStd: 0.01,
   optimizer: new Adagrad({ learningRate: Number(values.lr) }),
   seed,
 });

@@ -2,6 +2,7 @@
 // features a row, on both backends. Usage: npm run bench -- predict
 
 import { CSRMatrix, type FeatureMap, NFM } from "../src/index.ts";
+import { PAPER } from "./paper.ts";
 
 const [N, NX, ROWS] = [5000, 10, 4096];
 let state = 1;
@@ -47,12 +48,12 @@ console.log(
 );
 console.log("              p50       p99           p50       p99          1       128      4096");
 for (const backend of ["js", "wasm"] as const) {
-  const model = new NFM({ numFeatures: N, loss: "log", backend });
+  const model = new NFM({ ...PAPER, numFeatures: N, loss: "log", backend });
   model.partialFit(
     vectors,
     labels.map((label) => (label > 2 ? 1 : 0)),
   );
-  const named = new NFM({ loss: "log", backend });
+  const named = new NFM({ ...PAPER, loss: "log", backend });
   named.partialFit(
     maps,
     labels.map((label) => (label > 2 ? 1 : 0)),

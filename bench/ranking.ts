@@ -140,6 +140,7 @@ function modelOf({ hidden, loss, dropout, l2, k, lr }: Setting, seed: number): N
     dropout: { biInteraction: dropout[0], hidden: dropout[1] },
     loss,
     labels: "raw",
+    initStd: 0.01,
     l2: { embedding: l2 },
     optimizer: new Adagrad({ learningRate: lr }),
     seed,

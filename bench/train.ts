@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CSRMatrix, NFM, parseLibSVM } from "../src/index.ts";
+import { PAPER } from "./paper.ts";
 import { straightforward } from "./straightforward.ts";
 
 const { values, positionals } = parseArgs({
@@ -35,7 +36,7 @@ function library(
   rows: CSRMatrix,
   labels: Float32Array,
 ): (turn: number) => Promise<unknown> {
-  const model = new NFM({ embeddingDim: k, hiddenUnits: [hidden], backend });
+  const model = new NFM({ ...PAPER, embeddingDim: k, hiddenUnits: [hidden], backend });
   return (turn) => model.fit(rows, labels, { epochs: 1, batchSize, validation: false, resume: turn > 0 });
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../src/index.ts";
 import { splitRows } from "../src/training/datasets/split.ts";
 import { byValue } from "./helpers/by-value.ts";
+import { PAPER, PAPER_FM } from "./helpers/paper.ts";
 
 /** What a program returns: bytes of a model file, float arrays, or JSON data, by name. */
 export type Results = Record<string, Uint8Array | Float32Array | readonly number[] | string>;
@@ -91,7 +92,10 @@ function visits(rows: number, seed: number): FeatureMap[] {
 const PROBE = matrix(37, 99, true);
 const binary = (next: (n: number) => number): number => next(2);
 const rating = (next: (n: number) => number): number => 1 + next(5);
-const small = { embeddingDim: 10, hiddenUnits: [9, 6], seed: 3, labels: "raw" } satisfies NFMOptions;
+const small = {
+  ...PAPER,
+  ...{ embeddingDim: 10, hiddenUnits: [9, 6], seed: 3, labels: "raw" },
+} satisfies NFMOptions;
 const trained = (model: NFM, extra: Results = {}): Results => ({
   file: model.save({ optimizer: true }),
   predictions: model.predict(PROBE),
@@ -298,7 +302,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     return trained(model, { losses: history.epochs.flatMap(({ validation }) => Object.values(validation!)) });
   },
   "factorization machine": (backend) =>
-    pointwise({ hiddenUnits: [], embeddingDim: 13, l2: { embedding: 0.01, linear: 0.02 }, backend }, rating),
+    pointwise({ ...PAPER_FM, embeddingDim: 13, l2: { embedding: 0.01, linear: 0.02 }, backend }, rating),
   "SGD with momentum, L2, sample weights": async (backend) => {
     const model = new NFM({
       ...small,
@@ -318,8 +322,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   "recommender, pairwise": (backend) =>
     recommended({ loss: "bpr", backend }, { negatives: 2, popularity: 0.75 }),
   "recommender, pointwise": (backend) => recommended({ loss: "log", backend }, { negatives: 3 }),
-  "recommender, factorization machine": (backend) =>
-    recommended({ loss: "bpr", hiddenUnits: [], backend }, {}),
+  "recommender, factorization machine": (backend) => recommended({ ...PAPER_FM, loss: "bpr", backend }, {}),
   "own layer, explicit stack": (backend) => {
     const layers = [
       new BatchNorm(),
@@ -331,10 +334,16 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
       new Dense(5),
       new BatchNorm(),
     ];
-    return pointwise({ hiddenUnits: undefined, layers, loss: "log", backend }, binary);
+    const stack = { hiddenUnits: undefined, batchNorm: undefined, dropout: undefined, layers };
+    return pointwise({ ...stack, loss: "log", backend }, binary);
   },
   "automatic stopping": async (backend) => {
-    const options: NFMOptions = { ...small, loss: "hinge", learningRate: 0.3, backend };
+    const options: NFMOptions = {
+      ...small,
+      loss: "hinge",
+      optimizer: new Adagrad({ learningRate: 0.3 }),
+      backend,
+    };
     const [stopped, again] = [
       new NFM({ ...options, notices: false }),
       new NFM({ ...options, notices: false }),
@@ -381,7 +390,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   initFrom: async (backend) => {
     const [x, y] = [matrix(200, 15, true), numbers(200, 16, rating)];
-    const fm = new NFM({ embeddingDim: 10, hiddenUnits: [], seed: 1, labels: "raw", backend });
+    const fm = new NFM({ ...PAPER_FM, embeddingDim: 10, seed: 1, labels: "raw", backend });
     await fm.fit(x, y, { epochs: 2 });
     const model = new NFM({ ...small, backend }).initFrom(fm);
     const before = model.predict(PROBE);
@@ -463,7 +472,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   "explain, factorization machine": async (backend) =>
     explained(await clicks({ backend, hiddenUnits: [], batchNorm: true })),
   "rank, hidden layers": async (backend) => ranked(await clicks({ backend })),
-  "rank, factorization machine": async (backend) => ranked(await clicks({ backend, hiddenUnits: [] })),
+  "rank, factorization machine": async (backend) => ranked(await clicks({ ...PAPER_FM, backend })),
   "standardized labels": async (backend) => {
     const model = new NFM({ ...small, labels: "auto", notices: false, backend });
     const [x, y] = [matrix(200, 15, true), numbers(200, 16, (next) => 1000 + 10 * next(97))];
@@ -479,7 +488,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   },
   "standardized labels, factorization machine, initFrom": async (backend) => {
     const options = { ...small, labels: "auto", notices: false, backend } as const;
-    const fm = new NFM({ ...options, hiddenUnits: [] });
+    const fm = new NFM({ ...options, ...PAPER_FM });
     await fm.fit(matrix(200, 15, true), numbers(200, 16, rating), { epochs: 2 });
     const model = new NFM(options).initFrom(fm);
     await model.fit(
@@ -494,6 +503,21 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     const y = numbers(200, 10, (next) => next(3)).map((label) => (label === 0 ? "yes" : "no"));
     await model.fit(matrix(200, 9), y, { epochs: 2, validation: 0.1 });
     return trained(model, { measured: Object.values(model.evaluate(matrix(200, 9), y)) });
+  },
+  "without options, squared loss": async (backend) => {
+    const model = new NFM({ notices: false, backend });
+    const y = numbers(1200, 77, (next) => 500 + next(1000));
+    const history = await model.fit(visits(1200, 73), y, { refit: true });
+    return {
+      file: model.save({ optimizer: true }),
+      predictions: model.predict(visits(40, 75)),
+      losses: history.checks.flatMap(({ validation }) => Object.values(validation)),
+    };
+  },
+  "without options, log loss, few rows": async (backend) => {
+    const model = new NFM({ loss: "log", notices: false, backend });
+    await model.fit(visits(200, 73), numbers(200, 74, binary));
+    return { file: model.save({ optimizer: true }), predictions: model.predict(visits(40, 75)) };
   },
   "recommender from its base rate": (backend) =>
     recommended({ loss: "log", labels: "auto", backend }, { negatives: 3 }),

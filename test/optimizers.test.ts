@@ -49,6 +49,7 @@ describe("optimizers", () => {
   it("fit takes the same steps, batch after batch", async () => {
     const model = new NFM({
       ...BLANK,
+      l2: {},
       loss: constant(1),
       optimizer: new Adagrad({ learningRate: 1, initialAccumulator: 3 }),
     });
@@ -108,7 +109,7 @@ describe("optimizers", () => {
   it("L2 adds lambda theta to the gradient of touched rows and weight matrices, and of nothing else", () => {
     const model = new NFM({
       embeddingDim: 3,
-      hiddenUnits: [4],
+      ...{ hiddenUnits: [4], batchNorm: true },
       numFeatures: 4,
       initStd: 1,
       loss: constant(0),

@@ -68,6 +68,9 @@ const GRID: readonly Point[] = [
   point("k 32, [64], both, dropout .1, G 1e-5", "both", 32, [64], [0.1, 0], 0.05, {
     initialAccumulator: 1e-5,
   }),
+  point("k 64, [64], both, dropout .1, G 1e-5, no norm", "both", 64, [64], [0.1, 0], 0.05, {
+    ...{ initialAccumulator: 1e-5, batchNorm: false },
+  }),
   point("k 64, [64], dropout .5, .2, batch norm", "knots", 64, [64], [0.5, 0.2], 0.05, { batchNorm: true }),
 ];
 

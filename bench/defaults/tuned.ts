@@ -1,7 +1,7 @@
 // Training with every setting given, as an expert does who knows the library: rows encoded by hand, labels
 // standardized, the start at the base rate, validation rows that say when to stop, then all rows for as long.
 
-import { Adagrad, CSRMatrix, NFM } from "../../src/index.ts";
+import { Adagrad, CSRMatrix, NFM, type NFMOptions } from "../../src/index.ts";
 import { lossOf } from "./measure.ts";
 
 /** Settings of one training. */
@@ -111,7 +111,8 @@ function startAt(bias: number, settings: Settings & { loss: "log" | "squared"; n
   const { learningRate, initialAccumulator = 1e-8, batchNorm = true, l2 = {} } = settings;
   const { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed = 1 } = settings;
   const optimizer = new Adagrad({ learningRate, initialAccumulator });
-  const options = { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed, batchNorm, l2, optimizer };
+  const model = { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed, batchNorm };
+  const options: NFMOptions = { ...model, l2, optimizer, initStd: 0.01, labels: "raw" };
   const initial = new NFM(options);
   const bytes = initial.save();
   const empty = initial.predict(CSRMatrix.fromRows([{ indices: [] }], numFeatures), { raw: true })[0];

@@ -21,7 +21,7 @@ const vectors = Array.from({ length: ROWS }, () => ({ indices: randomRow() }));
 const labels = vectors.map(({ indices }) => (((indices[0] % 3) + (indices[1] % 3)) % 3 === 0 ? 1 : -1));
 const matrix = CSRMatrix.fromRows(vectors, FEATURES);
 
-const trained = new NFM({ numFeatures: FEATURES, backend: "js" });
+const trained = new NFM({ numFeatures: FEATURES, batchNorm: true, backend: "js" });
 await trained.fit(matrix, labels, { epochs: 5, validation: false });
 const file = toONNX(trained, FIELDS);
 const threads = Number(values.threads);

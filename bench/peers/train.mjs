@@ -20,6 +20,7 @@ const WIDTHS = [957, 4082, 7, 7, 2, 3, 9, 4, 80, 231]; // distinct values of eac
 const [FIELDS, FEATURES] = [WIDTHS.length, WIDTHS.reduce((sum, width) => sum + width)];
 const DROPOUT = { biInteraction: 0.5, hidden: 0.2 };
 const NO_DROPOUT = { biInteraction: 0, hidden: 0 };
+const PAPER = { batchNorm: true, l2: {}, initStd: 0.01, numFeatures: FEATURES };
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 const { indices, labels } = generate();
@@ -109,7 +110,7 @@ function tensorflow(model, gather, dropout) {
 /** A model for the check. TensorFlow.js adds 1e-7 under Adagrad's root; here that goes into the accumulator. */
 function withoutDropout() {
   const optimizer = new Adagrad({ learningRate: RATE, initialAccumulator: 1e-8 + 1e-7 });
-  return new NFM({ numFeatures: FEATURES, dropout: NO_DROPOUT, optimizer, backend: "js" });
+  return new NFM({ ...PAPER, dropout: NO_DROPOUT, optimizer, backend: "js" });
 }
 
 /** Says whether the current backend can train with tf.gather's own gradient and, if asked, how long one step takes. */
@@ -148,7 +149,7 @@ function agrees(backend) {
 
 function library(backend) {
   const model = new NFM({
-    numFeatures: FEATURES,
+    ...PAPER,
     dropout: DROPOUT,
     optimizer: new Adagrad({ learningRate: RATE }),
     backend,
@@ -165,7 +166,7 @@ async function peer(backend) {
   await tf.ready();
   reportOwnGradient(backend);
   if (!agrees(backend)) return null;
-  const step = tensorflow(new NFM({ numFeatures: FEATURES, backend: "js" }), lookUp, DROPOUT);
+  const step = tensorflow(new NFM({ ...PAPER, backend: "js" }), lookUp, DROPOUT);
   return async () => {
     await tf.setBackend(backend);
     for (let start = 0; start < ROWS; start += BATCH) step(start);

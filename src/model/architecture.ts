@@ -27,8 +27,8 @@ export interface ArchitectureOptions {
   /** Whether the pooled vector and every hidden layer have batch normalization. Default: false. */
   batchNorm?: boolean | undefined;
   /**
-   * Dropout rates, at least 0 and below 1. Default: 0.3 and 0.2; with the squared loss from 1,000 rows on 0.1
-   * and 0.
+   * Dropout rates, at least 0 and below 1. Default: 0.5 and 0.2, with the squared loss 0.1 and 0; below 1,000
+   * rows 0.8 and 0.3.
    */
   dropout?: DropoutOptions | undefined;
   /**
@@ -40,9 +40,9 @@ export interface ArchitectureOptions {
 
 /** Dropout rates. A rate is the probability that an element is dropped. */
 export interface DropoutOptions {
-  /** Rate for the pooled vector. Default: 0.3, or 0.1. */
+  /** Rate for the pooled vector. Default: 0.5, 0.1 or 0.8. */
   biInteraction?: number | undefined;
-  /** Rate for the output of every hidden layer. Default: 0.2, or 0. */
+  /** Rate for the output of every hidden layer. Default: 0.2, 0 or 0.3. */
   hidden?: number | undefined;
 }
 

@@ -1,6 +1,8 @@
 // The numbers behind `validation: "auto"`: when rows are held out, how many, how often the model is measured,
 // and when training stops. They were chosen by measurement. A row is an example: a labeled row or a pair.
 
+import { type Loss, squared } from "../losses.ts";
+
 /** The least number of rows at which some are held out. */
 export const LEAST_ROWS = 1000;
 
@@ -19,8 +21,8 @@ export const MOST_HELD_OUT = 100_000;
 /** The largest number of passes over the rows. */
 export const MOST_EPOCHS = 100;
 
-/** The number of passes over fewer rows than `LEAST_ROWS`. */
-export const FEW_EPOCHS = 12;
+/** The number of passes over fewer rows than `LEAST_ROWS`, with the squared loss and with other losses. */
+const FEW_EPOCHS = { squared: 40, other: 20 };
 
 /** The number of checks in a row without improvement after which training stops. */
 export const PATIENCE = 8;
@@ -39,6 +41,18 @@ const ROWS_PER_CHECK = 20_000;
  */
 export function autoShare(rows: number): number | null {
   return rows < LEAST_ROWS ? null : Math.min(SHARE, MOST_HELD_OUT / rows);
+}
+
+/**
+ * Says how often the rows are visited if nothing is held out.
+ *
+ * @param loss The loss.
+ * @param rows Number of rows.
+ * @returns The number of passes; null: the default of `epochs`.
+ */
+export function fewEpochs(loss: Loss, rows: number): number | null {
+  if (rows >= LEAST_ROWS) return null;
+  return loss === squared ? FEW_EPOCHS.squared : FEW_EPOCHS.other;
 }
 
 /**

@@ -67,10 +67,11 @@ export class Checkpoints {
    * Copies a state within an epoch as the best one. The epoch counts as begun. Yields now and then.
    *
    * @param trainer The model in training.
+   * @param epochs Number of epochs that the state counts as having behind it.
    */
-  *captureBest(trainer: Trainer): Generator<void, void> {
+  *captureBest(trainer: Trainer, epochs: number): Generator<void, void> {
     const target = this.#best !== null && this.#best !== this.#last ? this.#best : this.#free();
-    yield* target.capture(trainer, trainer.record.epochs + 1);
+    yield* target.capture(trainer, epochs);
     this.#best = target;
   }
 

@@ -9,29 +9,40 @@ export interface Defaults {
   readonly dropout: { readonly biInteraction: number; readonly hidden: number };
   /** L2 coefficient of embeddings and linear weights. */
   readonly l2: number;
-  /** Initial value of Adagrad's sums of squares. */
-  readonly initialAccumulator: number;
+  /** Standard deviation of the initial embeddings. */
+  readonly initStd: number;
+  /** Options of Adagrad. */
+  readonly adagrad: { readonly learningRate: number; readonly initialAccumulator: number };
 }
 
-/** Below this number of rows nothing is held out, and the model is regularized most. */
+/** Below this number of rows nothing is held out, and dropout is strongest. */
 const FEW_ROWS = 1000;
 
-/** L2 and the initial accumulator are these numbers divided by the number of rows. */
-const L2_ROWS = 5;
-const ACCUMULATOR_ROWS = 0.05;
+/** Fewer rows than this are counted as so many: a try with five rows should show an effect. */
+const LEAST_ROWS = 500;
 
 /**
  * Chooses the defaults for a `fit`.
  *
  * @param loss The loss.
- * @param rows Number of rows, pairs or events to train on; null: not known, as in a stream of `partialFit`.
+ * @param rows Number of rows or pairs, those that are held out and the negatives of events included; null: not
+ *   known, as in a stream of `partialFit`.
  * @returns The defaults.
  */
 export function defaultsFor(loss: Loss, rows: number | null): Defaults {
-  const isSmooth = loss === squared && (rows === null || rows >= FEW_ROWS);
+  const many = loss === squared ? { biInteraction: 0.1, hidden: 0 } : { biInteraction: 0.5, hidden: 0.2 };
+  if (rows === null) {
+    const adagrad = { learningRate: 0.05, initialAccumulator: 1e-8 };
+    return { dropout: many, l2: 0, initStd: 0.01, adagrad };
+  }
+  const counted = Math.max(rows, LEAST_ROWS);
+  const isFew = rows < FEW_ROWS;
   return {
-    dropout: isSmooth ? { biInteraction: 0.1, hidden: 0 } : { biInteraction: 0.3, hidden: 0.2 },
-    l2: rows === null ? 0 : L2_ROWS / rows,
-    initialAccumulator: rows === null ? 1e-8 : ACCUMULATOR_ROWS / rows,
+    // A pairwise loss learns from every row in several pairs.
+    dropout: isFew && loss.kind === "pointwise" ? { biInteraction: 0.8, hidden: 0.3 } : many,
+    l2: 5 / counted,
+    // Few steps must be enough to leave the region where interactions are so small that they have no gradient.
+    initStd: isFew ? 0.2 : Math.max(2 / Math.sqrt(rows), 0.01),
+    adagrad: { learningRate: 0.1, initialAccumulator: 0.5 / counted },
   };
 }

@@ -89,8 +89,8 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
   }
   if (settings.resume || from !== null) await runWhole(checkpoints.capture(trainer, false), pacer);
   try {
-    // A model that never becomes better than its start, which is the constant prediction, goes back to it.
-    if (settings.checksStart) await run.checkWithin(record.epochs);
+    // A model that never becomes better than its start, which is nearly the constant prediction, goes back to it.
+    if (settings.checksStart && from === null) await run.checkWithin(record.epochs);
     while (records.length < settings.epochs && stopped === "epochs") {
       const start = performance.now();
       const epoch = record.epochs + 1;
@@ -259,7 +259,7 @@ class Run {
       epoch,
       step: this.steps,
       rows: this.examples,
-      loss: this.steps === 0 ? NaN : this.#sinceCheck.value,
+      loss: this.examples === 0 ? NaN : this.#sinceCheck.value,
     };
     this.#sinceCheck = new MeanLoss();
     const check = await this.#checks.run(trainer.predictor, at, pacer);
@@ -268,13 +268,14 @@ class Run {
   }
 
   /**
-   * Measures the model within an epoch or before the first one, and copies it if it is the best so far. Whether its numbers are finite
-   * is seen at the end of the epoch: a number that is not finite stays so.
+   * Measures the model within an epoch or before the first one, and copies it if it is the best so far.
+   * Whether its numbers are finite is seen at the end of the epoch: a number that is not finite stays so.
    */
   async checkWithin(epoch: number): Promise<CheckRecord | null> {
     const { trainer, settings, pacer } = this.#course;
     const check = await this.check(epoch);
-    if (check?.best && settings.restoreBest) await runWhole(this.#checkpoints!.captureBest(trainer), pacer);
+    if (check?.best && settings.restoreBest)
+      await runWhole(this.#checkpoints!.captureBest(trainer, epoch), pacer);
     return check;
   }
 

@@ -7,7 +7,7 @@ import type { Labels } from "../data/labels.ts";
 import type { RowsOf } from "../data/rows.ts";
 import type { TimesOption } from "../data/times.ts";
 import { checkMetric, type Metric } from "../metrics/metrics.ts";
-import { checksPerEpoch, FEW_EPOCHS, MOST_EPOCHS, PATIENCE } from "./auto.ts";
+import { checksPerEpoch, MOST_EPOCHS, PATIENCE } from "./auto.ts";
 import type { CheckRecord } from "./early-stopping.ts";
 import { MODEL_KEYS } from "./model-keys.ts";
 import type { EpochRecord } from "./progress.ts";
@@ -153,8 +153,8 @@ export interface FitSettings extends FitOptions {
   readonly patience: number;
   /** The limits that hold in place of `epochs` and `patience` if "auto" holds out rows. */
   readonly automatic: Pick<FitSettings, "epochs" | "patience" | "checksPerEpoch" | "checksStart">;
-  /** Number of passes if `validation` is "auto" and there are too few rows to hold out some. */
-  readonly fewEpochs: number;
+  /** Whether the user said how many passes. */
+  readonly hasEpochs: boolean;
   /** Whether the model is measured before the first step as well. */
   readonly checksStart: boolean;
   /** The number of checks in an epoch of so many examples, at least 1. */
@@ -270,13 +270,12 @@ export function readTrainingOptions(
     epochs,
     patience: patience ?? Infinity,
     checksPerEpoch: () => 1,
-    checksStart: false,
+    ...{ hasEpochs: options.epochs !== undefined, checksStart: false },
     automatic: {
       epochs: options.epochs ?? MOST_EPOCHS,
       patience: patience ?? PATIENCE,
       ...{ checksPerEpoch, checksStart: true },
     },
-    fewEpochs: options.epochs ?? FEW_EPOCHS,
     needy: needy.find(([, given]) => given !== undefined)?.[0] ?? null,
     refit: false,
     batchSize: checkInteger(`${caller}: batchSize`, options.batchSize ?? 128, 1, 2 ** 24),

@@ -249,6 +249,7 @@ export class Learner {
       const { course, model, measure } = await this.#prepare(
         caller,
         kept,
+        source.size,
         settings,
         pacer,
         resumed,
@@ -283,11 +284,12 @@ export class Learner {
 
   /**
    * Encodes data and makes everything for training on them: a new model, or `resumed` with what it needs.
-   * Nothing of this learner has changed afterwards.
+   * Nothing of this learner has changed afterwards. `rows` are those of `source` and those that were held out.
    */
   async #prepare(
     caller: string,
     source: DatasetSource,
+    rows: number,
     settings: FitSettings,
     pacer: Pacer,
     resumed: Model | null,
@@ -304,7 +306,7 @@ export class Learner {
     const numFeatures = space.numFeatures ?? dataset.numFeatures;
     const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
     const classes = source.classes ?? null;
-    const tuned = settingsFor(this.#settings, source.size);
+    const tuned = settingsFor(this.#settings, Math.max(rows, dataset.size));
     const model = resumed ?? this.#newModel(tuned, numFeatures, space.encoder, caller, { unit, classes });
     const trainer = this.#trainerFor(model, dataset, settings.batchSize);
     if (start) await runPaced(this.#initialize(model, start.bias), pacer);
@@ -321,7 +323,7 @@ export class Learner {
     pacer: Pacer,
     steps: number,
   ): Promise<RefitHistory> {
-    const { course, model } = await this.#prepare(caller, source, settings, pacer, null, null);
+    const { course, model } = await this.#prepare(caller, source, source.size, settings, pacer, null, null);
     model.record.labelRange = source.labelRange;
     const refit = await runSteps(course, steps);
     this.#model = model;
@@ -469,10 +471,12 @@ export class Learner {
     yield* initializeParameters(parameters, settings.seed, settings.initStd);
     parameters.bias.value.data[0] = 0;
     parameters.markChanged();
-    // The random layers give an empty row a score. Without it, the model starts as the constant prediction.
+    // The random layers give an empty row a score. Without it, an empty row gets the constant prediction, and
+    // other rows nearly so. A layer of the user's own may have no score for an empty row.
     if (bias !== null) {
       network.scoreRow(EMPTY_ROW);
-      parameters.bias.value.data[0] = bias - network.scores.data[0];
+      const [score] = network.scores.data;
+      parameters.bias.value.data[0] = Number.isFinite(score) ? bias - score : bias;
     }
     if (this.#pretrained !== null) givePretrained(parameters, predictor.labels.unit, this.#pretrained);
     parameters.markChanged();
@@ -502,11 +506,14 @@ const CHECKS_AFTER_FIRST = 3;
 function tellIfBestAtFirst(notices: Notices, caller: string, { best, checks }: History): void {
   const first = checks.find(({ step }) => step > 0);
   if (best === null || first === undefined || best.step > first.step) return;
-  if (checks.length <= CHECKS_AFTER_FIRST) return;
+  if (checks.length - checks.indexOf(first) <= CHECKS_AFTER_FIRST) return;
+  const what =
+    best.rows === 0
+      ? "the model was best before its first step, and training made it worse"
+      : `the model was best at its first check, after ${thousands(best.rows)} rows, and more training made it worse`;
   notices.tell(
     "best-at-first-check",
-    `${caller}: the model was best at its first check, after ${thousands(best.rows)} rows, and more training made it ` +
-      `worse. A lower learningRate, more dropout or l2, or a smaller embeddingDim may help. If they do not, ` +
+    `${caller}: ${what}. A lower learningRate, more dropout or l2, or a smaller embeddingDim may help. If they do not, ` +
       `the rows say little about the labels`,
   );
 }

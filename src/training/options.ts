@@ -7,7 +7,7 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FieldKind } from "../data/fields.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
 import { type LossName, savedLoss } from "../links.ts";
-import { type Loss, readLoss } from "../losses.ts";
+import { type Loss, readLoss, squared } from "../losses.ts";
 import {
   type ArchitectureOptions,
   type ArchitectureSettings,
@@ -33,14 +33,17 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   labels?: "auto" | "raw" | undefined;
   /** How a gradient moves a parameter: a name, or an optimizer. Default: "adagrad". */
   optimizer?: "adagrad" | "sgd" | Optimizer | undefined;
-  /** Step size of an optimizer given by name, at least 0. Default: 0.05 for "adagrad", 0.01 for "sgd". */
+  /** Step size of an optimizer given by name, at least 0. Default: 0.1 for "adagrad", 0.01 for "sgd". */
   learningRate?: number | undefined;
   /**
    * L2 coefficients, at least 0, of what a batch touches; 0 where the object does not say. Default: 5 / rows for
    * embeddings and linear weights, 0 for hidden layers.
    */
   l2?: L2Options | undefined;
-  /** Standard deviation of the initial embeddings, at least 0. Default: 0.01. */
+  /**
+   * Standard deviation of the initial embeddings, at least 0. Default: 0.2; from 1,000 rows on 2 / sqrt(rows),
+   * at least 0.01.
+   */
   initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
   numFeatures?: number | undefined;
@@ -136,7 +139,7 @@ export function readOptions(
     l2: readL2(options.l2, defaults.l2, place),
     initStd: checkNumber(
       `${place}: initStd`,
-      options.initStd ?? 0.01,
+      options.initStd ?? defaults.initStd,
       "a number of at least 0",
       isAtLeastZero,
     ),
@@ -145,7 +148,18 @@ export function readOptions(
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
     notices: readNotices(options, place),
-    given: options,
+    given: copyOf(options),
+  };
+}
+
+/** Copies checked options, so that what a user changes in them later has no effect. */
+function copyOf(options: NFMOptions): NFMOptions {
+  const { dropout, l2, hiddenUnits } = options;
+  return {
+    ...options,
+    dropout: dropout && { ...dropout },
+    l2: l2 && { ...l2 },
+    hiddenUnits: hiddenUnits && [...hiddenUnits],
   };
 }
 
@@ -172,21 +186,19 @@ function lossOf({ loss }: NFMOptions, place: string): Loss {
  * Fills in the defaults that depend on the training data.
  *
  * @param settings The checked options of a model.
- * @param rows Number of rows, pairs or events to train on.
+ * @param rows Number of rows or pairs, as `defaultsFor` counts them.
  * @returns The settings for a `fit` of these data.
  */
 export function settingsFor(settings: Settings, rows: number): Settings {
-  const { given, loss, optimizer } = settings;
-  const { embeddingDim, hiddenUnits, activation, batchNorm, dropout, layers, l2, learningRate } = given;
-  const own = { embeddingDim, hiddenUnits, activation, batchNorm, dropout, layers, l2, learningRate };
-  const isNamed = given.optimizer === undefined || typeof given.optimizer === "string";
-  const named = { ...own, learningRate: isNamed ? learningRate : undefined, optimizer: given.optimizer };
-  const tuned = readOptions({ ...named, loss }, "NFM", defaultsFor(loss, rows));
-  const { layers: tunedLayers, stack, l2: tunedL2 } = tuned;
-  return {
-    ...{ ...settings, layers: tunedLayers, stack, l2: tunedL2 },
-    optimizer: isNamed ? tuned.optimizer : optimizer,
-  };
+  const { given, loss } = settings;
+  // The encoder may have been frozen, and an optimizer that was given is the user's own: both stay.
+  const { encoder, numbers, fields, ...own } = given;
+  const { layers, stack, l2, initStd, optimizer } = readOptions(
+    { ...own, loss },
+    "NFM",
+    defaultsFor(loss, rows),
+  );
+  return { ...settings, layers, stack, l2, initStd, optimizer };
 }
 
 /** Checks L2 coefficients. `otherwise` is the one of embeddings and linear weights if the user gave none. */
@@ -206,7 +218,7 @@ function readL2(l2: L2Options | undefined, otherwise: number, place: string): L2
 /** Makes the optimizer of a name, or checks one, which may be the user's own. */
 function readOptimizer(
   { optimizer = "adagrad", learningRate }: NFMOptions,
-  { initialAccumulator }: Defaults,
+  { adagrad }: Defaults,
   place: string,
 ): Optimizer {
   if (typeof optimizer === "string") {
@@ -215,7 +227,7 @@ function readOptimizer(
       checkNumber(`${place}: learningRate`, learningRate, "a number of at least 0", isAtLeastZero);
     }
     if (name === "sgd") return new SGD({ learningRate });
-    return new Adagrad({ learningRate, initialAccumulator });
+    return new Adagrad({ ...adagrad, ...(learningRate === undefined ? {} : { learningRate }) });
   }
   const { name, initialState, update, toJSON } = (optimizer ?? {}) as Partial<Optimizer>;
   const isWhole = typeof name === "string" && typeof update === "function" && typeof toJSON === "function";
@@ -230,6 +242,9 @@ function readOptimizer(
   }
   return optimizer;
 }
+
+/** What a model file of version 1 meant where it says nothing. */
+const FILE_DEFAULTS: Defaults = { ...defaultsFor(squared, null), dropout: FILE_RATES };
 
 /**
  * The inverse of `optionsToJSON` in `save.ts`. It trusts nothing: everything is checked as if a user had written it.
@@ -257,7 +272,7 @@ export function settingsFromFile(
     encoder: encoder ?? undefined,
     optimizer: overrides.optimizer ?? savedOptimizer(optimizer, customOptimizer === true),
   };
-  return readOptions(options, CONFIG_PLACE, { dropout: FILE_RATES, l2: 0, initialAccumulator: 1e-8 });
+  return readOptions(options, CONFIG_PLACE, FILE_DEFAULTS);
 }
 
 function savedOptimizer(json: unknown, isCustom: boolean): Optimizer {

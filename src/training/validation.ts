@@ -8,7 +8,7 @@ import type { FeatureSpace } from "../data/rows.ts";
 import type { Loss } from "../losses.ts";
 import { chooseMetrics, type Metric, type MetricInput, measureAll } from "../metrics/metrics.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
-import { autoShare, LEAST_GROUPS, LEAST_ROWS } from "./auto.ts";
+import { autoShare, fewEpochs, LEAST_GROUPS, LEAST_ROWS } from "./auto.ts";
 import type { DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
 import type { Measure } from "./early-stopping.ts";
 import { type FitSettings, requireValidation } from "./fit-options.ts";
@@ -67,7 +67,8 @@ export function holdOut(source: MeasurableSource, settings: FitSettings, context
     return { ...whole, validation: planValidation(source, heldOut, settings, context) };
   }
   if (validation === "auto") {
-    const few = { ...settings, epochs: settings.fewEpochs };
+    const epochs = settings.hasEpochs ? null : fewEpochs(context.loss, source.size);
+    const few = epochs === null ? settings : { ...settings, epochs };
     return holdOutAutomatically(source, settings, context) ?? { ...whole, settings: few };
   }
   return holdOutShare(source, validation, settings, context);

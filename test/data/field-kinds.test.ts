@@ -240,8 +240,10 @@ describe("text read as numbers", () => {
 });
 
 describe("knots", () => {
+  const withKnots = (): FeatureEncoder => new FeatureEncoder({ numbers: "knots" });
+
   it("are the distinct values if there are few, and a value is two neighbors that sum to 1", () => {
-    const encoder = new FeatureEncoder().fit(column("n", [4, 1, 2, 2, 1]));
+    const encoder = withKnots().fit(column("n", [4, 1, 2, 2, 1]));
     expect(encoder.toJSON().names).toEqual(["n@1", "n@2", "n@4"]);
     expect(named(encoder, { n: 2 })).toEqual({ "n@2": 1 });
     expect(named(encoder, { n: 2.5 })).toEqual({ "n@2": 0.75, "n@4": 0.25 });
@@ -249,17 +251,17 @@ describe("knots", () => {
   });
 
   it("saturate outside the training range", () => {
-    const encoder = new FeatureEncoder().fit(column("n", [4, 1, 2]));
+    const encoder = withKnots().fit(column("n", [4, 1, 2]));
     expect(named(encoder, { n: -1e30 })).toEqual({ "n@1": 1 });
     expect(named(encoder, { n: 1e30 })).toEqual({ "n@4": 1 });
   });
 
   it("are quantiles of many values", () => {
-    const values = count(3101, (i) => (i / 3100) ** 3); // quantile q of x^3 is q^3
-    const encoder = new FeatureEncoder().fit(column("n", values));
+    const values = count(31001, (i) => (i / 31000) ** 3); // quantile q of x^3 is q^3
+    const encoder = withKnots().fit(column("n", values));
     const { code } = encoder.toJSON().learned![0];
     const knots = code?.type === "knots" ? code.knots : [];
-    expect(knots).toEqual(count(32, (i) => ((i * 100) / 3100) ** 3));
+    expect(knots).toEqual(count(32, (i) => ((i * 1000) / 31000) ** 3));
     for (const n of [0, 0.001, 0.3, 0.77, 1]) {
       const entries = Object.values(named(encoder, { n }));
       expect(entries.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 6);
@@ -267,7 +269,7 @@ describe("knots", () => {
   });
 
   it("reproduce every number between them: the weighted mean of the knots is the value", () => {
-    const encoder = new FeatureEncoder().fit(
+    const encoder = withKnots().fit(
       column(
         "n",
         count(1000, (i) => Math.sqrt(i)),
@@ -292,8 +294,74 @@ describe("knots", () => {
   });
 
   it("keep equal names apart", () => {
-    const encoder = new FeatureEncoder().fit(column("n", [1, 1.0000001, 1.0000002]));
+    const encoder = withKnots().fit(column("n", [1, 1.0000001, 1.0000002]));
     expect(encoder.toJSON().names).toEqual(["n@1", "n@1.0000001", "n@1.0000002"]);
+  });
+
+  it.each([
+    [900, 8],
+    [1023, 8],
+    [4096, 16],
+    [16384, 32],
+    [40000, 32],
+  ])("of %d different values are %d: a quarter of the root, from 8 to 32", (rows, knots) => {
+    const encoder = withKnots().fit(
+      column(
+        "n",
+        count(rows, (i) => i),
+      ),
+    );
+    expect(encoder.numFeatures).toBe(knots);
+  });
+});
+
+describe("numbers without an option", () => {
+  const DEVIATION = Math.sqrt(14 / 9); // of 1, 2 and 4, whose mean is 7 / 3
+  const scaled = (n: number): number => Math.fround((n - 7 / 3) / DEVIATION);
+
+  it("are two knots and one standardized entry, whose column is behind the knots", () => {
+    const encoder = new FeatureEncoder().fit(column("n", [4, 1, 2]));
+    expect(encoder.toJSON().names).toEqual(["n@1", "n@2", "n@4", "n"]);
+    expect(named(encoder, { n: 2 })).toEqual({ "n@2": 1, n: scaled(2) });
+    expect(named(encoder, { n: 3 })).toEqual({ "n@2": 0.5, "n@4": 0.5, n: scaled(3) });
+    expect(encoder.fields[0].numbers).toBe("auto");
+    expect(new FeatureEncoder({ numbers: "auto" }).fit(column("n", [4, 1, 2])).toJSON().learned).toEqual(
+      encoder.toJSON().learned,
+    );
+  });
+
+  it("saturate outside the training range, and in the standardized entry at 4 deviations", () => {
+    const encoder = new FeatureEncoder().fit(column("n", [4, 1, 2]));
+    expect(named(encoder, { n: -1e30 })).toEqual({ "n@1": 1, n: scaled(1) });
+    expect(named(encoder, { n: 3e38 })).toEqual({ "n@4": 1, n: scaled(4) });
+    const tail = new FeatureEncoder().fit(column("n", [...count(99, (i) => i), 1e6]));
+    expect(named(tail, { n: 1e6 })).toEqual({ "n@1000000": 1, n: 4 });
+  });
+
+  it("are the same from columns, maps and a file, and have one feature if they are constant", () => {
+    const values = count(300, (i) => Math.sqrt(i));
+    const encoder = new FeatureEncoder().fit(column("n", values));
+    const restored = FeatureEncoder.fromJSON(JSON.parse(JSON.stringify(encoder)));
+    const x = encoder.transform(column("n", [0.5, null, 7, 99]));
+    expect(restored.transform(column("n", [0.5, null, 7, 99]))).toEqual(x);
+    expect(new FeatureEncoder().fit({ n: values }).transform({ n: [0.5, null, 7, 99] })).toEqual(x);
+    expect(new FeatureEncoder().fit(column("n", [3, 3])).toJSON().names).toEqual(["n"]);
+  });
+
+  it("hash the names of their entries", () => {
+    const hashed = new FeatureEncoder({ hashBits: 16, numbers: "auto" }).fit(column("n", [4, 1, 2]));
+    expect(Array.from(hashed.encode({ n: 3 }).values!).sort()).toEqual([0.5, 0.5, scaled(3)].sort());
+  });
+
+  it.each([
+    [{ mean: 1 }, "learned[0].code.line.std"],
+    [{ mean: "1", std: 1 }, "learned[0].code.line.mean"],
+    [{ mean: 1, std: 0 }, "learned[0].code.line.std"],
+    [3, "learned[0].code.line"],
+  ])("refuse a file with the line %j", (line, place) => {
+    const json = JSON.parse(JSON.stringify(new FeatureEncoder().fit(column("n", [4, 1, 2]))));
+    json.learned[0].code.line = line;
+    expect(() => FeatureEncoder.fromJSON(json)).toThrow(place);
   });
 });
 

@@ -189,20 +189,37 @@ describe("tables of options", () => {
     };
     const config = JSON.parse(header.__metadata__.config) as Record<string, unknown>;
     const documented = optionsInTable(tables.find(({ name }) => name === "NFMOptions")!);
-    for (const option of [
-      "embeddingDim",
-      "hiddenUnits",
-      "activation",
-      "batchNorm",
-      "loss",
-      "initStd",
-      "seed",
-    ]) {
+    for (const option of ["embeddingDim", "hiddenUnits", "activation", "batchNorm", "loss", "seed"]) {
       expect(documented.get(option)?.split(";")[0], option).toBe(JSON.stringify(config[option]));
     }
-    expect(config.dropout).toEqual({ biInteraction: 0.5, hidden: 0.2 });
-    expect(documented.get("dropout")).toBe("0.5 and 0.2");
-    expect(config.optimizer).toMatchObject({ name: "adagrad", learningRate: 0.05, initialAccumulator: 1e-8 });
+  });
+
+  it("give the defaults that fit chooses by loss and rows", async () => {
+    const fitted = async (loss: "log" | "squared", rows: number): Promise<Record<string, unknown>> => {
+      const x = Array.from({ length: rows }, (_, i) => ({ indices: [i % 3] }));
+      const model = new NFM({ loss, numFeatures: 3, embeddingDim: 1, hiddenUnits: [1], notices: false });
+      const labels = x.map((_, i) => i % 2);
+      await model.fit(x, labels, { epochs: 1, validation: false });
+      return model.toJSON().options as unknown as Record<string, unknown>;
+    };
+    const documented = optionsInTable(tables.find(({ name }) => name === "NFMOptions")!);
+    expect(documented.get("dropout")).toBe(
+      "0.5 and 0.2, with the squared loss 0.1 and 0; below 1,000 rows 0.8 and 0.3",
+    );
+    expect(documented.get("initStd")).toBe("0.2; from 1,000 rows on 2 / sqrt(rows), at least 0.01");
+    expect(documented.get("l2")).toBe("5 / rows for embeddings and linear weights, 0 for hidden layers");
+    expect(documented.get("learningRate")).toBe('0.1 for "adagrad", 0.01 for "sgd"');
+    expect(await fitted("log", 1000)).toMatchObject({
+      dropout: { biInteraction: 0.5, hidden: 0.2 },
+      initStd: 2 / Math.sqrt(1000),
+      l2: { embedding: 0.005, linear: 0.005, hidden: 0 },
+      optimizer: { name: "adagrad", learningRate: 0.1, initialAccumulator: 0.0005 },
+    });
+    expect((await fitted("squared", 999)).dropout).toEqual({ biInteraction: 0.8, hidden: 0.3 });
+    expect((await fitted("squared", 999)).initStd).toBe(0.2);
+    expect((await fitted("log", 90_000)).initStd).toBe(0.01);
+    expect((await fitted("squared", 1000)).dropout).toEqual({ biInteraction: 0.1, hidden: 0 });
+    expect((await fitted("squared", 10)).l2).toEqual({ embedding: 0.01, linear: 0.01, hidden: 0 });
   });
 });
 

@@ -63,11 +63,7 @@ export function bundle(
   });
 }
 
-/** Runs a file of JavaScript. Returns what it prints. */
-export function run(cwd: string, file: string, args: readonly string[] = []): string {
-  return execFileSync(process.execPath, [file, ...args], {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+/** Runs a file of JavaScript. `input` is its standard input. Returns what it prints. */
+export function run(cwd: string, file: string, args: readonly string[] = [], input = ""): string {
+  return execFileSync(process.execPath, [file, ...args], { cwd, encoding: "utf8", stdio: "pipe", input });
 }

@@ -190,14 +190,10 @@ describe.each(pages.filter((page) => blocksOf(page).length > 0))("%s", (page) =>
         if (ELSEWHERE.some((pattern) => pattern.test(text))) return;
         expect(text).toMatch(/^npx neural-fm /);
         const [, redirected] = / > (\S+)$/.exec(text) ?? [];
-        const output = run(
-          cwd,
-          command,
-          text
-            .replace(/ > \S+$/, "")
-            .split(" ")
-            .slice(2),
-        );
+        const [, source] = / < (\S+)/.exec(text) ?? [];
+        const input = source === undefined ? "" : readFileSync(join(cwd, source), "utf8");
+        const words = text.replace(/ [<>] \S+/g, "").split(" ");
+        const output = run(cwd, command, words.slice(2), input);
         if (redirected !== undefined) writeFileSync(join(cwd, redirected), output);
         const out = /--out (\S+)/.exec(text)?.[1];
         if (out !== undefined) expect(existsSync(join(cwd, out))).toBe(true);

@@ -3,10 +3,11 @@
 import { type CSRMatrix, type FeatureMap, NFM, type NFMOptions } from "../../src/index.ts";
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { numbers } from "../reference.ts";
+import { PAPER } from "./paper.ts";
 
 export const PAIRWISE = ["bpr", "max-margin"] as const;
 
-export const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7 };
+export const SMALL: NFMOptions = { ...PAPER, embeddingDim: 5, hiddenUnits: [4], seed: 7 };
 
 export interface Table {
   readonly maps: FeatureMap[];

@@ -28,7 +28,13 @@ export const maps: FeatureMap[] = Array.from({ length: 40 }, (_, i) => ({
 
 export const labels: number[] = maps.map((_, i) => (i % 3 === 0 ? 1 : 0));
 
-export const options = { embeddingDim: 6, hiddenUnits: [5, 3], loss: "log", seed: 3 } as const;
+export const options = {
+  embeddingDim: 6,
+  hiddenUnits: [5, 3],
+  batchNorm: true,
+  loss: "log",
+  seed: 3,
+} as const;
 
 export const trained: NFM = new NFM(options);
 

@@ -10,9 +10,10 @@ import {
   type RecommenderFitOptions,
 } from "../../src/index.ts";
 import { numbers } from "../reference.ts";
+import { PAPER } from "./paper.ts";
 
 /** Labels are raw, so that steps of `partialFit` are the same training. */
-export const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7, labels: "raw" };
+export const SMALL: NFMOptions = { ...PAPER, embeddingDim: 5, hiddenUnits: [4], seed: 7, labels: "raw" };
 
 export const LOSSES: readonly LossName[] = ["bpr", "max-margin", "log", "hinge", "squared"];
 

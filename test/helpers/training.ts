@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { CSRMatrix, type FitOptions, NFM, type NFMOptions, type PointwiseLoss } from "../../src/index.ts";
 import { readSafetensors } from "../../src/model/safetensors.ts";
 import { numbers } from "../reference.ts";
+import { PAPER } from "./paper.ts";
 
 export const f: (x: number) => number = Math.fround;
 
@@ -40,7 +41,7 @@ export function expectFinite(model: NFM, names: readonly string[]): void {
     ).toBe(true);
 }
 
-export const SMALL: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], seed: 7 };
+export const SMALL: NFMOptions = { ...PAPER, embeddingDim: 5, hiddenUnits: [4], seed: 7 };
 
 /** A factorization machine without dropout whose parameters all start at zero. */
 export const BLANK: NFMOptions = {

@@ -18,7 +18,7 @@ describe("initial values", () => {
   it("of embeddings are N(0, initStd), of layers N(0, 2 / (in + out)); w0 and w are 0, norms 1 and 0", () => {
     const model = new NFM({
       embeddingDim: 40,
-      hiddenUnits: [2000],
+      ...{ hiddenUnits: [2000], batchNorm: true },
       numFeatures: 2000,
       initStd: 0.03,
       seed: 11,

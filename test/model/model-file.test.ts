@@ -66,7 +66,7 @@ describe("save", () => {
       numFeatures: n,
       activation: "relu",
       batchNorm: true,
-      dropout: { biInteraction: 0.5, hidden: 0.2 },
+      dropout: { biInteraction: 0.8, hidden: 0.3 },
     });
     expect((JSON.parse(metadata.encoder) as { names: string[] }).names).toHaveLength(n);
     expect(data.byteOffset % 8).toBe(0);

@@ -130,6 +130,13 @@ describe("predictions of other stacks", () => {
     "the default stack, narrow": [
       { hiddenUnits: [7] },
       [
+        { kind: "dense", name: "hidden.0" },
+        { kind: "activation", activation: "relu" },
+      ],
+    ],
+    "the stack of the paper, narrow": [
+      { hiddenUnits: [7], batchNorm: true },
+      [
         { kind: "norm", name: "norms.0" },
         { kind: "dense", name: "hidden.0" },
         { kind: "norm", name: "norms.1" },

@@ -6,7 +6,7 @@ import { toPacked } from "../../src/core/tensor.ts";
 import { Adagrad, CSRMatrix, NFM, type NFMOptions, type Optimizer, SGD } from "../../src/index.ts";
 import { Memory } from "../../src/kernels/memory.ts";
 import { squared } from "../../src/losses.ts";
-import { readArchitecture } from "../../src/model/architecture.ts";
+import { FILE_RATES, readArchitecture } from "../../src/model/architecture.ts";
 import { listParameters, Parameters } from "../../src/model/parameters.ts";
 import type { Dataset } from "../../src/training/dataset.ts";
 import { LabeledRows } from "../../src/training/datasets/labeled-rows.ts";
@@ -16,7 +16,7 @@ import { numbers } from "../reference.ts";
 
 const BACKENDS = ["js", "wasm"] as const;
 /** k is no multiple of 4, so that rows in memory are longer than in files. */
-const OPTIONS: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], initStd: 0.1, seed: 6 };
+const OPTIONS: NFMOptions = { embeddingDim: 5, hiddenUnits: [4], batchNorm: true, initStd: 0.1, seed: 6 };
 
 const parametersOf = (model: NFM): Parameters => NFM.learnerOf(model).ready("test").network.parameters;
 
@@ -238,11 +238,11 @@ describe("the list of parameters", () => {
     "a factorization machine": { hiddenUnits: [] },
     "with batch norm alone": { hiddenUnits: [], batchNorm: true },
     "two hidden layers": { hiddenUnits: [6, 3] },
-    "no batch norm": { hiddenUnits: [6], batchNorm: false },
+    "batch norm": { hiddenUnits: [6], batchNorm: true },
   };
 
   it.each(Object.entries(stacks))("is known without memory, and that of the parameters: %s", (_, options) => {
-    const { embeddingDim, layers } = readArchitecture({ embeddingDim: 5, ...options }, "test");
+    const { embeddingDim, layers } = readArchitecture({ embeddingDim: 5, ...options }, "test", FILE_RATES);
     const architecture = { numFeatures: 9, embeddingDim, layers };
     const parameters = new Parameters(architecture, new Memory("js"));
     const listed = listParameters(architecture);

@@ -110,7 +110,7 @@ describe("the score of a candidate", () => {
     const cases: [NFMOptions, Step[]][] = [
       [{ hiddenUnits: [], batchNorm: true }, [{ kind: "norm", name: "norms.0" }]],
       [
-        { hiddenUnits: [7], activation: "tanh" },
+        { hiddenUnits: [7], batchNorm: true, activation: "tanh" },
         [
           { kind: "norm", name: "norms.0" },
           { kind: "dense", name: "hidden.0" },

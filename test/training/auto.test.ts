@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../../src/core/random.ts";
 import {
+  Adagrad,
   type BatchEvent,
   CSRMatrix,
   type EpochEvent,
@@ -23,6 +24,7 @@ import {
   PATIENCE,
 } from "../../src/training/auto.ts";
 import { split } from "../helpers/model-files.ts";
+import { PAPER } from "../helpers/paper.ts";
 import { all } from "../helpers/training.ts";
 import { numbers } from "../reference.ts";
 
@@ -43,13 +45,17 @@ function table(rows: number, seed: number = 1): { x: CSRMatrix; y: number[] } {
   };
 }
 
-/** A hinge loss has no scale of labels and no base rate, so that fit and partialFit start alike. */
+/**
+ * A hinge loss has no scale of labels and no base rate, so that fit and partialFit start alike. All settings
+ * that depend on the number of rows are given.
+ */
 const OPTIONS: NFMOptions = {
+  ...PAPER,
   loss: "hinge",
   embeddingDim: 4,
   hiddenUnits: [4],
   numFeatures: N,
-  learningRate: 0.3,
+  optimizer: new Adagrad({ learningRate: 0.3 }),
   seed: 5,
   notices: false,
 };
@@ -80,7 +86,7 @@ interface Check {
   loss: number;
 }
 
-/** Trains by single steps; after some of them it measures the loss on the held-out rows. */
+/** Trains by single steps. Before the first one and after some others it measures the held-out rows. */
 function byHand(
   options: NFMOptions,
   data: ReturnType<typeof table>,
@@ -91,10 +97,22 @@ function byHand(
   const measured = pick(data, held);
   const model = new NFM(options);
   const checks: Check[] = [];
-  let [best, bytes]: [Check | null, Uint8Array | null] = [null, null];
+  const bests: { check: Check; tensors: Uint8Array }[] = [];
   let step = 0;
   let seen = 0;
   let stopped = "epochs";
+  const measure = (epoch: number): void => {
+    const scores = model.predict(measured.x);
+    let loss = 0;
+    scores.forEach((score, i) => {
+      loss += Math.max(0, 1 - measured.y[i] * score);
+    });
+    const check = { epoch, step, rows: seen, loss: loss / scores.length };
+    checks.push(check);
+    if (bests.length === 0 || check.loss < bests[bests.length - 1].check.loss)
+      bests.push({ check, tensors: tensors(model) });
+  };
+  measure(0);
   const batches = Math.ceil(kept.length / run.batchSize);
   const at = Array.from({ length: run.checks }, (_, c) => Math.ceil(((c + 1) * batches) / run.checks));
   for (let epoch = 1; epoch <= run.epochs && stopped === "epochs"; epoch++) {
@@ -109,22 +127,15 @@ function byHand(
       step++;
       seen += ids.length;
       if (!at.includes(batch)) continue;
-      const scores = model.predict(measured.x);
-      let loss = 0;
-      scores.forEach((score, i) => {
-        loss += Math.max(0, 1 - measured.y[i] * score);
-      });
-      loss /= scores.length;
-      const check = { epoch, step, rows: seen, loss };
-      checks.push(check);
-      if (best === null || loss < best.loss) [best, bytes] = [check, tensors(model)];
-      if (checks.length - 1 - checks.indexOf(best) >= run.patience) {
+      measure(epoch);
+      if (checks.length - 1 - checks.indexOf(bests[bests.length - 1].check) >= run.patience) {
         stopped = "patience";
         break;
       }
     }
   }
-  return { checks, best: best!, tensors: bytes!, stopped, last: tensors(model) };
+  const best = bests[bests.length - 1];
+  return { checks, best: best.check, tensors: best.tensors, stopped, last: tensors(model) };
 }
 
 describe("fit without options", () => {
@@ -141,7 +152,7 @@ describe("fit without options", () => {
       [1.5, 3],
       [0.3, 2],
     ]) {
-      const options = { ...OPTIONS, learningRate, backend };
+      const options = { ...OPTIONS, optimizer: new Adagrad({ learningRate }), backend };
       const expected = byHand(options, many, { batchSize, epochs: 6, patience, checks });
       const model = new NFM(options);
       const events: EpochEvent[] = [];
@@ -162,7 +173,9 @@ describe("fit without options", () => {
       expect(history.bestEpoch).toBe(expected.best.epoch);
       expect(tensors(model)).toEqual(expected.tensors);
       expect(tensors(model)).not.toEqual(expected.last);
-      expect(events.flatMap((event) => event.checks)).toEqual(history.checks);
+      // The check before the first step belongs to no epoch.
+      expect(events.flatMap((event) => event.checks)).toEqual(history.checks.slice(1));
+      expect(Number.isNaN(history.checks[0].loss)).toBe(true);
       expect(within.flatMap(({ check }) => check ?? [])).toEqual(
         history.checks.filter(({ step }) => step % Math.ceil(45_000 / batchSize) !== 0),
       );
@@ -177,8 +190,11 @@ describe("fit without options", () => {
       epochs: 1,
       onBatch: ({ loss }) => void losses.push(loss),
     });
+    const [start, ...others] = history.checks;
+    expect([start.epoch, start.step, start.rows, start.loss]).toEqual([0, 0, 0, NaN]);
+    expect(others.length).toBe(checksPerEpoch(45_000));
     let from = 0;
-    for (const { step, loss } of history.checks) {
+    for (const { step, loss } of others) {
       const part = losses.slice(from, step);
       expect(loss).toBeCloseTo(part.reduce((sum, value) => sum + value, 0) / part.length, 10);
       from = step;
@@ -187,7 +203,7 @@ describe("fit without options", () => {
   });
 
   it("ends with the last state with restoreBest: false, also within an epoch", async () => {
-    const options = { ...OPTIONS, learningRate: 1.5 };
+    const options = { ...OPTIONS, optimizer: new Adagrad({ learningRate: 1.5 }) };
     const run = { batchSize: 512, epochs: 6, patience: 2 };
     const expected = byHand(options, many, { ...run, checks: checksPerEpoch(45_000) });
     expect(expected.stopped).toBe("patience");
@@ -208,7 +224,11 @@ describe("fit without options", () => {
       patience: PATIENCE,
     });
     expect(all(auto)).toBe(all(share));
-    expect(history.checks).toEqual(expected.checks);
+    // "auto" measures the model before the first step too, and a share does not.
+    const [start, ...others] = history.checks;
+    expect(start).toMatchObject({ epoch: 0, step: 0, rows: 0, loss: NaN, best: true });
+    expect(start.validation.loss).toBeGreaterThan(others[0].validation.loss);
+    expect(others).toEqual(expected.checks);
     expect(planned).toBe(MOST_EPOCHS);
     expect(history.stopped).toBe("patience");
     expect(history.epochs.length).toBe(history.bestEpoch! + PATIENCE);
@@ -266,7 +286,9 @@ describe("fit without options", () => {
         sum += weightOf(row) * Math.max(0, 1 - y[row] * scores[row]);
         total += weightOf(row);
       }
-      expect(history.checks[0].validation.loss).toBeCloseTo(sum / total, 6);
+      expect(history.checks.map(({ step }) => step)).toEqual([0, 11]);
+      expect(history.best).toBe(history.checks[1]); // predict uses this state
+      expect(history.best!.validation.loss).toBeCloseTo(sum / total, 6);
     }
   });
 
@@ -281,13 +303,20 @@ describe("fit without options", () => {
   });
 
   it("works on pairs", async () => {
-    const [better, worse] = [table(1300, 2).x, table(1300, 3).x];
+    // The better row of a pair has label 1, the worse one -1: there is something to learn.
+    const many = table(4000, 2);
+    const [better, worse] = [1, -1].map((label) => {
+      const rows = many.y.flatMap((other, row) => (other === label ? row : []));
+      return many.x.take(rows.slice(0, 1300));
+    });
+    expect([better.rows, worse.rows]).toEqual([1300, 1300]);
     const options: NFMOptions = { ...OPTIONS, loss: "bpr" };
     const [auto, share] = [new NFM(options), new NFM(options)];
     const history = await auto.fitPairs(better, worse, { epochs: 5 });
     await share.fitPairs(better, worse, { epochs: 5, validation: 0.1, patience: PATIENCE });
     expect(all(auto)).toBe(all(share));
-    expect(history.checks[0].rows).toBe(1170);
+    expect(history.checks.map(({ rows }) => rows)).toEqual([0, 1, 2, 3, 4, 5].map((epoch) => 1170 * epoch));
+    expect(history.best!.step).toBeGreaterThan(0);
   });
 });
 
@@ -330,7 +359,7 @@ describe("groups", () => {
     const history = await model.fit(x, grades, { groups, epochs: 2 });
     expect([history.checks.length, history.skipped]).toEqual([0, 29]);
     const usual = await model.fit(x, y, { groups, epochs: 2 });
-    expect(usual.checks.length).toBe(2);
+    expect(usual.checks.map(({ epoch }) => epoch)).toEqual([0, 1, 2]);
   });
 });
 
@@ -381,11 +410,7 @@ describe("a fit with checks within its epochs that does not end well", () => {
   });
 
   it("throws if a parameter is infinite, though the check before saw none", async () => {
-    const model = new NFM({
-      ...OPTIONS,
-      optimizer: new SGD({ learningRate: 1e38 }),
-      learningRate: undefined,
-    });
+    const model = new NFM({ ...OPTIONS, optimizer: new SGD({ learningRate: 1e38 }) });
     expect(String(await failure(model.fit(x, y, run)))).toMatch(/^Error: fit: .*(infinite|NaN)/);
   });
 });
@@ -428,17 +453,34 @@ describe("notices", () => {
   });
 
   it("say that the model was best at its first check, if some checks came after it", async () => {
-    const wild: NFMOptions = {
-      batchNorm: false,
-      optimizer: new SGD({ learningRate: 1e-30 }),
-      learningRate: undefined,
-    };
-    const still = await noticesOf(2000, { epochs: 6 }, wild); // no step changes anything: the first of equals
-    expect(still["best-at-first-check"]).toMatch(
-      /^fit: the model was best at its first check, after 1,800 rows,/,
+    // No step changes anything: the first of equal checks is the best one.
+    const still: NFMOptions = { batchNorm: false, optimizer: new SGD({ learningRate: 1e-30 }) };
+    const kind = "best-at-first-check";
+    expect((await noticesOf(2000, { epochs: 6 }, still))[kind]).toMatch(
+      /^fit: the model was best before its first step, and training made it worse\. /,
     );
-    expect(await noticesOf(2000, { epochs: 3 }, wild)).not.toHaveProperty("best-at-first-check");
-    expect(await noticesOf(2000, { epochs: 6, validation: 0.2 }, wild)).toHaveProperty("best-at-first-check");
+    expect(await noticesOf(2000, { epochs: 3 }, still)).not.toHaveProperty(kind);
+    const share = { validation: 0.2 };
+    expect((await noticesOf(2000, { ...share, epochs: 6 }, still))[kind]).toMatch(
+      /^fit: the model was best at its first check, after 1,600 rows,/,
+    );
+    expect(await noticesOf(2000, { ...share, epochs: 3 }, still)).not.toHaveProperty(kind);
+  });
+
+  it("say so too if the best check is the first one after the start, but not a later one", async () => {
+    for (const [epochs, isTold] of [
+      [1, true],
+      [2, false],
+    ] as const) {
+      const optimizer = new Adagrad({ learningRate: 0.05 });
+      const onEpoch = ({ epoch }: EpochEvent): void => {
+        if (epoch === epochs) optimizer.learningRate = 0; // from here on all checks are equal
+      };
+      const told = await noticesOf(2000, { epochs: 6, onEpoch }, { batchNorm: false, optimizer });
+      const message = told["best-at-first-check"];
+      if (isTold) expect(message).toContain("best at its first check, after 1,800 rows,");
+      else expect(message).toBe(undefined);
+    }
   });
 });
 

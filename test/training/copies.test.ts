@@ -64,7 +64,7 @@ describe.each(["js", "wasm"] as const)("a copy of a model: %s", (backend) => {
     for (const value of [2, 3]) {
       change(made, value);
       trainer.record.epochs = 1;
-      runAtOnce(checkpoints.captureBest(trainer));
+      runAtOnce(checkpoints.captureBest(trainer, 2));
     }
     change(made, 4);
     checkpoints.restoreLast(trainer);

@@ -65,7 +65,7 @@ describe("an epoch", () => {
     for (const { loss } of epochs) expect(loss).toBeCloseTo(11, 10);
   });
 
-  it("gives each layer the rows of its batch", async () => {
+  it("gives each layer the rows of its batch, after one empty row from which w0 follows", async () => {
     const sizes: number[] = [];
     const spy: Layer = {
       type: "spy",
@@ -77,6 +77,9 @@ describe("an epoch", () => {
       backward: ({ dX, dY, rows: count }) => dX.data.set(dY.data.subarray(0, count * dY.stride)),
     };
     await new NFM({ embeddingDim: 3, layers: [spy] }).fit(x, ids, { epochs: 1, batchSize: 9 });
+    expect(sizes).toEqual([1, 9, 9, 5]);
+    sizes.length = 0;
+    await new NFM({ embeddingDim: 3, layers: [spy], labels: "raw" }).fit(x, ids, { epochs: 1, batchSize: 9 });
     expect(sizes).toEqual([9, 9, 5]);
   });
 

@@ -309,14 +309,33 @@ describe("labels that are refused", () => {
 
 describe("the start of the log loss", () => {
   const w0 = (model: NFM): number => model.tensor("bias").data[0];
-  const start = (y: Labels, run: FitOptions = RUN, options: NFMOptions = {}): Promise<number> =>
-    fitted(y, { loss: "log", optimizer: still, ...options }, run).then(w0);
+  /** What a model says of a row of which it knows nothing: the random layers give it a score, too. */
+  const ofNobody = (model: NFM): number => model.predict({ user: "nobody" }, { raw: true });
+  const untrained = (y: Labels, run: FitOptions = RUN, options: NFMOptions = {}): Promise<NFM> =>
+    fitted(y, { loss: "log", optimizer: still, ...options }, run);
+  const start = (y: Labels, run?: FitOptions, options?: NFMOptions): Promise<number> =>
+    untrained(y, run, options).then(ofNobody);
 
   it("is the log odds of the training labels, half a row more in each class", async () => {
     expect(await start(CLICKS)).toBeCloseTo(Math.log(10.5 / 20.5), 6);
     expect(await start(NAMES)).toBeCloseTo(Math.log(10.5 / 20.5), 6);
     expect(await start(CLICKS.map((click) => (click ? 1 : -1)))).toBeCloseTo(Math.log(10.5 / 20.5), 6);
     expect(await start(MAPS.map((_, i) => i % 2))).toBe(0);
+  });
+
+  it("is that of the whole network, so that w0 makes up for its random layers", async () => {
+    for (const options of [
+      { hiddenUnits: [] },
+      { hiddenUnits: [16] },
+      { hiddenUnits: [8, 8], activation: "tanh" },
+    ] satisfies NFMOptions[]) {
+      const model = await untrained(CLICKS, RUN, { ...options, initStd: 0 });
+      const share = Math.fround(10.5 / 31);
+      for (const prediction of model.predict(MAPS)) expect(prediction).toBeCloseTo(share, 7); // float32
+      const isEmptyAtZero = options.hiddenUnits.length === 0;
+      if (isEmptyAtZero) expect(w0(model)).toBeCloseTo(Math.log(10.5 / 20.5), 6);
+      else expect(Math.abs(w0(model) - Math.log(10.5 / 20.5))).toBeGreaterThan(0.01);
+    }
   });
 
   it("weighs rows by sampleWeight, whatever the sum of the weights", async () => {
@@ -327,8 +346,8 @@ describe("the start of the log loss", () => {
   });
 
   it("is 0 with raw labels, in partialFit of a new model, and for other losses", async () => {
-    expect(await start(CLICKS, RUN, { labels: "raw" })).toBe(0);
-    expect(await start(CLICKS, RUN, { loss: "hinge" })).toBe(0);
+    expect(w0(await untrained(CLICKS, RUN, { labels: "raw" }))).toBe(0);
+    expect(w0(await untrained(CLICKS, RUN, { loss: "hinge" }))).toBe(0);
     const model = new NFM({ ...SMALL, loss: "log", optimizer: still });
     model.partialFit(MAPS, CLICKS);
     expect(w0(model)).toBe(0);
@@ -353,7 +372,7 @@ describe("the start of the log loss", () => {
       taken,
       { epochs: 1, negatives: 5 },
     );
-    expect(w0(model)).toBeCloseTo(Math.log(30.5 / 150.5), 6);
+    expect(ofNobody(model)).toBeCloseTo(Math.log(30.5 / 150.5), 6);
   });
 
   it("is finite for a single class, which a notice names", async () => {

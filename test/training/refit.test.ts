@@ -3,8 +3,16 @@
 
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../../src/core/random.ts";
-import { CSRMatrix, type EpochEvent, type FeatureMap, NFM, type NFMOptions } from "../../src/index.ts";
+import {
+  Adagrad,
+  CSRMatrix,
+  type EpochEvent,
+  type FeatureMap,
+  NFM,
+  type NFMOptions,
+} from "../../src/index.ts";
 import { split } from "../helpers/model-files.ts";
+import { PAPER } from "../helpers/paper.ts";
 import { all } from "../helpers/training.ts";
 import { numbers } from "../reference.ts";
 
@@ -18,13 +26,17 @@ const x = CSRMatrix.fromRows(
 );
 const y = lists.map(([a, b]) => ((a % 2 === b % 2) !== next() < 0.2 ? 1 : -1));
 
-/** A hinge loss has no scale of labels and no base rate, so that fit and partialFit start alike. */
+/**
+ * A hinge loss has no scale of labels and no base rate, so that fit and partialFit start alike. All settings
+ * that depend on the number of rows are given.
+ */
 const OPTIONS: NFMOptions = {
+  ...PAPER,
   loss: "hinge",
   embeddingDim: 4,
   hiddenUnits: [3],
   numFeatures: N,
-  learningRate: 0.2,
+  optimizer: new Adagrad({ learningRate: 0.2 }),
   seed: 9,
   notices: false,
 };

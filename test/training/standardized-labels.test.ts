@@ -9,10 +9,12 @@ import {
   type NFMOptions,
   type Notice,
   Recommender,
+  SGD,
 } from "../../src/index.ts";
-import { readSafetensors } from "../../src/model/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { Predictor } from "../../src/predict.ts";
 import { byValue } from "../helpers/by-value.ts";
+import { PAPER, PAPER_FM } from "../helpers/paper.ts";
 import { numbers } from "../reference.ts";
 
 const QUIET = { notices: false } as const;
@@ -45,14 +47,22 @@ async function fitted(y: readonly number[], options: NFMOptions = {}, run: FitOp
   return model;
 }
 
-/** A raw model that was trained on labels standardized with the unit of `model`. */
-function byHand(model: NFM, y: readonly number[], options: NFMOptions = {}, run = RUN): Promise<NFM> {
+/**
+ * A raw model that was trained on labels standardized with the unit of `model`. Its w0 starts where a row
+ * without features has the score 0. `options` must give all settings that depend on the number of rows.
+ */
+async function byHand(model: NFM, y: readonly number[], options: NFMOptions, run = RUN): Promise<NFM> {
   const { mean, scale } = unitOf(model);
-  return fitted(
-    y.map((label) => (label - mean) / scale),
-    { ...options, labels: "raw" },
-    run,
-  );
+  const start = new NFM({ ...SMALL, ...options, labels: "raw", encoder: model.encoder! });
+  const { metadata: entries, tensors: initial } = readSafetensors(start.save());
+  initial.get("bias")!.data[0] = -start.predict({ user: "stranger" });
+  const plain = NFM.load(writeSafetensors({ metadata: entries, tensors: initial }), {
+    ...QUIET,
+    backend: options.backend,
+  });
+  const standardized = y.map((label) => (label - mean) / scale);
+  await plain.fit(MAPS, standardized, { ...run, resume: true });
+  return plain;
 }
 
 function meanAndDeviation(y: readonly number[], weights = y.map(() => 1)): { mean: number; scale: number } {
@@ -97,9 +107,10 @@ describe("training on standardized labels", () => {
   });
 
   it.each([
-    ["the default layers", {}],
-    ["a factorization machine with L2", { hiddenUnits: [], l2: { embedding: 0.01, linear: 0.02 } }],
-    ["plain kernels", { backend: "js" }],
+    ["the layers of the paper", PAPER],
+    ["layers without batch normalization", { ...PAPER, batchNorm: false, hiddenUnits: [7, 5] }],
+    ["a factorization machine with L2", { ...PAPER_FM, l2: { embedding: 0.01, linear: 0.02 } }],
+    ["plain kernels", { ...PAPER, backend: "js" }],
   ] as [
     string,
     NFMOptions,
@@ -119,9 +130,19 @@ describe("training on standardized labels", () => {
     });
   });
 
+  it("starts with the mean as the prediction of every row", async () => {
+    const still = { optimizer: new SGD({ learningRate: 0 }), initStd: 0 };
+    const { mean } = meanAndDeviation(PRICES);
+    for (const hiddenUnits of [[], [4], [16, 16]]) {
+      const model = await fitted(PRICES, { ...still, hiddenUnits });
+      expect(model.predict({ user: "stranger" })).toBe(Math.fround(mean));
+      for (const price of model.predict(MAPS)) expect(price).toBe(Math.fround(mean));
+    }
+  });
+
   it("learns prices as well as labels scaled by hand, where raw labels fail", async () => {
     const run = { epochs: 60, batchSize: 16 };
-    const options = { dropout: { biInteraction: 0, hidden: 0 } };
+    const options = { ...PAPER, dropout: { biInteraction: 0, hidden: 0 } };
     const errors: Record<string, number> = {};
     for (const labels of ["auto", "raw"] as const) {
       const model = await fitted(PRICES, { ...options, labels }, run);
@@ -148,7 +169,7 @@ describe("what leaves a model of standardized labels is in their unit", () => {
   it("losses of batches, epochs and validation, and metrics", async () => {
     const [train, held] = [MAPS.slice(0, 60), MAPS.slice(60)];
     const batches: number[] = [];
-    const model = new NFM({ ...SMALL, hiddenUnits: [], dropout: { biInteraction: 0 } });
+    const model = new NFM({ ...SMALL, hiddenUnits: [], dropout: { biInteraction: 0 }, initStd: 0.01 });
     const metrics = ["rmse", "mae", "rmse-clamped"] as const;
     const { epochs } = await model.fit(train, PRICES.slice(0, 60), {
       ...{ epochs: 4, batchSize: 60, validation: { x: held, y: PRICES.slice(60) }, metrics },
@@ -384,8 +405,8 @@ describe("a recommender with the squared loss", () => {
 });
 
 describe("the entry of the model file", () => {
-  const withEntry = async (entry: unknown): Promise<Uint8Array> => {
-    const bytes = (await fitted(PRICES)).save();
+  const withEntry = async (entry: unknown, options: NFMOptions = {}): Promise<Uint8Array> => {
+    const bytes = (await fitted(PRICES, options)).save();
     const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
     if (entry === undefined) delete header.__metadata__.labels;
@@ -399,9 +420,9 @@ describe("the entry of the model file", () => {
   };
 
   it("may be absent: then scores are the network's outputs, as in files of earlier versions", async () => {
-    const model = await fitted(PRICES);
-    const plain = await byHand(model, PRICES);
-    const file = await withEntry(undefined);
+    const model = await fitted(PRICES, PAPER);
+    const plain = await byHand(model, PRICES, PAPER);
+    const file = await withEntry(undefined, PAPER);
     expect(NFM.load(file, QUIET).predict(MAPS)).toEqual(plain.predict(MAPS));
     expect(Predictor.load(file).predict(MAPS)).toEqual(plain.predict(MAPS));
   });

@@ -99,6 +99,7 @@ export async function compare(
     // Scaling gives the price the magnitude of the other features.
     const encoder = new FeatureEncoder({ numbers: "standard" });
     const model = new NFM({
+      ...{ l2: {}, initStd: 0.01 },
       ...options,
       loss: "log",
       optimizer: new Adagrad({ learningRate: 0.05 }),

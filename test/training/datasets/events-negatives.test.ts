@@ -31,6 +31,7 @@ function meter(loss: PairwiseLoss | PointwiseLoss, seed: number = 0): NFM {
     embeddingDim: 1,
     hiddenUnits: [],
     dropout: { biInteraction: 0 },
+    l2: {},
     loss,
     seed,
     optimizer: new SGD(),

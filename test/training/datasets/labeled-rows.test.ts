@@ -46,7 +46,7 @@ describe("sample weights", () => {
       shuffle: false,
     });
     expect(epochs.map(({ loss }) => loss)).toEqual([5, 5]);
-    const resting = new NFM({ ...PLAIN, numFeatures: N });
+    const resting = new NFM({ ...PLAIN, numFeatures: N, labels: "raw" }); // so that w0 starts at 0
     const before = tensorNames(resting).map((name) => values(resting, name));
     await resting.fit(x, y, {
       epochs: 1,

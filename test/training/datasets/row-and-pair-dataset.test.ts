@@ -182,6 +182,7 @@ describe("pairwise gradients", () => {
           embeddingDim: 1,
           hiddenUnits: [],
           initStd: 0,
+          l2: {},
           loss,
           backend,
           optimizer: new SGD({ learningRate: 1 }),
