@@ -1,8 +1,9 @@
 // How good is NFM without options? Usage: npm run bench -- defaults [FOLDER...] [--only TEXT] [--seed 1]
 // [--no-grid]. On generated tables, and on the real tables in the folders (ml-100k.inter, train.libfm,
-// diamonds.csv of ggplot2, flights.csv of nycflights13), prints the test loss and the seconds of the constant,
-// a linear model, a factorization machine, an NFM without options and the best of a small grid. Exits with 1
-// if NFM is worse than the constant, over 1 % worse than linear, or over 3 % worse than the best of the grid.
+// diamonds.csv of ggplot2, flights.csv of nycflights13), prints the test loss and the seconds of the
+// constant, a linear model, a factorization machine, an NFM without options and the best of a small grid.
+// Exits with 1 if NFM is worse than the constant, over 1 % worse than linear, or over 3 % worse than the best
+// of the grid.
 
 import { parseArgs } from "node:util";
 import { NFM } from "../src/index.ts";

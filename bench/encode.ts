@@ -1,5 +1,5 @@
-// Reads rows of ten fields as maps and as columns: learns a vocabulary, encodes, and does both inside `fit`, where
-// it measures the longest time for which the event loop was blocked. The ways are timed in turn.
+// Reads rows of ten fields as maps and as columns: learns a vocabulary, encodes, and does both inside `fit`,
+// where it measures the longest time for which the event loop was blocked. The ways are timed in turn.
 
 import { FeatureEncoder, type FeatureMap, NFM } from "../src/index.ts";
 

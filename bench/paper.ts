@@ -1,4 +1,5 @@
-// The settings of the paper's experiments (He & Chua 2017, section 4.1), given in full: `fit` has other defaults.
+// The settings of the paper's experiments (He & Chua 2017, section 4.1), given in full: `fit` has other
+// defaults.
 
 import { Adagrad, type NFMOptions } from "../src/index.ts";
 

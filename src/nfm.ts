@@ -86,10 +86,10 @@ export class NFM {
 
   /**
    * Trains on labeled rows. Training starts with new parameters, or continues with `resume`. It gives way to
-   * the event loop now and then. From 1,000 rows on, some rows are held out to decide when to stop, unless the
-   * option `validation` says otherwise. If the rows are feature maps, the vocabulary is learned from the training
-   * rows. A pairwise loss needs `options.groups`: it learns from pairs of rows of a group, whose first row
-   * has the higher label.
+   * the event loop now and then. From 1,000 rows on, some rows are held out to decide when to stop, unless
+   * the option `validation` says otherwise. If the rows are feature maps, the vocabulary is learned from the
+   * training rows. A pairwise loss needs `options.groups`: it learns from pairs of rows of a group, whose
+   * first row has the higher label.
    *
    * @param x Rows, (rows).
    * @param y Labels, finite and such as the loss accepts, (rows). The losses "log" and "hinge" also take two
@@ -254,10 +254,11 @@ export class NFM {
    * times the largest intermediate number: w0, the linear sum, or one of the two sums of squares in
    * Bi-Interaction, times the factor of batch norm.
    *
-   * Missing values: a field that some candidate has is missing in the candidates without it, every other field
-   * is missing in a context without it. Features such as "price is missing" of absent fields come last in their
-   * part; those of an explicit null keep its place. So `predict` of a joined map `{ ...context, ...candidate }`
-   * gives the same bits if no such field is absent. Else it adds up in another order, with the error above.
+   * Missing values: a field that some candidate has is missing in the candidates without it, every other
+   * field is missing in a context without it. Features such as "price is missing" of absent fields come last
+   * in their part; those of an explicit null keep its place. So `predict` of a joined map `{ ...context,
+   * ...candidate }` gives the same bits if no such field is absent. Else it adds up in another order, with
+   * the error above.
    *
    * @param context The features that all candidates share: a feature map or a sparse vector. If context and
    *   candidate have the same feature, its values are added, and the candidate is scored more slowly. So
@@ -378,8 +379,8 @@ export class NFM {
 
   /**
    * The two strings that the labels of training were, the negative class first: they are sorted by their code
-   * units. `predict` gives the probability (log loss) or the score (hinge loss) of the second one. Null if the
-   * labels were numbers or booleans, or if nothing is trained yet.
+   * units. `predict` gives the probability (log loss) or the score (hinge loss) of the second one. Null if
+   * the labels were numbers or booleans, or if nothing is trained yet.
    */
   get classes(): Classes | null {
     return this.#learner.knownClasses ?? null;

@@ -249,10 +249,11 @@ export class Predictor {
    * times the largest intermediate number: w0, the linear sum, or one of the two sums of squares in
    * Bi-Interaction, times the factor of batch norm.
    *
-   * Missing values: a field that some candidate has is missing in the candidates without it, every other field
-   * is missing in a context without it. Features such as "price is missing" of absent fields come last in their
-   * part; those of an explicit null keep its place. So `predict` of a joined map `{ ...context, ...candidate }`
-   * gives the same bits if no such field is absent. Else it adds up in another order, with the error above.
+   * Missing values: a field that some candidate has is missing in the candidates without it, every other
+   * field is missing in a context without it. Features such as "price is missing" of absent fields come last
+   * in their part; those of an explicit null keep its place. So `predict` of a joined map `{ ...context,
+   * ...candidate }` gives the same bits if no such field is absent. Else it adds up in another order, with
+   * the error above.
    *
    * @param context The features that all candidates share: a feature map or a sparse vector. If context and
    *   candidate have the same feature, its values are added, and the candidate is scored more slowly. So
@@ -349,8 +350,8 @@ export class Predictor {
   }
 
   /**
-   * The two strings that the labels of training were, the negative class first; null: numbers. `predict` gives
-   * the probability (log loss) or the score (hinge loss) of the second one.
+   * The two strings that the labels of training were, the negative class first; null: numbers. `predict`
+   * gives the probability (log loss) or the score (hinge loss) of the second one.
    */
   get classes(): Classes | null {
     return this.labels.classes;

@@ -21,8 +21,8 @@ export interface HeldOutEvents<ItemId = Id> {
   /** Ids of the items taken; (events). */
   readonly items: ArrayLike<ItemId>;
   /**
-   * Per event the ids that are left out of its list; the event's own item always stays in. Ids that are not in
-   * the catalog have no effect. Default: none.
+   * Per event the ids that are left out of its list; the event's own item always stays in. Ids that are not
+   * in the catalog have no effect. Default: none.
    */
   readonly exclude?: readonly Iterable<ItemId>[] | undefined;
 }

@@ -3,7 +3,9 @@
 
 import { Draws, divide, effects, makeRows, type Row, type Table } from "./table.ts";
 
-/** Clicks on ads, which depend on pairs: the taste of a user's group for a kind of ad, the hour on a device. */
+/**
+ * Clicks on ads, which depend on pairs: the taste of a user's group for a kind of ad, the hour on a device.
+ */
 export function clicks(seed: number): Table {
   const draws = new Draws(seed, 1);
   const [users, ads, sites] = [2000, 500, 200];

@@ -1,6 +1,6 @@
 // What NFM without options is measured against, on one table: the constant, a linear model, a factorization
-// machine and the best of a small grid. Each is chosen on a fifth of the training rows and then trained on all
-// of them; the constant has nothing to choose.
+// machine and the best of a small grid. Each is chosen on a fifth of the training rows and then trained on
+// all of them; the constant has nothing to choose.
 
 import { sigmoid } from "../../src/core/math.ts";
 import { learnEncoding, type Numbers } from "./encoded.ts";

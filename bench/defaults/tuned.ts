@@ -106,7 +106,9 @@ export async function train(
   return { loss: best, steps: bestSteps, stepsPerEpoch, predict: (x) => predictWith(trained, x) };
 }
 
-/** A model with initial parameters that gives an empty row the score `bias`: layers alone give it some score. */
+/**
+ * A model with initial parameters that gives an empty row the score `bias`: layers alone give it some score.
+ */
 function startAt(bias: number, settings: Settings & { loss: "log" | "squared"; numFeatures: number }): NFM {
   const { learningRate, initialAccumulator = 1e-8, batchNorm = true, l2 = {} } = settings;
   const { embeddingDim, hiddenUnits, dropout, loss, numFeatures, seed = 1 } = settings;

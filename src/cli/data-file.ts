@@ -1,5 +1,5 @@
-// A file of data as a command line names it: its format, and its bytes. "-" is standard input. A name that ends
-// in ".gz" is compressed by gzip.
+// A file of data as a command line names it: its format, and its bytes. "-" is standard input. A name that
+// ends in ".gz" is compressed by gzip.
 
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";

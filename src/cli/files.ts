@@ -3,8 +3,8 @@
 import type { Encoder } from "../index.ts";
 
 /**
- * Checks that a model can read a libSVM file. A model that learned from named features numbers them in its own
- * order, so the indices of a file would mean other features than those it learned.
+ * Checks that a model can read a libSVM file. A model that learned from named features numbers them in its
+ * own order, so the indices of a file would mean other features than those it learned.
  *
  * @param path Path of the model.
  * @param model The model.

@@ -1,5 +1,5 @@
-// neural-fm inspect: shows what a model file holds. It reads the file by itself, so that it can also show a file
-// that does not load.
+// neural-fm inspect: shows what a model file holds. It reads the file by itself, so that it can also show a
+// file that does not load.
 
 import { readFileSync } from "node:fs";
 import { NFM } from "../index.ts";

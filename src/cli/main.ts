@@ -1,5 +1,6 @@
-// neural-fm train | evaluate | predict | inspect | demo: reads the command line and runs a command. An error becomes one line on
-// stderr. Exit code 0: success. Exit code 1: the command failed. Exit code 2: the command line is wrong.
+// neural-fm train | evaluate | predict | inspect | demo: reads the command line and runs a command. An error
+// becomes one line on stderr. Exit code 0: success. Exit code 1: the command failed. Exit code 2: the command
+// line is wrong.
 
 import { parseArgs } from "node:util";
 import { type Command, type Streams, UsageError, type Values, write } from "./arguments.ts";

@@ -1,5 +1,5 @@
-// What the command line writes into a model file besides the model: which column of the table was the label, and
-// which were ignored. The library does not read this note.
+// What the command line writes into a model file besides the model: which column of the table was the label,
+// and which were ignored. The library does not read this note.
 
 import type { TableColumns } from "./table.ts";
 

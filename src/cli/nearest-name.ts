@@ -5,7 +5,8 @@
  *
  * @param name The misspelled name.
  * @param names The names that exist.
- * @returns The nearest one; null if none is near: more than a third of its letters, and more than two, differ.
+ * @returns The nearest one; null if none is near: more than a third of its letters, and more than two,
+ *   differ.
  */
 export function nearestName(name: string, names: readonly string[]): string | null {
   let nearest: string | null = null;

@@ -36,7 +36,8 @@ export function checkWritable(path: string): void {
 
 /**
  * Writes a file under a temporary name in the same folder, then renames it. If a signal, an error or
- * `process.exit` comes first, the temporary file is removed, and a file that was there before stays as it was.
+ * `process.exit` comes first, the temporary file is removed, and a file that was there before stays as it
+ * was.
  *
  * @param path Path of the file. A device or a pipe is written directly.
  * @param chunks The content, piece by piece.
@@ -98,7 +99,8 @@ function removeOnExit(path: string): () => void {
         keep();
         // The shell then knows that a signal ended the program, and shows 128 + its number as the exit code.
         process.kill(process.pid, signal);
-        // Reached where a signal does not end the process: on Windows, and as the first process of a container.
+        // Reached where a signal does not end the process: on Windows, and as the first process of a
+        // container.
         process.exit(128 + systemConstants.signals[signal]);
       },
     ] as const;

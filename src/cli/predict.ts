@@ -1,5 +1,5 @@
-// neural-fm predict: adds predictions to the rows of a CSV file or of JSON lines, or writes one prediction per
-// line of a libSVM / libFM file. It reads and predicts in blocks, so a file may have any size.
+// neural-fm predict: adds predictions to the rows of a CSV file or of JSON lines, or writes one prediction
+// per line of a libSVM / libFM file. It reads and predicts in blocks, so a file may have any size.
 
 import { readFileSync } from "node:fs";
 import type { FeatureMap } from "../data/feature-map.ts";

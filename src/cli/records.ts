@@ -1,5 +1,5 @@
-// The records of a file of rows as they are written, with their line numbers, so that a command can write them
-// again with something added. A record is a CSV record with its quotes, or a line of JSON.
+// The records of a file of rows as they are written, with their line numbers, so that a command can write
+// them again with something added. A record is a CSV record with its quotes, or a line of JSON.
 
 import { detectDelimiter, readRecord } from "../readers/csv-record.ts";
 import { bytesOf, type DataFile } from "./data-file.ts";

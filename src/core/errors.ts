@@ -34,7 +34,9 @@ function describeFunction(value: { readonly name: string }): string {
   return `${tagOf(value).endsWith("GeneratorFunction") ? "generator " : ""}function ${name}`;
 }
 
-/** Describes an object of JavaScript's own kinds; null for any other. Objects of other frames are known too. */
+/**
+ * Describes an object of JavaScript's own kinds; null for any other. Objects of other frames are known too.
+ */
 function describeBuiltIn(value: object): string | null {
   if (typeof (value as { then?: unknown }).then === "function") return "a Promise (await it)";
   const tag = tagOf(value);

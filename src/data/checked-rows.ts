@@ -39,8 +39,8 @@ export function countRows(x: CheckedRows): number {
 }
 
 /**
- * Copies an array of rows, or the arrays of columns, so that later changes of the arrays have no effect. `fit`
- * needs it, because it gives way to the event loop before it has read all rows.
+ * Copies an array of rows, or the arrays of columns, so that later changes of the arrays have no effect.
+ * `fit` needs it, because it gives way to the event loop before it has read all rows.
  *
  * @param x Rows.
  * @returns The copy. Its elements are the same objects.

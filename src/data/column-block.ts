@@ -1,6 +1,6 @@
-// Encodes rows of columns, a block of rows at a time: first one column after the other into a table of slots, then
-// the slots of each row into the builder. A loop over one column meets values of one type only, which is twice as
-// fast as going through the rows.
+// Encodes rows of columns, a block of rows at a time: first one column after the other into a table of slots,
+// then the slots of each row into the builder. A loop over one column meets values of one type only, which is
+// twice as fast as going through the rows.
 
 import type { CSRBuilder } from "./csr-builder.ts";
 import type { ColumnData, Field } from "./fields.ts";

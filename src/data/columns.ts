@@ -48,7 +48,9 @@ export class Columns {
     this.#columns = [...columns];
   }
 
-  /** The columns in the order of `names`, each (rows). Columns that are not decoded yet are decoded at once. */
+  /**
+   * The columns in the order of `names`, each (rows). Columns that are not decoded yet are decoded at once.
+   */
   get data(): readonly Column[] {
     return this.names.map((_, c) => this.#decodeAtOnce(c));
   }

@@ -10,8 +10,8 @@ import { walkFields } from "./field-values.ts";
 import { type ColumnData, columnNames, type FieldKind, type FieldRecord, missingName } from "./fields.ts";
 
 /**
- * @internal A fit in progress. Add every row, then call `finish`. If it returns false, add every row again. After
- * an error, or without `finish`, nothing has changed.
+ * @internal A fit in progress. Add every row, then call `finish`. If it returns false, add every row again.
+ *   After an error, or without `finish`, nothing has changed.
  */
 export class EncoderFit {
   readonly #options: Readonly<FeatureEncoderOptions>;

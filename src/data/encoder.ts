@@ -259,8 +259,8 @@ export class Encoder {
    * Returns the name of a column.
    *
    * @param index Column, from 0 to `numFeatures` - 1.
-   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing". With
-   *   `hashBits` names cannot be recovered, and the result is "#" followed by the column.
+   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing".
+   *   With `hashBits` names cannot be recovered, and the result is "#" followed by the column.
    * @throws TypeError or RangeError if it is not a column; Error before `fit`.
    */
   name(index: number): string {
@@ -384,7 +384,9 @@ function hashName(name: string, bits: number): number {
   return (h ^ (h >>> 16)) >>> (32 - bits);
 }
 
-/** Says whether a field with an indicator belongs to other parts of rows, so that it is not missing in these. */
+/**
+ * Says whether a field with an indicator belongs to other parts of rows, so that it is not missing in these.
+ */
 function isOutside({ isExpected }: RowScope, { name, missing }: Field): boolean {
   return missing >= 0 && isExpected?.(name) === false;
 }

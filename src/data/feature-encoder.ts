@@ -11,18 +11,18 @@ import type { FeatureMap, FeatureRow } from "./feature-map.ts";
 import { checkMaps, type RowsOf } from "./rows.ts";
 
 /**
- * Encodes feature maps as sparse rows. Every field has a kind, inferred from the training rows or given by the
- * option `fields`. A category or a list becomes the features "field=level"; a number becomes two neighboring
- * knots "field@knot", or one feature "field" by the option `numbers`; a flag becomes the feature "field". `null`
- * and `undefined` are missing values: they become the feature "field is missing" if training had such rows.
- * Field names must not contain "=".
+ * Encodes feature maps as sparse rows. Every field has a kind, inferred from the training rows or given by
+ * the option `fields`. A category or a list becomes the features "field=level"; a number becomes two
+ * neighboring knots "field@knot", or one feature "field" by the option `numbers`; a flag becomes the feature
+ * "field". `null` and `undefined` are missing values: they become the feature "field is missing" if training
+ * had such rows. Field names must not contain "=".
  *
  * @example
  * const encoder = new FeatureEncoder();
- * const x = encoder.fitTransform([{ user: "ana", hour: 18 }, { user: "bo", hour: 6, tags: ["cold", "white"] }]);
- * encoder.fields.map(({ name, kind }) => `${name}: ${kind}`); // ["user: category", "hour: number", "tags: list"]
- * encoder.name(0); // "user=ana"
- * encoder.encode({ user: "bo", hour: 9, tags: ["new"] }); // { indices: [3, 1, 2], values: [1, 0.75, 0.25] }
+ * const x = encoder.fitTransform([{ user: "ana", hour: 18 }, { user: "bo", hour: 6, tags: ["cold", "white"]
+ * }]); encoder.fields.map(({ name, kind }) => `${name}: ${kind}`); // ["user: category", "hour: number",
+ * "tags: list"] encoder.name(0); // "user=ana" encoder.encode({ user: "bo", hour: 9, tags: ["new"] }); // {
+ * indices: [3, 1, 2], values: [1, 0.75, 0.25] }
  */
 export class FeatureEncoder extends Encoder {
   #frozen = false;

@@ -6,9 +6,9 @@ import { describe } from "../core/errors.ts";
 export type Level = string | number | bigint | boolean | Date;
 
 /**
- * A value of a field of a feature map. `null` and `undefined` mean that the value is missing. A list is an array, a
- * Set or a typed array of integers; a weighted list is an object or a Map of numbers, or a vector, whose
- * positions are its levels.
+ * A value of a field of a feature map. `null` and `undefined` mean that the value is missing. A list is an
+ * array, a Set or a typed array of integers; a weighted list is an object or a Map of numbers, or a vector,
+ * whose positions are its levels.
  */
 export type FeatureValue =
   | Level

@@ -47,8 +47,8 @@ export interface FieldRecord {
   /** First column of a flag or a number. The columns of a number follow each other. */
   readonly column?: number;
   /**
-   * Column that says that the value is missing; with `hashBits` any number, because the column follows from the
-   * name. Absent if no value was missing in training.
+   * Column that says that the value is missing; with `hashBits` any number, because the column follows from
+   * the name. Absent if no value was missing in training.
    */
   readonly missingColumn?: number;
   /** Smallest and largest training value of a number. */

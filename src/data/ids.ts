@@ -24,8 +24,8 @@ export function checkId(id: unknown, place: string): Id | bigint {
 }
 
 /**
- * The name of the field that holds the id of each row, or one id per row, (rows). In a field, 7 and "7" are the
- * same id. In an array they are two.
+ * The name of the field that holds the id of each row, or one id per row, (rows). In a field, 7 and "7" are
+ * the same id. In an array they are two.
  */
 export type IdsOption = string | ArrayLike<Id | bigint>;
 

@@ -1,7 +1,8 @@
 // Turns the numbers of a field into entries of a sparse row: as they are ("raw"), standardized, or by a
 // piecewise-linear basis on knots (Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular
-// Deep Learning", section 3.2), where a value is two neighboring entries whose values sum to 1. Knots can bend
-// a line anywhere, but each learns from its own rows alone. A standardized entry beside them learns from all.
+// Deep Learning", section 3.2), where a value is two neighboring entries whose values sum to 1. Knots can
+// bend a line anywhere, but each learns from its own rows alone. A standardized entry beside them learns from
+// all.
 
 import { checkChoice, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { EntrySink } from "./sparse-row.ts";

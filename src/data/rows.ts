@@ -118,8 +118,9 @@ function mayBeList(value: unknown, name: string, encoder: Encoder | null): boole
  * @param x Any value.
  * @param place What errors call x.
  * @returns The rows. Iterables other than arrays are collected.
- * @throws TypeError if x has none of the forms of `Rows`. TypeError or RangeError that names the position, for
- *   arrays in compressed-sparse-row form that are not a valid `CSRMatrix`, and for columns of different lengths.
+ * @throws TypeError if x has none of the forms of `Rows`. TypeError or RangeError that names the position,
+ *   for arrays in compressed-sparse-row form that are not a valid `CSRMatrix`, and for columns of different
+ *   lengths.
  */
 export function checkRows(x: unknown, place: string): CheckedRows {
   if (Array.isArray(x)) return x as readonly unknown[];

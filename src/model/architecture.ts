@@ -206,7 +206,8 @@ export function architectureToJSON({ stack, layers }: ArchitectureSettings): Rec
 export const FILE_RATES: Stack["dropout"] = { biInteraction: 0.5, hidden: 0.2 };
 
 /**
- * Reads the options of the layers from a model file. What the file does not say has the defaults of version 1.
+ * Reads the options of the layers from a model file. What the file does not say has the defaults of version
+ * 1.
  *
  * @param config The configuration in the file.
  * @param given Layers that replace the saved ones; undefined: none.

@@ -11,7 +11,8 @@ export type ModelBytes = Uint8Array | DataView | ArrayBufferLike;
  * @param source What the user passed.
  * @returns The bytes. They are a copy only if the memory is shared, so that no other thread can change them
  *   between check and use.
- * @throws TypeError for anything else. It says how to get the bytes of a path, a promise, a Blob or a Response.
+ * @throws TypeError for anything else. It says how to get the bytes of a path, a promise, a Blob or a
+ *   Response.
  */
 export function readBytes(source: unknown): Uint8Array {
   const tag = tagOf(source);

@@ -26,7 +26,9 @@ export interface ReadSafetensors extends SafetensorsFile {
   readonly counters: ReadonlySet<string>;
 }
 
-/** The last part of the name of a counter: PyTorch's batch norm counts its training steps in an I64 scalar. */
+/**
+ * The last part of the name of a counter: PyTorch's batch norm counts its training steps in an I64 scalar.
+ */
 export const COUNTER = ".num_batches_tracked";
 
 /** Largest size of the header in bytes. It is the limit of the reference implementation. */

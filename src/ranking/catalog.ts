@@ -80,8 +80,8 @@ export class Catalog {
   }
 
   /**
-   * @internal Says how contexts of these candidates are read. Fields that the candidates have are not missing in a
-   *   context.
+   * @internal Says how contexts of these candidates are read. Fields that the candidates have are not missing
+   *   in a context.
    *
    * @param space The features of the model.
    * @returns The same features, for contexts.

@@ -25,8 +25,8 @@ const LEAST_ROWS = 500;
  * Chooses the defaults for a `fit`.
  *
  * @param loss The loss.
- * @param rows Number of rows or pairs, those that are held out and the negatives of events included; null: not
- *   known, as in a stream of `partialFit`.
+ * @param rows Number of rows or pairs, those that are held out and the negatives of events included; null:
+ *   not known, as in a stream of `partialFit`.
  * @returns The defaults.
  */
 export function defaultsFor(loss: Loss, rows: number | null): Defaults {
@@ -41,7 +41,8 @@ export function defaultsFor(loss: Loss, rows: number | null): Defaults {
     // A pairwise loss learns from every row in several pairs.
     dropout: isFew && loss.kind === "pointwise" ? { biInteraction: 0.8, hidden: 0.3 } : many,
     l2: 5 / counted,
-    // Few steps must be enough to leave the region where interactions are so small that they have no gradient.
+    // Few steps must be enough to leave the region where interactions are so small that they have no
+    // gradient.
     initStd: isFew ? 0.2 : Math.max(2 / Math.sqrt(rows), 0.01),
     adagrad: { learningRate: 0.1, initialAccumulator: 0.5 / counted },
   };

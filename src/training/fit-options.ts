@@ -71,22 +71,23 @@ export interface FitOptions {
    * Validation data. They are not trained on, and checks measure the model on them. "auto" holds out a tenth
    * of the rows, at most 100,000, if there are at least 1,000 rows. It makes up to four checks in an epoch of
    * many rows, and training stops when `patience` runs out. With fewer rows, or fewer than ten groups, it
-   * trains on all rows for `epochs`. `false` does so always. A number above 0 and below 1 holds out that share
-   * of the rows, with one check after every epoch; data of your own are checked after every epoch as well.
-   * Rows are held out at random, or by `time`; if there are groups, whole groups are. Default: "auto".
+   * trains on all rows for `epochs`. `false` does so always. A number above 0 and below 1 holds out that
+   * share of the rows, with one check after every epoch; data of your own are checked after every epoch as
+   * well. Rows are held out at random, or by `time`; if there are groups, whole groups are. Default: "auto".
    */
   validation?: "auto" | false | number | HeldOutLabels | HeldOutPairs | undefined;
   /**
    * The time of each row: the name of a field, or an array, (rows), of numbers, of Dates, or of texts that
-   * sort by time, such as "2024-05-31". The last rows are held out in place of random ones. Rows of equal time
-   * stay together: of all cuts between two different times, the one is taken whose part is nearest to the
-   * share. If there are groups, the groups with the latest last rows are held out. Default: rows at random.
+   * sort by time, such as "2024-05-31". The last rows are held out in place of random ones. Rows of equal
+   * time stay together: of all cuts between two different times, the one is taken whose part is nearest to
+   * the share. If there are groups, the groups with the latest last rows are held out. Default: rows at
+   * random.
    */
   time?: TimesOption | undefined;
   /**
    * Whether training starts again after it has stopped, on all rows, for as many steps as led to the best
-   * check. The vocabulary is then learned from all rows too. It needs "auto" or a share as `validation`. Until
-   * the second training has ended, the model is the one of the first. Default: false.
+   * check. The vocabulary is then learned from all rows too. It needs "auto" or a share as `validation`.
+   * Until the second training has ended, the model is the one of the first. Default: false.
    */
   refit?: boolean | undefined;
   /** Metrics to measure on the validation data, besides the loss. Default: by the loss. */

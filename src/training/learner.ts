@@ -54,7 +54,9 @@ export class Learner {
   #settings: Settings;
   /** The course of the last fit that ended well. */
   history: History | null = null;
-  /** Continues a `fit` of a process that was killed, and keeps the state of the next one; null: nobody does. */
+  /**
+   * Continues a `fit` of a process that was killed, and keeps the state of the next one; null: nobody does.
+   */
   resumption: Resumption | null = null;
   /** The settings before `initFrom`. */
   readonly #given: Settings;
@@ -109,8 +111,8 @@ export class Learner {
   }
 
   /**
-   * Takes the model of a file of another process with the same options and data, so that `resumption` can go on
-   * with it.
+   * Takes the model of a file of another process with the same options and data, so that `resumption` can go
+   * on with it.
    *
    * @throws As `load`.
    */
@@ -284,7 +286,8 @@ export class Learner {
 
   /**
    * Encodes data and makes everything for training on them: a new model, or `resumed` with what it needs.
-   * Nothing of this learner has changed afterwards. `rows` are those of `source` and those that were held out.
+   * Nothing of this learner has changed afterwards. `rows` are those of `source` and those that were held
+   * out.
    */
   async #prepare(
     caller: string,
@@ -411,7 +414,9 @@ export class Learner {
     if (source.size === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
   }
 
-  /** Throws if the model has learned standardized labels and now has another loss, which a file cannot have. */
+  /**
+   * Throws if the model has learned standardized labels and now has another loss, which a file cannot have.
+   */
   #checkUnit(caller: string, { predictor }: Model): void {
     const { loss } = this.settings;
     if (predictor.labels.unit === null || loss === squared) return;
@@ -462,8 +467,8 @@ export class Learner {
   }
 
   /**
-   * Gives the parameters their first values. `bias` is the score of an empty row; null: w0 is 0. `initFrom` may
-   * have given other values.
+   * Gives the parameters their first values. `bias` is the score of an empty row; null: w0 is 0. `initFrom`
+   * may have given other values.
    */
   *#initialize({ predictor, settings }: Model, bias: number | null): Generator<void, void> {
     const { network } = predictor;

@@ -36,13 +36,13 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   /** Step size of an optimizer given by name, at least 0. Default: 0.1 for "adagrad", 0.01 for "sgd". */
   learningRate?: number | undefined;
   /**
-   * L2 coefficients, at least 0, of what a batch touches; 0 where the object does not say. Default: 5 / rows for
-   * embeddings and linear weights, 0 for hidden layers.
+   * L2 coefficients, at least 0, of what a batch touches; 0 where the object does not say. Default: 5 / rows
+   * for embeddings and linear weights, 0 for hidden layers.
    */
   l2?: L2Options | undefined;
   /**
-   * Standard deviation of the initial embeddings, at least 0. Default: 0.2; from 1,000 rows on 2 / sqrt(rows),
-   * at least 0.01.
+   * Standard deviation of the initial embeddings, at least 0. Default: 0.2; from 1,000 rows on 2 /
+   * sqrt(rows), at least 0.01.
    */
   initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
@@ -247,7 +247,8 @@ function readOptimizer(
 const FILE_DEFAULTS: Defaults = { ...defaultsFor(squared, null), dropout: FILE_RATES };
 
 /**
- * The inverse of `optionsToJSON` in `save.ts`. It trusts nothing: everything is checked as if a user had written it.
+ * The inverse of `optionsToJSON` in `save.ts`. It trusts nothing: everything is checked as if a user had
+ * written it.
  *
  * @param config The configuration in the file.
  * @param overrides What takes the place of what is saved.

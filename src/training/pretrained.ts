@@ -1,7 +1,7 @@
 // Initial values from a trained factorization machine (He & Chua 2017, section 4.3.1). Its numbers are in the
 // unit of its labels. A model with another unit gets converted numbers, so that the factorization machine
-// keeps its scores: with r = scale / newScale, w' = r w, V' = sqrt(r) V, and w0' = (mean + scale w0 - newMean)
-// / newScale.
+// keeps its scores: with r = scale / newScale, w' = r w, V' = sqrt(r) V, and w0' = (mean + scale w0 -
+// newMean) / newScale.
 
 import { fromPacked, type Tensor, toPacked } from "../core/tensor.ts";
 import type { LabelUnit } from "../model/label-unit.ts";

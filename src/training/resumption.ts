@@ -1,5 +1,6 @@
-// The state of a `fit` between two epochs, so that a process that was killed can go on in another one. Together
-// with a model file that has the optimizer's state, it gives the same bits as a `fit` without a break.
+// The state of a `fit` between two epochs, so that a process that was killed can go on in another one.
+// Together with a model file that has the optimizer's state, it gives the same bits as a `fit` without a
+// break.
 
 import type { CheckRecord } from "./early-stopping.ts";
 import type { EpochRecord } from "./progress.ts";

@@ -1,6 +1,7 @@
-// The file of `--checkpoint`: the state of a training after an epoch. It is written under another name, forced
-// to the disk and renamed, so that a process that is killed leaves the old file or the new one. The file has the
-// lengths of its parts (uint32: JSON; uint64: model), then JSON, a model file, and the numbers of the best state.
+// The file of `--checkpoint`: the state of a training after an epoch. It is written under another name,
+// forced to the disk and renamed, so that a process that is killed leaves the old file or the new one. The
+// file has the lengths of its parts (uint32: JSON; uint64: model), then JSON, a model file, and the numbers
+// of the best state.
 
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";

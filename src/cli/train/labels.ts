@@ -18,8 +18,8 @@ export interface ChosenLabels {
 const SHOWN = 4;
 
 /**
- * Chooses the loss if it is "auto": log for two different labels, otherwise squared; always squared for libSVM
- * files. Two numbers other than 0 and 1, or -1 and 1, become the names of two classes.
+ * Chooses the loss if it is "auto": log for two different labels, otherwise squared; always squared for
+ * libSVM files. Two numbers other than 0 and 1, or -1 and 1, become the names of two classes.
  *
  * @param rows The training rows.
  * @param choice The option `--loss`.

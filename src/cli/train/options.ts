@@ -1,5 +1,5 @@
-// The options of `train`, checked before anything is read. What was not given is left out, so that the defaults
-// of the library apply.
+// The options of `train`, checked before anything is read. What was not given is left out, so that the
+// defaults of the library apply.
 
 import type { FitOptions, NFMOptions } from "../../index.ts";
 import {

@@ -36,7 +36,9 @@ export class FixedRows implements ExampleRows {
     return maxEntries(this.#rows, count);
   }
 
-  /** Different rows never have more entries than the longest ones, so one bound serves all batches of a size. */
+  /**
+   * Different rows never have more entries than the longest ones, so one bound serves all batches of a size.
+   */
   choose({ start, end }: BatchRange): number {
     if (end - start > this.#bound.count) {
       this.#bound = { count: end - start, entries: this.usualEntries(end - start) };
