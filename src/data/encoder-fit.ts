@@ -1,6 +1,7 @@
 // Learns an encoder in one pass over the training rows, or in two passes if a field turns out to be of
 // another kind than its first values suggested.
 
+import { runAtOnce } from "../core/event-loop.ts";
 import type { Notices } from "../core/notices.ts";
 import { type Learned, learnedOf } from "./encoder.ts";
 import { checkFieldName, type FeatureEncoderOptions } from "./encoder-options.ts";
@@ -108,14 +109,24 @@ export class EncoderFit {
    * @returns Whether learning is done. If not, all rows must be added again.
    */
   finish(notices: Notices | null): boolean {
+    return runAtOnce(this.finishInParts(notices));
+  }
+
+  /** As `finish`. Yields now and then. */
+  *finishInParts(notices: Notices | null): Generator<void, boolean> {
     this.endPart();
     if ([...this.#fields.values()].some(({ mustRestart }) => mustRestart)) {
       this.#startAgain();
       return false;
     }
     const { hashBits } = this.#options;
-    const known = Array.from(this.#fields.values(), (field) => this.#describe(field));
+    const known: Described[] = [];
+    for (const field of this.#fields.values()) {
+      known.push(this.#describe(field));
+      yield;
+    }
     const names = hashBits === undefined ? this.#nameColumns(known) : [];
+    yield;
     const records = known.map(({ record }) => record);
     this.#install(learnedOf(records, names, this.#options));
     tellNumericTexts(known, notices);

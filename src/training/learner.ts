@@ -224,14 +224,17 @@ export class Learner {
     validation: Validation | null,
   ): Promise<History> {
     const division = { kept: source, validation, settings, refitOn: null, notice: null };
-    return this.#fit(caller, source, settings, () => division);
+    // biome-ignore lint/correctness/useYield: the data are divided already
+    return this.#fit(caller, source, settings, function* () {
+      return division;
+    });
   }
 
   async #fit(
     caller: string,
     source: DatasetSource,
     { resume, signal }: FitSettings,
-    divide: (knownRange: LabelRange) => Division,
+    divide: (knownRange: LabelRange) => Generator<void, Division>,
   ): Promise<History> {
     this.#begin(caller, source);
     signal?.throwIfAborted();
@@ -246,7 +249,7 @@ export class Learner {
     try {
       const pacer = new Pacer(signal);
       await pacer.rest(); // reading many labels has used up a slice already
-      const { kept, validation, settings, refitOn, notice } = divide(knownRange);
+      const { kept, validation, settings, refitOn, notice } = await runPaced(divide(knownRange), pacer);
       if (pacer.due) await pacer.rest();
       const { course, model, measure } = await this.#prepare(
         caller,

@@ -48,7 +48,7 @@ export interface DivisionContext {
 }
 
 /**
- * Divides data into training data and validation data, as the option `validation` says.
+ * Divides data into training data and validation data, as the option `validation` says. Yields now and then.
  *
  * @param source The data of `fit`.
  * @param settings The checked options of `fit`.
@@ -56,7 +56,11 @@ export interface DivisionContext {
  * @returns The parts.
  * @throws TypeError, RangeError or Error if the validation data cannot give a metric that the user names.
  */
-export function holdOut(source: MeasurableSource, settings: FitSettings, context: DivisionContext): Division {
+export function* holdOut(
+  source: MeasurableSource,
+  settings: FitSettings,
+  context: DivisionContext,
+): Generator<void, Division> {
   const { validation } = settings;
   const { place } = context;
   const whole = { kept: source, validation: null, settings, refitOn: null, notice: null };
@@ -69,38 +73,40 @@ export function holdOut(source: MeasurableSource, settings: FitSettings, context
   if (validation === "auto") {
     const epochs = settings.hasEpochs ? null : fewEpochs(context.loss, source.size);
     const few = epochs === null ? settings : { ...settings, epochs };
-    return holdOutAutomatically(source, settings, context) ?? { ...whole, settings: few };
+    return (yield* holdOutAutomatically(source, settings, context)) ?? { ...whole, settings: few };
   }
-  return holdOutShare(source, validation, settings, context);
+  return yield* holdOutShare(source, validation, settings, context);
 }
 
 /** Holds out a share of the data. */
-function holdOutShare(
+function* holdOutShare(
   source: MeasurableSource,
   share: number,
   settings: FitSettings,
   context: DivisionContext,
-): Division & { kept: MeasurableSource; heldOut: MeasurableSource } {
+): Generator<void, Division & { kept: MeasurableSource; heldOut: MeasurableSource }> {
   const { place, loss, seed, knownRange } = context;
   // Metrics are checked before the division, because errors name positions in the rows that the user passed.
   planMetrics(place, source, settings, loss, unionOf(knownRange, source.labelRange));
+  yield;
   const [kept, heldOut] = source.split(place, share, seed);
+  yield;
   const validation = planValidation(kept, heldOut, settings, context);
   return { kept, heldOut, validation, settings, refitOn: settings.refit ? source : null, notice: null };
 }
 
 /** Holds out data as "auto" does. Returns null if there are too few of them: then nothing is held out. */
-function holdOutAutomatically(
+function* holdOutAutomatically(
   source: MeasurableSource,
   settings: FitSettings,
   context: DivisionContext,
-): Division | null {
+): Generator<void, Division | null> {
   const { place } = context;
   const limits = { ...settings, ...settings.automatic };
   const share = autoShare(source.size);
   const numGroups = source.groups === null ? null : countGroups(source.groups);
   const isEnough = share !== null && (numGroups === null || numGroups >= LEAST_GROUPS);
-  const division = isEnough ? holdOutShare(source, share, limits, context) : null;
+  const division = isEnough ? yield* holdOutShare(source, share, limits, context) : null;
   if (division === null || !division.kept.hasExamples || !division.heldOut.hasExamples) {
     const least = `at least ${thousands(LEAST_ROWS)} rows, and ${LEAST_GROUPS} groups if there are groups`;
     const reason = `, and "auto" holds out none of these rows (it needs ${least})`;

@@ -56,7 +56,7 @@ function* learnVocabulary(
 ): Generator<void, void> {
   const fit = encoder.beginFit();
   do yield* addRows(fit, vocabulary);
-  while (!fit.finish(notices));
+  while (!(yield* fit.finishInParts(notices)));
 }
 
 /** Adds all rows, each part for itself. */
