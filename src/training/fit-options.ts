@@ -60,7 +60,7 @@ export interface HeldOutPairs {
 export interface FitOptions {
   /**
    * Number of passes over the data, at least 1; the largest number if training may stop earlier. Default: 20;
-   * 100 if "auto" holds out rows.
+   * 100 if "auto" holds out rows, and 40 with the squared loss if it has fewer than 1,000 rows.
    */
   epochs?: number | undefined;
   /** Rows (or pairs) per step, from 1 to 2^24. Default: 128. */
