@@ -77,6 +77,9 @@ export interface FeatureSpace extends RowScope {
 /** Generators that read rows yield once per so many rows. */
 export const ROWS_PER_PAUSE = 64;
 
+/** The same for columns, whose rows take less time, but which have some work for each step. */
+export const COLUMN_ROWS_PER_PAUSE = 512;
+
 /**
  * Says whether a value is several rows and not a single one. An object whose values are arrays is ambiguous:
  * it is one row if every field may be a list, and columns if the model knows otherwise of some field, or if
@@ -239,12 +242,12 @@ function* readColumns(
     }
     return;
   }
-  for (let start = 0; start < rows; start += ROWS_PER_PAUSE) {
+  for (let start = 0; start < rows; start += COLUMN_ROWS_PER_PAUSE) {
     space.encoder.appendColumns(
       builder,
       { names, data },
       start,
-      Math.min(start + ROWS_PER_PAUSE, rows),
+      Math.min(start + COLUMN_ROWS_PER_PAUSE, rows),
       place,
       space,
     );

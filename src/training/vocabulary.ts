@@ -7,7 +7,7 @@ import { Columns } from "../data/columns.ts";
 import type { EncoderFit } from "../data/encoder-fit.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
-import { ROWS_PER_PAUSE } from "../data/rows.ts";
+import { COLUMN_ROWS_PER_PAUSE, ROWS_PER_PAUSE } from "../data/rows.ts";
 import type { VocabularyRows } from "./dataset.ts";
 
 /** The features of a model, and the encoder that it keeps. */
@@ -77,8 +77,8 @@ function* addColumns(
 ): Generator<void, void> {
   const { names, rows } = columns;
   const data = yield* columns.decode();
-  for (let start = 0; start < rows; start += ROWS_PER_PAUSE) {
-    fit.addColumns({ names, data }, start, Math.min(start + ROWS_PER_PAUSE, rows), place, times);
+  for (let start = 0; start < rows; start += COLUMN_ROWS_PER_PAUSE) {
+    fit.addColumns({ names, data }, start, Math.min(start + COLUMN_ROWS_PER_PAUSE, rows), place, times);
     yield;
   }
 }
