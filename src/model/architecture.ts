@@ -225,12 +225,12 @@ export function architectureFromJSON(
     checkOrder(layers, given);
     return { embeddingDim, layers: given };
   }
-  const stack: Record<string, unknown> = Object.fromEntries(STACK_KEYS.map((key) => [key, config[key]]));
+  const stack = Object.fromEntries(STACK_KEYS.map((key) => [key, config[key]]));
   if (layers === undefined) {
-    const { hiddenUnits } = config;
-    stack.batchNorm ??= !(Array.isArray(hiddenUnits) && hiddenUnits.length === 0);
+    const { hiddenUnits, batchNorm } = config as ArchitectureOptions;
+    const isMachine = Array.isArray(hiddenUnits) && hiddenUnits.length === 0;
+    return { embeddingDim, ...stack, batchNorm: batchNorm ?? !isMachine };
   }
-  if (layers === undefined) return { embeddingDim, ...stack };
   if (!Array.isArray(layers)) throw wrongType(`${place}: layers`, "an array", layers);
   const restored = layers.map((layer: unknown, i) => layerFromJSON(layer, `${place}: layers[${i}]`));
   return { embeddingDim, ...stack, layers: restored };

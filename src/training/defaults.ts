@@ -2,6 +2,7 @@
 // many. They were chosen by measurement (`npm run bench -- defaults`); docs/performance.md has the table.
 
 import { type Loss, squared } from "../losses.ts";
+import { LEAST_ROWS } from "./auto.ts";
 
 /** Defaults of `new NFM` that depend on the data. */
 export interface Defaults {
@@ -15,11 +16,8 @@ export interface Defaults {
   readonly adagrad: { readonly learningRate: number; readonly initialAccumulator: number };
 }
 
-/** Below this number of rows nothing is held out, and dropout is strongest. */
-const FEW_ROWS = 1000;
-
 /** Fewer rows than this are counted as so many: a try with five rows should show an effect. */
-const LEAST_ROWS = 500;
+const COUNTED_ROWS = 500;
 
 /**
  * Chooses the defaults for a `fit`.
@@ -35,8 +33,8 @@ export function defaultsFor(loss: Loss, rows: number | null): Defaults {
     const adagrad = { learningRate: 0.05, initialAccumulator: 1e-8 };
     return { dropout: many, l2: 0, initStd: 0.01, adagrad };
   }
-  const counted = Math.max(rows, LEAST_ROWS);
-  const isFew = rows < FEW_ROWS;
+  const counted = Math.max(rows, COUNTED_ROWS);
+  const isFew = rows < LEAST_ROWS; // nothing is held out of so few
   return {
     // A pairwise loss learns from every row in several pairs.
     dropout: isFew && loss.kind === "pointwise" ? { biInteraction: 0.8, hidden: 0.3 } : many,

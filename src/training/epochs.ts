@@ -89,8 +89,7 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
   }
   if (settings.resume || from !== null) await runWhole(checkpoints.capture(trainer, false), pacer);
   try {
-    // A model that never becomes better than its start, which is nearly the constant prediction, goes back to
-    // it.
+    // If no later check is better, training ends with the start, which is nearly the constant prediction.
     if (settings.checksStart && from === null) await run.checkWithin(record.epochs);
     while (records.length < settings.epochs && stopped === "epochs") {
       const start = performance.now();

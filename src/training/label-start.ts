@@ -14,7 +14,7 @@ import type { LabelStatistics } from "./dataset.ts";
 export interface LabelStart {
   /** The unit in which labels are trained on; null: as they are. */
   readonly unit: LabelUnit | null;
-  /** The first w0, unless `initFrom` gives one. */
+  /** The first score of an empty row, unless `initFrom` gives w0; null: w0 starts at 0. */
   readonly bias: number | null;
 }
 

@@ -1,15 +1,9 @@
-// The settings of the paper (section 4.1 of He & Chua 2017), given in full. Tests whose numbers must not move
-// with the defaults use them.
+// The settings of the paper, for tests whose numbers must not move with the defaults.
 
-import { Adagrad, type NFMOptions } from "../../src/index.ts";
+import { PAPER } from "../../bench/paper.ts";
+import type { NFMOptions } from "../../src/index.ts";
 
-export const PAPER: NFMOptions = {
-  batchNorm: true,
-  dropout: { biInteraction: 0.5, hidden: 0.2 },
-  l2: {},
-  initStd: 0.01,
-  optimizer: new Adagrad(),
-};
+export { PAPER };
 
 /** The same without hidden layers, which have no batch normalization by themselves. */
 export const PAPER_FM: NFMOptions = { ...PAPER, hiddenUnits: [], batchNorm: false };
