@@ -8,7 +8,7 @@ import { sigmoid } from "./core/math.ts";
 export type Link = ((score: number) => number) | null;
 
 /** The names of the built-in losses. */
-export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin";
+export type LossName = "squared" | "log" | "hinge" | "bpr" | "max-margin" | "softmax";
 
 /** The link of each built-in loss. Only the log loss has one, which gives a probability. */
 export const LINKS: Readonly<Record<LossName, Link>> = {
@@ -17,6 +17,7 @@ export const LINKS: Readonly<Record<LossName, Link>> = {
   hinge: null,
   bpr: null,
   "max-margin": null,
+  softmax: null,
 };
 
 /** The names of the built-in losses, in the order of error messages. */

@@ -1,9 +1,9 @@
-// Losses as scalar functions of scores (He & Chua 2017, section 3.2). A pointwise loss compares a score with
-// a target. A pairwise loss takes the difference between the scores of a positive and a negative row. All are
-// numerically stable at any score.
+// Losses as functions of scores (He & Chua 2017, section 3.2). A pointwise loss compares a score with a
+// target. A pairwise loss takes the difference between the scores of a positive and a negative row. A
+// listwise loss takes the scores of a whole list. All are numerically stable at any score.
 
 import { checkChoice, checkNumber, wrongType } from "./core/errors.ts";
-import { sigmoid, softplus } from "./core/math.ts";
+import { expBelowZero, log as ln, sigmoid, softplus } from "./core/math.ts";
 import { LINKS, LOSS_NAMES, type LossName } from "./links.ts";
 
 /** A loss of one score and one target. You can pass your own to `NFM`. */
@@ -36,8 +36,30 @@ export interface PairwiseLoss {
   gradient(difference: number): number;
 }
 
-/** A loss of either kind. */
-export type Loss = PointwiseLoss | PairwiseLoss;
+/**
+ * A loss of the scores of one list. You can pass your own to `NFM`. It must depend only on the differences
+ * between scores, because w0 and whatever else all rows of a list share are not trained.
+ */
+export interface ListwiseLoss {
+  /** Says that the loss compares all rows of a list. */
+  readonly kind: "listwise";
+  /** Name of the loss in the model file. A loss of your own is passed to `NFM.load` again. */
+  readonly name: string;
+  /**
+   * Computes the loss of one list and its gradient. It keeps none of the arrays.
+   *
+   * @param scores The scores of the list, (n).
+   * @param shares What the list should look like: the share of each row, at least 0, with the sum 1, (n).
+   * @param gradient Receives the derivative of the loss by each score, (n).
+   * @returns The loss, in float64.
+   */
+  evaluate(scores: Float64Array, shares: Float64Array, gradient: Float64Array): number;
+}
+
+/** A loss of any kind. */
+export type Loss = PointwiseLoss | PairwiseLoss | ListwiseLoss;
+
+const KINDS: readonly Loss["kind"][] = ["pointwise", "pairwise", "listwise"];
 
 const BINARY = "0 or 1, or -1 or 1";
 
@@ -95,12 +117,41 @@ export function maxMargin(margin: number = 1): PairwiseLoss {
   };
 }
 
+/**
+ * Softmax loss of a list: the cross entropy between the shares and the softmax of the scores (Cao et al. 2007,
+ * "Learning to Rank: From Pairwise Approach to Listwise Approach", section 4.2). If one row has the share 1,
+ * it is -log of the probability that the softmax gives this row.
+ */
+export const softmax: ListwiseLoss = {
+  kind: "listwise",
+  name: "softmax",
+  evaluate(scores, shares, gradient) {
+    let most = -Infinity;
+    for (let i = 0; i < scores.length; i++) if (scores[i] > most) most = scores[i];
+    let sum = 0;
+    for (let i = 0; i < scores.length; i++) {
+      gradient[i] = expBelowZero(scores[i] - most);
+      sum += gradient[i];
+    }
+    const logSum = most + ln(sum);
+    const factor = 1 / sum;
+    let value = 0;
+    for (let i = 0; i < scores.length; i++) {
+      const share = shares[i];
+      gradient[i] = gradient[i] * factor - share;
+      if (share !== 0) value += share * (logSum - scores[i]);
+    }
+    return value;
+  },
+};
+
 const BY_NAME: Record<LossName, Loss> = {
   squared,
   log,
   hinge,
   bpr,
   "max-margin": /* @__PURE__ */ maxMargin(),
+  softmax,
 };
 
 /**
@@ -123,8 +174,10 @@ export function lossByName(name: LossName): Loss {
  */
 export function readLoss(loss: LossName | Loss, place: string): Loss {
   if (typeof loss === "string") return lossByName(checkChoice(place, loss, LOSS_NAMES));
-  const { kind, name, value, gradient } = (loss ?? {}) as Partial<Loss>;
-  const isWhole = typeof name === "string" && typeof value === "function" && typeof gradient === "function";
-  if (isWhole && (kind === "pointwise" || kind === "pairwise")) return loss;
-  throw wrongType(place, "the name of a loss, or { kind, name, value, gradient }", loss);
+  const { kind, name, value, gradient, evaluate } = (loss ?? {}) as Partial<PairwiseLoss & ListwiseLoss>;
+  const isScalar = typeof value === "function" && typeof gradient === "function";
+  const isWhole = (kind as string) === "listwise" ? typeof evaluate === "function" : isScalar;
+  if (isWhole && typeof name === "string" && KINDS.includes(kind!)) return loss;
+  const list = 'or { kind: "listwise", name, evaluate }';
+  throw wrongType(place, `the name of a loss, { kind, name, value, gradient }, ${list}`, loss);
 }

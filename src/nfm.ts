@@ -28,6 +28,7 @@ import type { PredictOptions, Ranked, RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
 import { GroupedRows } from "./training/datasets/groups.ts";
 import { checkLabeledRows, LabeledRows, readTargets } from "./training/datasets/labeled-rows.ts";
+import { LabeledLists } from "./training/datasets/lists.ts";
 import { Pairs } from "./training/datasets/pairs.ts";
 import type { History } from "./training/epochs.ts";
 import {
@@ -89,7 +90,7 @@ export class NFM {
    * the event loop now and then. From 1,000 rows on, some rows are held out to decide when to stop, unless
    * the option `validation` says otherwise. If the rows are feature maps, the vocabulary is learned from the
    * training rows. A pairwise loss needs `options.groups`: it learns from pairs of rows of a group, whose
-   * first row has the higher label.
+   * first row has the higher label. So does a listwise loss, which learns from all rows of a group at once.
    *
    * @param x Rows, (rows).
    * @param y Labels, finite and such as the loss accepts, (rows). The losses "log" and "hinge" also take two
@@ -108,22 +109,25 @@ export class NFM {
     const { loss, seed } = this.#learner.settings;
     if (settings.groups === undefined) this.#requireLoss("fit", "pointwise", "pass groups, or use fitPairs");
     const { sampleWeight, pairsPerRow } = options;
-    if (loss.kind === "pairwise" && sampleWeight !== undefined) {
+    if (loss.kind !== "pointwise" && sampleWeight !== undefined) {
       throw new TypeError(
-        `fit: sampleWeight weighs rows, and the ${loss.name} loss compares pairs; leave it out`,
+        `fit: sampleWeight weighs rows, and the ${loss.name} loss compares them; leave it out`,
       );
     }
-    if (loss.kind === "pointwise" && pairsPerRow !== undefined) {
+    if (loss.kind !== "pairwise" && pairsPerRow !== undefined) {
       throw new TypeError(
-        `fit: pairsPerRow draws pairs, and the ${loss.name} loss takes rows one by one; leave it out`,
+        `fit: pairsPerRow draws pairs, and the ${loss.name} loss is ${loss.kind}; leave it out`,
       );
     }
     const known = settings.resume ? this.#learner.knownClasses : undefined;
     const rows = checkLabeledRows("fit: ", loss, x, y, options, known);
+    const { pairsPerRow: mostPairs } = settings;
     const source =
       loss.kind === "pointwise"
         ? new LabeledRows("fit: ", loss, rows)
-        : new GroupedRows("fit: ", { loss, seed, pairsPerRow: settings.pairsPerRow }, rows);
+        : loss.kind === "pairwise"
+          ? new GroupedRows("fit: ", { loss, seed, pairsPerRow: mostPairs }, rows)
+          : new LabeledLists("fit: ", loss, rows);
     return this.#learner.fitMeasurable("fit", source, settings);
   }
 

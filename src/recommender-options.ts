@@ -45,7 +45,7 @@ export interface RecommenderFitOptions<ItemId = Id>
   /** Number of passes over the events, at least 1. Default: 20. */
   epochs?: number | undefined;
   /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
-  negatives?: number | undefined;
+  negatives?: number | "all" | undefined;
   /**
    * Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike.
    */

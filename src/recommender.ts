@@ -120,8 +120,11 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     if (monitor !== undefined) checkRankingMetrics(caller, [monitor], "monitor");
     const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
     if (validation === undefined) requireValidation(caller, settings, "; pass validation as well");
-    const usual = loss.kind === "pairwise" ? 1 : 4;
-    const negatives = checkInteger(`${caller}: negatives`, options.negatives ?? usual, 1, 2 ** 16);
+    const usual = { pairwise: 1, pointwise: 4, listwise: 256 }[loss.kind];
+    const negatives =
+      options.negatives === "all" && loss.kind === "listwise"
+        ? "all"
+        : checkInteger(`${caller}: negatives`, options.negatives ?? usual, loss.kind === "listwise" ? 0 : 1, 2 ** 16);
     const place = `${caller}: popularity`;
     const popularity = checkNumber(
       place,
@@ -149,7 +152,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
       users: users === undefined ? null : readIds(users, rows, `${caller}: users`, "contexts"),
     };
     const checkContext = this.#checkContext.bind(this);
-    const drawn = { negatives, popularity, seed };
+    const drawn = { negatives: negatives as number | "all", popularity, seed };
     const source = new Events(`${caller}: `, loss, events, this.#catalog, drawn, checkContext);
     const onEpoch: FitOptions["onEpoch"] = (event) => {
       this.#userField = userField; // only now the model is one of this fit

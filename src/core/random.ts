@@ -17,6 +17,7 @@ export const Stream = {
   demo: 6,
   negatives: 7,
   pairs: 8,
+  lists: 9,
 } as const;
 
 /** The key of one sequence of random numbers. */

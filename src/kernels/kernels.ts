@@ -163,6 +163,22 @@ export interface TrainingKernels {
   ): void;
 
   /**
+   * Gradient of V for rows that are parts of several joined rows: dV[slot, j] = sum over the entries of the
+   * feature, in batch order, of (a[b, j] - (x_i * v_ij) * d[b, j]) * x_i. Here a is the gradient by the sum
+   * of the part's t = x_i * v_i, and -d / 2 that by the sum of its t * t. v (N, K), a and d (B, K), dV (T,
+   * K). Columns [start, end).
+   */
+  partsBackward(
+    batch: SparseBatch,
+    v: Tensor,
+    a: Tensor,
+    d: Tensor,
+    dV: Tensor,
+    start: number,
+    end: number,
+  ): void;
+
+  /**
    * Matrix product c = a^T b. The sums are over the first `depth` rows of a and b, in ascending order.
    * c (m, n), a (depth, m), b (depth, n). Rows [start, end) of c.
    */

@@ -74,7 +74,7 @@ export function isHigherBetter(metric: Metric | "loss"): boolean {
  */
 export function defaultMetrics(loss: Loss, hasGroups: boolean): readonly Metric[] {
   const ranking: readonly Metric[] = hasGroups ? ["ndcg@10", "group-auc"] : [];
-  if (loss.kind === "pairwise") return hasGroups ? ranking : ["auc"];
+  if (loss.kind !== "pointwise") return hasGroups ? ranking : ["auc"];
   if (loss === log) return ["logloss", "auc", "accuracy", ...ranking];
   if (loss === hinge) return ["auc", "accuracy", ...ranking];
   return ["rmse", "mae", ...ranking];
@@ -113,7 +113,7 @@ function obstacle(metric: Metric, scored: Omit<MetricInput, "scores">, place: st
         `use "rmse", or train it here`,
     );
   }
-  if (metric === "logloss" && (loss.kind === "pairwise" || loss.link === undefined)) {
+  if (metric === "logloss" && (loss.kind !== "pointwise" || loss.link === undefined)) {
     return new Error(
       `${caller}: "logloss" needs probabilities, and the ${loss.name} loss has none; train with loss: "log"`,
     );

@@ -176,14 +176,26 @@ export class Network {
    */
   forward(training: boolean): void {
     this.update();
-    const { batch, parameters, stages } = this;
-    const kernels = parameters.memory.kernels as Kernels;
+    const { batch, parameters } = this;
+    const { kernels } = parameters.memory;
     linearForward(kernels, batch, parameters.linear.value, this.linear);
     biInteractionForward(kernels, batch, parameters.embedding.value, this.sums, this.pooled, null);
+    this.scorePooled(batch.rows, training);
+  }
+
+  /**
+   * Computes `scores` from `linear` and `pooled`.
+   *
+   * @param rows Number of rows of both.
+   * @param training As in `forward`.
+   */
+  scorePooled(rows: number, training: boolean): void {
+    const { parameters, stages } = this;
+    const kernels = parameters.memory.kernels as Kernels;
     for (let i = 0; i < stages.length; i++) {
       const { layer, pass } = stages[i];
       pass.kernels = kernels;
-      pass.rows = batch.rows;
+      pass.rows = rows;
       pass.training = training;
       layer.forward(pass);
     }
@@ -194,7 +206,7 @@ export class Network {
       this.last,
       this.output,
       0,
-      batch.rows,
+      rows,
     );
   }
 

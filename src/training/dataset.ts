@@ -9,6 +9,7 @@ import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
 import type { LabelUnit } from "../model/label-unit.ts";
+import type { MakePass } from "./pass.ts";
 
 /** The examples of one batch: those at the positions `start` to `end - 1` of an epoch's order. */
 export interface BatchRange {
@@ -22,19 +23,30 @@ export interface BatchRange {
   readonly end: number;
 }
 
+/** The size of a batch. */
+export interface BatchSize {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Number of entries of all rows together, or a larger number. */
+  readonly entries: number;
+  /**
+   * How many of the rows, at the start of the batch, are the contexts of lists. The rows behind them are
+   * candidates, and every context is scored with every candidate. Absent: each row is scored by itself.
+   */
+  readonly contexts?: number;
+}
+
 /**
  * Encoded examples to train on. Some kinds draw examples at random in every epoch. Such a draw depends only
  * on the seed, the epoch and the example, so that training can stop and resume.
  */
 export interface Dataset {
-  /** Number of examples in an epoch. An example is a row, a pair, or an event with one of its negatives. */
+  /** Number of examples in an epoch. An example is a row, a pair, a list, or an event. */
   readonly size: number;
   /** Every feature index is below this number. */
   readonly numFeatures: number;
-  /** Rows of a batch per example: 1, or 2 for pairs. */
-  readonly rowsPerExample: number;
   /**
-   * Whether the loss depends on w0. It does not for pairs: w0 cancels in the difference of two scores. Then
+   * Whether the loss depends on w0. It does not for pairs and lists: w0 cancels in differences of scores. Then
    * w0 is not trained, because rounding errors would make it drift.
    */
   readonly movesBias: boolean;
@@ -42,20 +54,25 @@ export interface Dataset {
   readonly skipped: number;
 
   /**
+   * Makes the pass that scores the batches. Absent: each row is scored by itself. All datasets with the same
+   * function share one pass of the trainer.
+   */
+  readonly makePass?: MakePass;
+  /**
    * Estimates the memory for a batch.
    *
    * @param count Number of examples.
-   * @returns The largest number of entries that `count` different examples have. A batch that repeats rows
-   *   may have more; `choose` returns its number.
+   * @returns The largest size that a batch of `count` different examples has. A batch that repeats rows may
+   *   have more; `choose` returns its size.
    */
-  usualEntries(count: number): number;
+  usualSize(count: number): BatchSize;
   /**
    * Chooses the rows of a batch.
    *
    * @param range The examples.
-   * @returns The number of entries of all rows together, or a larger number.
+   * @returns The size of the batch.
    */
-  choose(range: BatchRange): number;
+  choose(range: BatchRange): BatchSize;
   /**
    * Appends the rows of the last `choose` to a batch.
    *
@@ -66,8 +83,9 @@ export interface Dataset {
   /**
    * Computes the loss of a batch and its gradient.
    *
-   * @param scores Raw score of each row, (B) or longer.
-   * @param dScores Receives the gradient of the mean loss by each score, (B) or longer.
+   * @param scores Raw score of each row, (B) or longer; with lists, of each candidate in each context, one
+   *   context behind the other.
+   * @param dScores Receives the gradient of the mean loss by each score, as long as `scores`.
    * @param range The examples of the batch.
    * @returns The mean loss in the unit of the labels, in float64. It is NaN or infinite if the loss or a
    *   gradient is not finite.

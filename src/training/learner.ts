@@ -465,8 +465,8 @@ export class Learner {
    * it must.
    */
   #trainerFor(model: Model, dataset: Dataset, batchSize: number): Trainer {
-    const examples = Math.min(batchSize, dataset.size);
-    return this.#trainerOf(model, examples * dataset.rowsPerExample, dataset.usualEntries(examples));
+    const { rows, entries } = dataset.usualSize(Math.min(batchSize, dataset.size));
+    return this.#trainerOf(model, rows, entries);
   }
 
   /**

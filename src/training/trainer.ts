@@ -17,6 +17,7 @@ import type { Optimizer } from "../optimizers.ts";
 import type { Predictor } from "../predictor.ts";
 import type { BatchRange, Dataset, LabelRange } from "./dataset.ts";
 import type { Settings } from "./options.ts";
+import type { MakePass, Pass } from "./pass.ts";
 
 /** A trainable parameter, its gradient and the optimizer's state for it. */
 export interface TrainedParameter {
@@ -70,6 +71,8 @@ export class Trainer {
   readonly #dLast: Tensor;
   /** The buffers that the gradients of all layers share: two for each width. */
   readonly #dBuffers: readonly Tensor[];
+  /** The passes of datasets that do not score each row by itself, by the functions that made them. */
+  readonly #passes = new Map<MakePass, Pass>();
   /** Whether the optimizer's state has no values yet. */
   #isNew = true;
 
@@ -247,25 +250,48 @@ export class Trainer {
 
   /** Fills the batch with the examples of a range. */
   #gather(dataset: Dataset, range: BatchRange): void {
-    const entries = dataset.choose(range);
-    this.reserve((range.end - range.start) * dataset.rowsPerExample, entries);
+    const size = dataset.choose(range);
+    const pass = this.#passOf(dataset);
+    this.reserve(pass?.rowsOf(size) ?? size.rows, size.entries);
+    pass?.reserve(size);
     const { batch } = this.#network;
     batch.clear();
     dataset.fill(batch, range);
     batch.indexFeatures();
   }
 
+  /** The pass of a dataset; null: each row is scored by itself. */
+  #passOf({ makePass }: Dataset): Pass | null {
+    if (makePass === undefined) return null;
+    let pass = this.#passes.get(makePass);
+    if (pass === undefined) {
+      pass = makePass({
+        network: this.#network,
+        dScores: this.#dScores,
+        dPooled: this.#dPooled,
+        gradientOf: this.#gradientOf.bind(this),
+        backwardLayers: this.#backwardLayers.bind(this),
+      });
+      this.#passes.set(makePass, pass);
+    }
+    return pass;
+  }
+
   /** Takes a step on the rows in the batch. Returns the mean loss before it. */
   #run(dataset: Dataset, range: BatchRange): number {
-    const { scores, stages } = this.#network;
+    const network = this.#network;
+    const pass = this.#passOf(dataset);
     this.#parameters.markChanged(); // batch norm changes its running statistics in the forward pass
-    stages.forEach(({ pass }, i) => {
+    network.stages.forEach(({ pass }, i) => {
       pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
     });
-    this.#network.forward(true);
-    const mean = dataset.loss(scores.data, this.#dScores.data, range);
+    if (pass === null) network.forward(true);
+    else pass.forward();
+    const { scores, dScores } = pass ?? { scores: network.scores, dScores: this.#dScores };
+    const mean = dataset.loss(scores.data, dScores.data, range);
     if (!Number.isFinite(mean)) return mean;
-    this.#backward();
+    if (pass === null) this.#backward();
+    else pass.backward();
     this.#update(this.#settings.optimizer, dataset.movesBias);
     this.#parameters.markChanged();
     this.record.steps++;
@@ -276,15 +302,23 @@ export class Trainer {
    * Computes the gradients of all trainable parameters from `dScores`, after a forward pass on this batch.
    */
   #backward(): void {
-    const { batch, last, output, sums, stages } = this.#network;
-    const { memory, bias, linear, embedding, output: h } = this.#parameters;
+    const { batch, sums } = this.#network;
+    const { memory, linear, embedding } = this.#parameters;
     const kernels = memory.kernels as Kernels;
-    kernels.columnSums(this.#gradientOf(bias), this.#dScores, batch.rows, 0, 1);
-    if (h !== null) kernels.matmulTransposed(this.#gradientOf(h), this.#dScores, last, batch.rows, 0, 1);
-    kernels.scoreBackward(this.#dLast, this.#dScores, output, 0, batch.rows);
-    for (let i = stages.length - 1; i >= 0; i--) stages[i].layer.backward(stages[i].pass);
+    this.#backwardLayers(batch.rows);
     biInteractionBackward(kernels, batch, embedding.value, sums, this.#dPooled, this.#gradientOf(embedding));
     linearBackward(kernels, batch, this.#dScores, this.#gradientOf(linear));
+  }
+
+  /** Computes `dPooled` and the gradients of w0, h and the layers from `dScores`, of so many rows. */
+  #backwardLayers(rows: number): void {
+    const { last, output, stages } = this.#network;
+    const { memory, bias, output: h } = this.#parameters;
+    const kernels = memory.kernels as Kernels;
+    kernels.columnSums(this.#gradientOf(bias), this.#dScores, rows, 0, 1);
+    if (h !== null) kernels.matmulTransposed(this.#gradientOf(h), this.#dScores, last, rows, 0, 1);
+    kernels.scoreBackward(this.#dLast, this.#dScores, output, 0, rows);
+    for (let i = stages.length - 1; i >= 0; i--) stages[i].layer.backward(stages[i].pass);
   }
 
   #gradientOf(parameter: Parameter): Tensor {

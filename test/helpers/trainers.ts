@@ -79,12 +79,13 @@ export function datasetOf(source: DatasetSource, numFeatures: number): Dataset {
 /** The same data, and the batch that the trainer filled last. */
 export function watch(dataset: Dataset): { readonly dataset: Dataset; batch(): Batch } {
   let last: Batch | null = null;
-  const { size, numFeatures, rowsPerExample, movesBias, skipped } = dataset;
+  const { size, numFeatures, makePass, movesBias, skipped } = dataset;
   return {
     batch: () => last!,
     dataset: {
-      ...{ size, numFeatures, rowsPerExample, movesBias, skipped },
-      usualEntries: (count) => dataset.usualEntries(count),
+      ...{ size, numFeatures, movesBias, skipped },
+      ...(makePass === undefined ? {} : { makePass }),
+      usualSize: (count) => dataset.usualSize(count),
       choose: (range) => dataset.choose(range),
       fill(batch, range) {
         last = batch;

@@ -134,6 +134,7 @@ describe.each(SIZES)("with %i columns", (k) => {
             dw: allocate(40, 1, 1),
             dPooled: allocate(13, k),
             dV: allocate(40, k),
+            dParts: allocate(40, k),
           }),
           (kernels, t, batch) => {
             kernels.linearForward(batch, t.w, t.linear, 0, 13);
@@ -143,6 +144,8 @@ describe.each(SIZES)("with %i columns", (k) => {
             const half = 4 * Math.floor(k / 8);
             kernels.biInteractionBackward(batch, t.v, t.sums, t.dPooled, t.dV, 0, half);
             kernels.biInteractionBackward(batch, t.v, t.sums, t.dPooled, t.dV, half, k);
+            kernels.partsBackward(batch, t.v, t.sums, t.dPooled, t.dParts, 0, half);
+            kernels.partsBackward(batch, t.v, t.sums, t.dPooled, t.dParts, half, k);
           },
           `binary ${binary}, wild ${wild}`,
           sparse(),

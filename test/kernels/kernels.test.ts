@@ -364,6 +364,25 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
       );
     });
 
+    it.each(WIDTHS)("partsBackward sums per touched feature in batch order, K = %i", (k) => {
+      const v = tensor(N, k, random(k));
+      const [a, d] = [tensor(rows.length, k, random(k + 1)), tensor(rows.length, k, random(k + 2))];
+      const dV = tensor(batch.touchedCount + 1, k, () => SENTINEL);
+      kernels.partsBackward(batch, v, a, d, dV, 0, k);
+      expectBits(
+        dV,
+        (t, j) => {
+          if (t >= batch.touchedCount) return SENTINEL;
+          const own = entries.filter((entry) => entry.index === batch.touched[t]);
+          return sum(own.length, (i) => {
+            const { b, index, x } = own[i];
+            return f(f(at(a, b, j) - f(f(x * at(v, index, j)) * at(d, b, j))) * x);
+          });
+        },
+        "dV",
+      );
+    });
+
     it.each(WIDTHS)("biInteractionBackward sums per touched feature in batch order, K = %i", (k) => {
       const v = tensor(N, k, random(k));
       const [sums, pooled] = [tensor(rows.length, k), tensor(rows.length, k)];
@@ -978,6 +997,13 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
         k,
         () => out(batch.touchedCount + 1),
         (o, s, e) => kernels.biInteractionBackward(batch, v, x, y, o, s, e),
+      ),
+      single(
+        "partsBackward",
+        "columns",
+        k,
+        () => out(batch.touchedCount + 1),
+        (o, s, e) => kernels.partsBackward(batch, v, x, y, o, s, e),
       ),
       single("matmul", "rows", B, out, (o, s, e) => kernels.matmul(o, x, square, bias, s, e)),
       single(

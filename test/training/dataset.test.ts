@@ -17,7 +17,7 @@ import {
   SGD,
 } from "../../src/index.ts";
 import type { Batch } from "../../src/model/batch.ts";
-import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../../src/training/dataset.ts";
+import type { BatchRange, BatchSize, Dataset, DatasetSource, VocabularyRows } from "../../src/training/dataset.ts";
 import { readTrainingOptions } from "../../src/training/fit-options.ts";
 import { Learner } from "../../src/training/learner.ts";
 import { readOptions } from "../../src/training/options.ts";
@@ -71,11 +71,10 @@ class Votes implements DatasetSource {
     return {
       size: x.rows,
       numFeatures: x.cols,
-      rowsPerExample: 1,
       movesBias: true,
       skipped: 0,
-      usualEntries: (count) => count * 4,
-      choose: (range) => entriesOf(x, range),
+      usualSize: (count) => ({ rows: count, entries: count * 4 }),
+      choose: (range) => ({ rows: range.end - range.start, entries: entriesOf(x, range) }),
       fill: (batch, { order, start, end }) => batch.append(x, order, start, end),
       loss(scores, dScores, range) {
         const votes = votesOf(range);
@@ -200,7 +199,6 @@ class Triplets implements DatasetSource {
 class TripletDataset implements Dataset {
   readonly size: number;
   readonly numFeatures: number;
-  readonly rowsPerExample = 3;
   readonly movesBias = false;
   readonly skipped = 0;
   readonly #parts: readonly SparseRows[];
@@ -214,11 +212,11 @@ class TripletDataset implements Dataset {
     this.numFeatures = Math.max(...parts.map(({ cols }) => cols));
   }
 
-  usualEntries(count: number): number {
-    return 3 * count; // too few, so that buffers have to grow while training runs
+  usualSize(count: number): BatchSize {
+    return { rows: 3 * count, entries: 3 * count }; // too few entries, so that buffers have to grow
   }
 
-  choose({ epoch, order, start, end }: BatchRange): number {
+  choose({ epoch, order, start, end }: BatchRange): BatchSize {
     const key = this.#seed === null ? null : randomKey(this.#seed, Stream.demo, epoch);
     this.#rows = this.#parts.map(({ rows }, part) =>
       Uint32Array.from({ length: end - start }, (_, i) => {
@@ -226,9 +224,10 @@ class TripletDataset implements Dataset {
         return part === 0 || key === null ? example : randomBelow(key, 2 * example + part, rows);
       }),
     );
-    return this.#parts.reduce((sum, { indptr }, part) => {
+    const entries = this.#parts.reduce((sum, { indptr }, part) => {
       return this.#rows[part].reduce((entries, row) => entries + indptr[row + 1] - indptr[row], sum);
     }, 0);
+    return { rows: this.#parts.length * (end - start), entries };
   }
 
   fill(batch: Batch, { start, end }: BatchRange): void {

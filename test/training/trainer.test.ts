@@ -11,13 +11,12 @@ import { BatchNorm } from "../../src/layers/batch-norm.ts";
 import { Dense } from "../../src/layers/dense.ts";
 import { Dropout } from "../../src/layers/dropout.ts";
 import type { Layer } from "../../src/layers/layer.ts";
-import type { LossName } from "../../src/links.ts";
 import { lossByName, type PairwiseLoss, type PointwiseLoss } from "../../src/losses.ts";
 import { SGD } from "../../src/optimizers.ts";
 import { LabeledRows } from "../../src/training/datasets/labeled-rows.ts";
 import { Pairs } from "../../src/training/datasets/pairs.ts";
 import { datasetOf, drawTensors, gradientsOf, makeTrainer, watch } from "../helpers/trainers.ts";
-import { batchLoss, differences, numbers, type Row, type Step, scores } from "../reference.ts";
+import { batchLoss, differences, type LossName, numbers, type Row, type Step, scores } from "../reference.ts";
 
 const N = 9;
 

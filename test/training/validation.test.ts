@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { randomKey, randomPermutation, Stream } from "../../src/core/random.ts";
 import { Adagrad, type FeatureMap, type Metric, NFM } from "../../src/index.ts";
-import { lossByName } from "../../src/losses.ts";
+import { lossByName, type PairwiseLoss } from "../../src/losses.ts";
 import { PairSampler } from "../../src/training/datasets/pair-sampler.ts";
 import {
   bytes,
@@ -166,7 +166,7 @@ describe("validation of groups", () => {
           const s = model.predict(held.maps);
           let sum = 0;
           for (let p = 0; p < pairs.count; p++)
-            sum += lossByName(loss).value(s[pairs.better(p)] - s[pairs.worse(p, 1)], 0);
+            sum += (lossByName(loss) as PairwiseLoss).value(s[pairs.better(p)] - s[pairs.worse(p, 1)]);
           expect(validation!.loss).toBeCloseTo(sum / pairs.count, 12);
         },
       });

@@ -63,3 +63,33 @@ export function biInteractionBackward(
     }
   }
 }
+
+/** `partsBackward` of kernels.ts. */
+export function partsBackward(
+  batch: SparseBatch,
+  v: Tensor,
+  a: Tensor,
+  d: Tensor,
+  dV: Tensor,
+  start: number,
+  end: number,
+): void {
+  const { rows, indptr, indices, slots, values, touchedCount } = batch;
+  const [vData, aData, dData, out] = [v.data, a.data, d.data, dV.data];
+  const [vStride, stride] = [v.stride, dV.stride];
+  for (let t = 0; t < touchedCount; t++) out.fill(0, t * stride + start, t * stride + end);
+  for (let b = 0; b < rows; b++) {
+    const row = b * a.stride;
+    for (let p = indptr[b]; p < indptr[b + 1]; p++) {
+      const [from, to] = [indices[p] * vStride, slots[p] * stride];
+      if (values === null) {
+        for (let j = start; j < end; j++)
+          out[to + j] += f(aData[row + j] - f(vData[from + j] * dData[row + j]));
+      } else {
+        const x = values[p];
+        for (let j = start; j < end; j++)
+          out[to + j] += f(f(aData[row + j] - f(f(x * vData[from + j]) * dData[row + j])) * x);
+      }
+    }
+  }
+}

@@ -5,7 +5,7 @@ import type { Tensor } from "../../core/tensor.ts";
 import type { TrainingKernels } from "../kernels.ts";
 import { activationBackward } from "./activations-backward.ts";
 import { batchNormBackward, batchStatistics, columnSums } from "./batch-norm-backward.ts";
-import { biInteractionBackward, linearBackward } from "./bi-interaction-backward.ts";
+import { biInteractionBackward, linearBackward, partsBackward } from "./bi-interaction-backward.ts";
 import { adagrad, sgd } from "./optimizers.ts";
 import { createWorkspace, product } from "./product.ts";
 
@@ -19,6 +19,7 @@ export function createTrainingKernels(): TrainingKernels {
   return {
     linearBackward,
     biInteractionBackward,
+    partsBackward,
     matmulTransposed: (c, a, b, depth, start, end) =>
       product(workspace, c, a, 1, a.stride, depth, b, null, start, end),
     transpose,

@@ -1,6 +1,6 @@
 // The gradients of the two tables. They are summed per touched feature. Addresses and strides are in bytes.
 
-import { f32, load, type ModuleBuilder, op } from "./assembler.ts";
+import { f32, load, type ModuleBuilder, type Operand, op } from "./assembler.ts";
 import { entries, withAndWithout } from "./bi-interaction.ts";
 import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
@@ -26,10 +26,27 @@ export function emitBiInteractionBackward(m: ModuleBuilder): void {
   });
 
   // dV[slot] += ((sums - x_i * v_i) * dPooled) * x_i
+  emitRowGradients(m, "biInteractionBackward", (t, sum, d) => mul(sub(sum, t), d));
+  // dV[slot] += (a - (x_i * v_i) * d) * x_i
+  emitRowGradients(m, "partsBackward", (t, a, d) => sub(a, mul(t, d)));
+}
+
+/**
+ * Adds a function that sums a gradient of V over the entries of each touched feature.
+ *
+ * @param m The module.
+ * @param name Name of the function.
+ * @param slope Returns the gradient by t = x_i * v_i, from t and the two numbers of the row.
+ */
+function emitRowGradients(
+  m: ModuleBuilder,
+  name: string,
+  slope: (t: Operand, first: Operand, second: Operand) => Operand,
+): void {
   m.function(
-    "biInteractionBackward",
+    name,
     integers(13),
-    (f, indptr, indices, slots, values, v, sums, dPooled, dV, rowBytes, rows, touched, start, end) => {
+    (f, indptr, indices, slots, values, v, firsts, seconds, dV, rowBytes, rows, touched, start, end) => {
       f.for(0, touched, 1, (t) => {
         const to = f.local("i32", at(dV, t, rowBytes));
         columns(f, start, end, 4, (j, vectors) => {
@@ -41,16 +58,16 @@ export function emitBiInteractionBackward(m: ModuleBuilder): void {
         f.for(0, rows, 1, (b) => {
           const row = f.local("i32", op("i32.mul", b, rowBytes));
           columns(f, start, end, 4, (j, vectors) => {
-            const [fromSums, fromD] = [sums, dPooled].map((base) => f.local("i32", plus(plus(base, row), j)));
-            const sum = range(vectors).map((c) => f.local("v128", vector(fromSums, 16 * c)));
-            const d = range(vectors).map((c) => f.local("v128", vector(fromD, 16 * c)));
+            const [from1, from2] = [firsts, seconds].map((base) => f.local("i32", plus(plus(base, row), j)));
+            const first = range(vectors).map((c) => f.local("v128", vector(from1, 16 * c)));
+            const second = range(vectors).map((c) => f.local("v128", vector(from2, 16 * c)));
             entries(f, indptr, b, (p) => {
               const from = f.local("i32", plus(at(v, load("i32.load", plus(indices, p)), rowBytes), j));
               const to = f.local("i32", plus(at(dV, load("i32.load", plus(slots, p)), rowBytes), j));
               const x = hasValues ? f.local("v128", load("v128.load32_splat", plus(values, p))) : null;
               range(vectors).forEach((c) => {
                 const t = x ? mul(x, vector(from, 16 * c)) : vector(from, 16 * c);
-                const gradient = mul(sub(sum[c], t), d[c]);
+                const gradient = slope(t, first[c], second[c]);
                 f.store("v128.store", to, add(vector(to, 16 * c), x ? mul(gradient, x) : gradient), 16 * c);
               });
             });

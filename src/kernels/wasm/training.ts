@@ -69,6 +69,25 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
       );
     },
 
+    partsBackward(batch, v, a, d, dV, start, end) {
+      const { indptr, indices, slots, rows, touchedCount } = batch;
+      wasm.partsBackward(
+        indptr.byteOffset,
+        indices.byteOffset,
+        slots.byteOffset,
+        valuesOf(batch),
+        address(v),
+        address(a),
+        address(d),
+        address(dV),
+        rowBytes(v),
+        rows,
+        touchedCount,
+        start * 4,
+        padded(end),
+      );
+    },
+
     matmulTransposed(c, a, b, depth, start, end) {
       const count = end - start;
       // Blocks of rows stay in the cache. The sums of a block start from the results of the block before.

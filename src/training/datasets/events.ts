@@ -12,14 +12,18 @@ import { type LabelUnit, targetsIn } from "../../model/label-unit.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
 import type { Dataset, DatasetSource, LabelStatistics, VocabularyRows } from "../dataset.ts";
 import { ChosenRows, JoinedRows } from "./example-rows.ts";
+import { EventLists } from "./event-lists.ts";
 import { NegativeSampler } from "./negative-sampler.ts";
 import { PairDataset } from "./pair-dataset.ts";
 import { RowDataset } from "./row-dataset.ts";
 
 /** Options of drawing negative items. */
 export interface NegativeOptions {
-  /** Negative items per event and epoch, at least 1. */
-  readonly negatives: number;
+  /**
+   * Negative items per event and epoch, at least 1; with a listwise loss per batch, at least 0, or "all": the
+   * whole catalog.
+   */
+  readonly negatives: number | "all";
   /**
    * An item is drawn with a probability in proportion to (number of its events)^popularity, at least 0. With
    * 0 all items are equally likely.
@@ -91,7 +95,7 @@ export class Events implements DatasetSource {
 
   /** Statistics of the labels 1 and 0 that a pointwise loss gets: one positive row per `negatives` others. */
   statistics(): LabelStatistics {
-    const { negatives } = this.#options;
+    const negatives = this.#loss.kind === "pointwise" ? (this.#options.negatives as number) : 1;
     const mean = 1 / (negatives + 1);
     return { count: this.size * (negatives + 1), mean, deviation: Math.sqrt(negatives) * mean };
   }
@@ -117,7 +121,7 @@ export class Events implements DatasetSource {
       );
     }
     const { negatives, popularity, seed } = this.#options;
-    const perEvent = this.#loss.kind === "pairwise" ? negatives : negatives + 1;
+    const perEvent = negatives === "all" ? 1 : this.#loss.kind === "pairwise" ? negatives : negatives + 1;
     if (itemOf.length * perEvent > 0xffffffff) {
       const limit = "must leave fewer than 2^32 examples per epoch";
       throw new RangeError(`${place}negatives ${limit}, got ${negatives} for ${itemOf.length} events`);
@@ -131,7 +135,11 @@ export class Events implements DatasetSource {
         `${place}items leave no negative to draw for any of ${itemOf.length} events: ${reason}`,
       );
     }
-    const parts = { contexts, items, itemOf, events, sampler, negatives };
+    if (this.#loss.kind === "listwise") {
+      const drawn = negatives === "all" || negatives >= items.rows ? null : negatives;
+      return new EventLists(this.#loss, { contexts, items, itemOf, events, sampler, negatives: drawn });
+    }
+    const parts = { contexts, items, itemOf, events, sampler, negatives: negatives as number };
     if (this.#loss.kind === "pairwise") return pairsOfEvents(this.#loss, parts);
     return rowsOfEvents(this.#loss, parts, unit, place);
   }

@@ -140,7 +140,7 @@ export class JoinedRows implements ExampleRows {
  * @param count Number of rows to choose.
  * @returns The largest number of entries that any `count` different rows have together.
  */
-function maxEntries({ rows, indptr }: SparseRows, count: number): number {
+export function maxEntries({ rows, indptr }: SparseRows, count: number): number {
   const rowsOfLength = new Map<number, number>();
   for (let i = 0; i < rows; i++) {
     const length = indptr[i + 1] - indptr[i];

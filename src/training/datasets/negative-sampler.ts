@@ -3,7 +3,7 @@
 // ever repeated. Two binary searches find the item at this position. Weights are integers whose sum stays
 // below 2^53. So all sums and differences are exact, and no draw can hit a known item or an item of weight 0.
 
-import { exp, log } from "../../core/math.ts";
+import { exp, log, log1p } from "../../core/math.ts";
 import { type RandomKey, randomBits, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
@@ -15,7 +15,8 @@ import { rowsByGroup } from "../../data/ids.ts";
  * if (sampler.has(17)) sampler.sample(17, 1, 17); // an item that the user of event 17 does not know
  */
 export class NegativeSampler {
-  readonly #seed: number;
+  /** Seed of the draws. */
+  readonly seed: number;
   /** User number of each event, (events). */
   readonly #users: Uint32Array;
   /** Sum of the weights of all items before each item, and at last of all items, (n + 1). */
@@ -43,7 +44,7 @@ export class NegativeSampler {
    * @param seed Integer from 0 to 2^53 - 1.
    */
   constructor(numItems: number, items: Uint32Array, users: Uint32Array | null, alpha: number, seed: number) {
-    this.#seed = seed;
+    this.seed = seed;
     this.#users = users ?? items; // without users, events of the same item count as one user
     this.#cumulative = cumulativeWeights(numItems, items, alpha);
     [this.#offsets, this.#known] = knownItems(items, this.#users);
@@ -107,6 +108,49 @@ export class NegativeSampler {
     return item;
   }
 
+  /**
+   * Lists the items that the user of an event has events with.
+   *
+   * @param event Number of the event.
+   * @returns The item numbers, ascending.
+   */
+  knownTo(event: number): Uint32Array {
+    const user = this.#users[event];
+    return this.#known.subarray(this.#offsets[user], this.#offsets[user + 1]);
+  }
+
+  /**
+   * Draws any item.
+   *
+   * @param key The key of the random numbers.
+   * @param draw Number of the draw, from 0 to 2^31 - 1.
+   * @returns The number of the item.
+   */
+  sampleAny(key: RandomKey, draw: number): number {
+    const cumulative = this.#cumulative;
+    const random = (randomBits(key, 2 * draw) * 2097152 + (randomBits(key, 2 * draw + 1) >>> 11)) * 2 ** -53;
+    const at = Math.floor(random * cumulative[cumulative.length - 1]);
+    let item = 0;
+    for (let last = cumulative.length - 2; item < last; ) {
+      const middle = (item + last + 1) >>> 1;
+      if (cumulative[middle] <= at) item = middle;
+      else last = middle - 1;
+    }
+    return item;
+  }
+
+  /**
+   * Returns the logarithm of the probability that `sampleAny` draws another item.
+   *
+   * @param item Number of the item.
+   * @returns log(1 - probability of the item).
+   */
+  logMissed(item: number): number {
+    const cumulative = this.#cumulative;
+    const weight = cumulative[item + 1] - cumulative[item];
+    return log1p(-weight / cumulative[cumulative.length - 1]);
+  }
+
   /** Weight of all items that the user does not know. */
   #unknownWeight(user: number): number {
     const cumulative = this.#cumulative;
@@ -121,8 +165,8 @@ export class NegativeSampler {
   #uniform(epoch: number, draw: number): number {
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
-      this.#high = randomKey(this.#seed, Stream.negatives, epoch, 0);
-      this.#low = randomKey(this.#seed, Stream.negatives, epoch, 1);
+      this.#high = randomKey(this.seed, Stream.negatives, epoch, 0);
+      this.#low = randomKey(this.seed, Stream.negatives, epoch, 1);
     }
     return (randomBits(this.#high, draw) * 2097152 + (randomBits(this.#low, draw) >>> 11)) / 9007199254740992;
   }

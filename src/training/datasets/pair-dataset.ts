@@ -3,13 +3,12 @@
 
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, Dataset } from "../dataset.ts";
+import type { BatchRange, BatchSize, Dataset } from "../dataset.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded pairs of rows. An example is a pair. A batch holds all its positives, then all its negatives. */
 export class PairDataset implements Dataset {
   readonly size: number;
-  readonly rowsPerExample = 2;
   readonly movesBias = false;
   readonly skipped: number;
   readonly #loss: PairwiseLoss;
@@ -43,12 +42,14 @@ export class PairDataset implements Dataset {
     return Math.max(this.#positives.numFeatures, this.#negatives.numFeatures);
   }
 
-  usualEntries(count: number): number {
-    return this.#positives.usualEntries(count) + this.#negatives.usualEntries(count);
+  usualSize(count: number): BatchSize {
+    const [positives, negatives] = [this.#positives, this.#negatives];
+    return { rows: 2 * count, entries: positives.usualEntries(count) + negatives.usualEntries(count) };
   }
 
-  choose(range: BatchRange): number {
-    return this.#positives.choose(range) + this.#negatives.choose(range);
+  choose(range: BatchRange): BatchSize {
+    const entries = this.#positives.choose(range) + this.#negatives.choose(range);
+    return { rows: 2 * (range.end - range.start), entries };
   }
 
   fill(batch: Batch, range: BatchRange): void {

@@ -2,13 +2,12 @@
 
 import type { PointwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, Dataset } from "../dataset.ts";
+import type { BatchRange, BatchSize, Dataset } from "../dataset.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded rows with targets. An example is a row. */
 export class RowDataset implements Dataset {
   readonly size: number;
-  readonly rowsPerExample = 1;
   readonly movesBias = true;
   readonly skipped: number;
   readonly #loss: PointwiseLoss;
@@ -50,12 +49,12 @@ export class RowDataset implements Dataset {
     return this.#rows.numFeatures;
   }
 
-  usualEntries(count: number): number {
-    return this.#rows.usualEntries(count);
+  usualSize(count: number): BatchSize {
+    return { rows: count, entries: this.#rows.usualEntries(count) };
   }
 
-  choose(range: BatchRange): number {
-    return this.#rows.choose(range);
+  choose(range: BatchRange): BatchSize {
+    return { rows: range.end - range.start, entries: this.#rows.choose(range) };
   }
 
   fill(batch: Batch, range: BatchRange): void {

@@ -1,0 +1,190 @@
+// Events under a listwise loss: the item of an event is compared with many items at once. All events of a
+// batch share their candidates: the items of these events, and items that are drawn for the batch. A
+// candidate that is likely to be among them gets no more weight by that: the logarithm of the probability is
+// subtracted from its score (Bengio & Senecal 2008; Yi et al. 2019, section 3). Items that a user is known to
+// have taken are left out of the lists of this user's events.
+
+import { exp, log, log1p } from "../../core/math.ts";
+import { randomKey, Stream } from "../../core/random.ts";
+import type { SparseRows } from "../../data/sparse-row.ts";
+import type { ListwiseLoss } from "../../losses.ts";
+import type { Batch } from "../../model/batch.ts";
+import type { BatchRange, BatchSize, Dataset } from "../dataset.ts";
+import type { MakePass } from "../pass.ts";
+import { makeListPass } from "../passes/list-pass.ts";
+import { maxEntries } from "./example-rows.ts";
+import type { NegativeSampler } from "./negative-sampler.ts";
+
+/** What the lists are made from. */
+export interface EventListParts {
+  /** Context of each event, (events). */
+  readonly contexts: SparseRows;
+  /** The catalog, (items). */
+  readonly items: SparseRows;
+  /** Item number of each event, (events). */
+  readonly itemOf: Uint32Array;
+  /** Numbers of the events to train on, (examples). */
+  readonly events: Uint32Array;
+  /** Knows the items of each user, and draws items. */
+  readonly sampler: NegativeSampler;
+  /** Number of items to draw for a batch; null: every item of the catalog is a candidate. */
+  readonly negatives: number | null;
+}
+
+/** Encoded events. An example is an event. */
+export class EventLists implements Dataset {
+  readonly makePass: MakePass = makeListPass;
+  readonly movesBias = false;
+  readonly size: number;
+  readonly numFeatures: number;
+  readonly skipped: number;
+  readonly #loss: ListwiseLoss;
+  readonly #parts: EventListParts;
+  /** The candidates of the batch: item numbers, of which the first `#count` are in use, (items). */
+  readonly #candidates: Uint32Array;
+  #count = 0;
+  /** Position of each item among the candidates, if it is one, (items). */
+  readonly #position: Uint32Array;
+  /** What is subtracted from the score of each candidate, (candidates). */
+  readonly #corrections: Float64Array;
+  /** log(1 - p) of each item, with p its share of the events, (items). Null: all items are candidates. */
+  readonly #logAbsent: Float64Array | null;
+  /** The event in whose list each candidate was last left out, plus 1, (candidates). */
+  readonly #leftOut: Uint32Array;
+  // The list that the loss sees: its scores, shares, gradients and their positions among the candidates.
+  readonly #scores: Float64Array;
+  readonly #shares: Float64Array;
+  readonly #gradient: Float64Array;
+  readonly #at: Uint32Array;
+  /** Numbers of the events of the batch. */
+  #chosen: Uint32Array = new Uint32Array(0);
+
+  /**
+   * Keeps the parts of the data.
+   *
+   * @param loss The loss of a list.
+   * @param parts What the lists are made from.
+   */
+  constructor(loss: ListwiseLoss, parts: EventListParts) {
+    const { contexts, items, itemOf, events, negatives } = parts;
+    this.#loss = loss;
+    this.#parts = parts;
+    this.size = events.length;
+    this.skipped = itemOf.length - events.length;
+    this.numFeatures = Math.max(contexts.cols, items.cols);
+    const most = items.rows;
+    this.#candidates = new Uint32Array(most);
+    this.#position = new Uint32Array(most);
+    this.#corrections = new Float64Array(most);
+    this.#leftOut = new Uint32Array(most);
+    [this.#scores, this.#shares, this.#gradient] = [0, 1, 2].map(() => new Float64Array(most));
+    this.#at = new Uint32Array(most);
+    this.#logAbsent = negatives === null ? null : logAbsent(itemOf, items.rows);
+    if (negatives !== null) return;
+    for (let item = 0; item < most; item++) this.#addCandidate(item);
+  }
+
+  usualSize(count: number): BatchSize {
+    const { contexts, items, negatives } = this.#parts;
+    const most = Math.min(items.rows, negatives === null ? Infinity : count + negatives);
+    const entries = maxEntries(contexts, count) + maxEntries(items, most);
+    return { rows: count + most, entries, contexts: count };
+  }
+
+  choose({ epoch, order, start, end }: BatchRange): BatchSize {
+    const { contexts, items, itemOf, events, negatives, sampler } = this.#parts;
+    const count = end - start;
+    if (this.#chosen.length < count) this.#chosen = new Uint32Array(count);
+    let entries = 0;
+    for (let i = 0; i < count; i++) {
+      const event = events[order === null ? start + i : order[start + i]];
+      this.#chosen[i] = event;
+      entries += contexts.indptr[event + 1] - contexts.indptr[event];
+    }
+    if (negatives !== null) {
+      this.#count = 0;
+      for (let i = 0; i < count; i++) this.#addCandidate(itemOf[this.#chosen[i]]);
+      const key = randomKey(sampler.seed, Stream.lists, epoch, start);
+      for (let draw = 0; draw < negatives; draw++) this.#addCandidate(sampler.sampleAny(key, draw));
+      for (let c = 0; c < this.#count; c++) {
+        this.#corrections[c] = this.#logOfPresence(this.#candidates[c], count, negatives);
+      }
+    }
+    for (let c = 0; c < this.#count; c++) {
+      const item = this.#candidates[c];
+      entries += items.indptr[item + 1] - items.indptr[item];
+    }
+    return { rows: count + this.#count, entries, contexts: count };
+  }
+
+  fill(batch: Batch, { start, end }: BatchRange): void {
+    const { contexts, items } = this.#parts;
+    batch.append(contexts, this.#chosen, 0, end - start);
+    batch.append(items, this.#candidates, 0, this.#count);
+  }
+
+  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
+    const { itemOf, sampler } = this.#parts;
+    const [count, position, leftOut] = [this.#count, this.#position, this.#leftOut];
+    const [listScores, shares, gradient, at] = [this.#scores, this.#shares, this.#gradient, this.#at];
+    const events = end - start;
+    const [candidates, corrections] = [this.#candidates, this.#corrections];
+    let total = 0;
+    let check = 0;
+    dScores.fill(0, 0, events * count);
+    leftOut.fill(0, 0, count);
+    for (let i = 0; i < events; i++) {
+      const [event, row, stamp] = [this.#chosen[i], i * count, i + 1];
+      const own = position[itemOf[event]];
+      const known = sampler.knownTo(event);
+      for (let p = 0; p < known.length; p++) {
+        const c = position[known[p]];
+        if (c < count && candidates[c] === known[p]) leftOut[c] = stamp;
+      }
+      leftOut[own] = 0;
+      let length = 0;
+      let ownAt = 0;
+      for (let c = 0; c < count; c++) {
+        if (leftOut[c] === stamp) continue;
+        if (c === own) ownAt = length;
+        listScores[length] = scores[row + c] - corrections[c];
+        at[length++] = c;
+      }
+      shares[ownAt] = 1;
+      const [listed, share, slope] = [listScores, shares, gradient].map((x) => x.subarray(0, length));
+      total += this.#loss.evaluate(listed, share, slope);
+      shares[ownAt] = 0;
+      for (let c = 0; c < length; c++) {
+        const slope = gradient[c];
+        dScores[row + at[c]] = slope / events;
+        check += slope * 0; // NaN as soon as one gradient is not finite
+      }
+    }
+    return total / events + check;
+  }
+
+  weight({ start, end }: BatchRange): number {
+    return end - start;
+  }
+
+  /** Adds an item to the candidates, if it is not among them. */
+  #addCandidate(item: number): void {
+    const known = this.#position[item];
+    if (known < this.#count && this.#candidates[known] === item) return;
+    this.#position[item] = this.#count;
+    this.#candidates[this.#count++] = item;
+  }
+
+  /** The logarithm of the probability that an item is a candidate of a batch of so many events and draws. */
+  #logOfPresence(item: number, events: number, draws: number): number {
+    const logAbsent = events * this.#logAbsent![item] + draws * this.#parts.sampler.logMissed(item);
+    return log1p(-exp(logAbsent));
+  }
+}
+
+/** log(1 - p) of each item, with p its share of the events, (items). */
+function logAbsent(itemOf: Uint32Array, items: number): Float64Array {
+  const counts = new Float64Array(items);
+  for (let event = 0; event < itemOf.length; event++) counts[itemOf[event]]++;
+  return counts.map((count) => log(Math.max(1 - count / itemOf.length, Number.EPSILON)));
+}

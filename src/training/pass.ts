@@ -1,0 +1,41 @@
+// The interface of a pass: how a batch becomes scores in training, and how the gradients of the parameters
+// are computed backward. The trainer itself scores each row alone. Datasets whose batches are scored in
+// another way bring a pass of their own.
+
+import type { Tensor } from "../core/tensor.ts";
+import type { Network } from "../model/network.ts";
+import type { Parameter } from "../model/parameters.ts";
+import type { BatchSize } from "./dataset.ts";
+
+/** What a pass gets from the trainer. */
+export interface PassParts {
+  /** The network in training, with the batch. */
+  readonly network: Network;
+  /** Gradient of the loss by the scores of the network, (rows, 1). */
+  readonly dScores: Tensor;
+  /** Gradient of the loss by the pooled vectors of the network, (rows, K). */
+  readonly dPooled: Tensor;
+  /** Returns the gradient of a parameter: (T, cols) for a table. The pass writes it. */
+  gradientOf(parameter: Parameter): Tensor;
+  /** Computes `dPooled` and the gradients of w0, h and the layers from `dScores`, of so many rows. */
+  backwardLayers(rows: number): void;
+}
+
+/** A way to score a batch in training. */
+export interface Pass {
+  /** The scores of the batch after `forward`, as the dataset reads them. */
+  readonly scores: Tensor;
+  /** Gradient of the loss by each score. The dataset writes it before `backward`. */
+  readonly dScores: Tensor;
+  /** Returns the number of rows for which the network needs buffers. */
+  rowsOf(size: BatchSize): number;
+  /** Allocates the buffers of the pass for a batch, and keeps its size for the other methods. */
+  reserve(size: BatchSize): void;
+  /** Computes `scores`. */
+  forward(): void;
+  /** Computes the gradients of all trainable parameters from `dScores`. */
+  backward(): void;
+}
+
+/** Makes a pass. */
+export type MakePass = (parts: PassParts) => Pass;
