@@ -42,7 +42,7 @@ export { Dense } from "./layers/dense.ts";
 export { Dropout } from "./layers/dropout.ts";
 export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";
-export { type Loss, maxMargin, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
+export { type ListwiseLoss, type Loss, maxMargin, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
 export type { Metric, RowMetric } from "./metrics/metrics.ts";
 export type { RankingMetric } from "./metrics/ranking-metrics.ts";
 export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";

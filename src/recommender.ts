@@ -124,7 +124,12 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const negatives =
       options.negatives === "all" && loss.kind === "listwise"
         ? "all"
-        : checkInteger(`${caller}: negatives`, options.negatives ?? usual, loss.kind === "listwise" ? 0 : 1, 2 ** 16);
+        : checkInteger(
+            `${caller}: negatives`,
+            options.negatives ?? usual,
+            loss.kind === "listwise" ? 0 : 1,
+            2 ** 16,
+          );
     const place = `${caller}: popularity`;
     const popularity = checkNumber(
       place,

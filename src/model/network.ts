@@ -199,15 +199,7 @@ export class Network {
       pass.training = training;
       layer.forward(pass);
     }
-    kernels.scoreForward(
-      this.scores,
-      parameters.bias.value,
-      this.linear,
-      this.last,
-      this.output,
-      0,
-      rows,
-    );
+    kernels.scoreForward(this.scores, parameters.bias.value, this.linear, this.last, this.output, 0, rows);
   }
 
   /**

@@ -9,7 +9,7 @@ import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
 import type { LabelUnit } from "../model/label-unit.ts";
-import type { MakePass } from "./pass.ts";
+import type { BatchSize, MakePass } from "./pass.ts";
 
 /** The examples of one batch: those at the positions `start` to `end - 1` of an epoch's order. */
 export interface BatchRange {
@@ -21,19 +21,6 @@ export interface BatchRange {
   readonly start: number;
   /** The position behind the last one. */
   readonly end: number;
-}
-
-/** The size of a batch. */
-export interface BatchSize {
-  /** Number of rows. */
-  readonly rows: number;
-  /** Number of entries of all rows together, or a larger number. */
-  readonly entries: number;
-  /**
-   * How many of the rows, at the start of the batch, are the contexts of lists. The rows behind them are
-   * candidates, and every context is scored with every candidate. Absent: each row is scored by itself.
-   */
-  readonly contexts?: number;
 }
 
 /**

@@ -5,7 +5,19 @@
 import type { Tensor } from "../core/tensor.ts";
 import type { Network } from "../model/network.ts";
 import type { Parameter } from "../model/parameters.ts";
-import type { BatchSize } from "./dataset.ts";
+
+/** The size of a batch. */
+export interface BatchSize {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Number of entries of all rows together, or a larger number. */
+  readonly entries: number;
+  /**
+   * How many of the rows, at the start of the batch, are the contexts of lists. The rows behind them are
+   * candidates, and every context is scored with every candidate. Absent: each row is scored by itself.
+   */
+  readonly contexts?: number;
+}
 
 /** What a pass gets from the trainer. */
 export interface PassParts {

@@ -17,10 +17,11 @@ import {
   SGD,
 } from "../../src/index.ts";
 import type { Batch } from "../../src/model/batch.ts";
-import type { BatchRange, BatchSize, Dataset, DatasetSource, VocabularyRows } from "../../src/training/dataset.ts";
+import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../../src/training/dataset.ts";
 import { readTrainingOptions } from "../../src/training/fit-options.ts";
 import { Learner } from "../../src/training/learner.ts";
 import { readOptions } from "../../src/training/options.ts";
+import type { BatchSize } from "../../src/training/pass.ts";
 import type { Validation } from "../../src/training/validation.ts";
 import { datasetOf, drawTensors, gradientsOf, makeTrainer, watch } from "../helpers/trainers.ts";
 import { differences, numbers, type Row, scores as referenceScores } from "../reference.ts";

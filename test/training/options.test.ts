@@ -47,9 +47,9 @@ describe("errors of the constructor", () => {
     [{ layers: new Dense(3) }, "NFM: layers must be an array of layers, got Dense"],
     [
       { loss: "logistic" },
-      'NFM: loss must be one of "squared", "log", "hinge", "bpr", "max-margin", got "logistic"',
+      'NFM: loss must be one of "squared", "log", "hinge", "bpr", "max-margin", "softmax", got "logistic"',
     ],
-    [{ loss: {} }, "NFM: loss must be the name of a loss, or { kind, name, value, gradient }"],
+    [{ loss: {} }, "NFM: loss must be the name of a loss, { kind, name, value, gradient }"],
     [{ optimizer: "adam" }, 'NFM: optimizer must be one of "adagrad", "sgd", got "adam"'],
     [
       { optimizer: {} },

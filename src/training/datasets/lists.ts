@@ -8,7 +8,8 @@ import { type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { ListwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, BatchSize, Dataset, HeldOutRows } from "../dataset.ts";
+import type { BatchRange, Dataset, HeldOutRows } from "../dataset.ts";
+import type { BatchSize } from "../pass.ts";
 import { maxEntries } from "./example-rows.ts";
 import { type CheckedLabels, LabelSource } from "./labeled-rows.ts";
 
@@ -41,7 +42,10 @@ export class LabeledLists extends LabelSource<ListwiseLoss> {
         let sum = 0;
         for (const group of lists.which) {
           const own = lists.order.subarray(lists.starts[group], lists.starts[group + 1]);
-          const [listed, gradient] = [Float64Array.from(own, (row) => scores[row]), new Float64Array(own.length)];
+          const [listed, gradient] = [
+            Float64Array.from(own, (row) => scores[row]),
+            new Float64Array(own.length),
+          ];
           sum += lossFunction.evaluate(listed, sharesOf(lists, group), gradient);
         }
         return sum / lists.which.length;

@@ -3,7 +3,8 @@
 
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, BatchSize, Dataset } from "../dataset.ts";
+import type { BatchRange, Dataset } from "../dataset.ts";
+import type { BatchSize } from "../pass.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded pairs of rows. An example is a pair. A batch holds all its positives, then all its negatives. */

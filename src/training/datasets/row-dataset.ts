@@ -2,7 +2,8 @@
 
 import type { PointwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
-import type { BatchRange, BatchSize, Dataset } from "../dataset.ts";
+import type { BatchRange, Dataset } from "../dataset.ts";
+import type { BatchSize } from "../pass.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded rows with targets. An example is a row. */

@@ -8,8 +8,7 @@ import type { Kernels } from "../../kernels/kernels.ts";
 import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize } from "../dataset.ts";
-import type { Pass, PassParts } from "../pass.ts";
+import type { BatchSize, Pass, PassParts } from "../pass.ts";
 import { ProductPass } from "./product-pass.ts";
 
 /**
@@ -83,7 +82,7 @@ class ListPass implements Pass {
     network.update();
     linearForward(kernels, batch, parameters.linear.value, this.#linear);
     biInteractionForward(
-      ...[kernels, batch, parameters.embedding.value, this.#sums, this.#pooled, this.#squares] as const,
+      ...([kernels, batch, parameters.embedding.value, this.#sums, this.#pooled, this.#squares] as const),
     );
     const [linear, { data: sums, stride }, squares] = [this.#linear.data, this.#sums, this.#squares.data];
     const [pooled, scoreOf] = [network.pooled.data, network.linear.data];

@@ -10,8 +10,7 @@ import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import type { Dropout } from "../../layers/dropout.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize } from "../dataset.ts";
-import type { Pass, PassParts } from "../pass.ts";
+import type { BatchSize, Pass, PassParts } from "../pass.ts";
 
 /** Scores pairs of contexts and candidates by one matrix product. */
 export class ProductPass implements Pass {

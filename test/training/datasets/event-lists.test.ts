@@ -15,7 +15,15 @@ import type { BatchRange } from "../../../src/training/dataset.ts";
 import { EventLists } from "../../../src/training/datasets/event-lists.ts";
 import { NegativeSampler } from "../../../src/training/datasets/negative-sampler.ts";
 import { drawTensors, gradientsOf, makeTrainer, watch } from "../../helpers/trainers.ts";
-import { biInteraction, differences, linearTerm, numbers, type Row, scores, type Step } from "../../reference.ts";
+import {
+  biInteraction,
+  differences,
+  linearTerm,
+  numbers,
+  type Row,
+  type Step,
+  scores,
+} from "../../reference.ts";
 
 const CONTEXT_FEATURES = 6;
 const N = 15; // feature 14 is in no row
@@ -170,14 +178,15 @@ describe("the whole catalog as candidates", () => {
     "batch norm": [new BatchNorm()],
     "two dropouts": [new Dropout(0.3), new Dropout(0.2)],
     "a hidden layer": [new Dense(6), new Activation("tanh")],
-    "everything": [
+    everything: [
       ...[new BatchNorm(), new Dropout(0.3), new Dense(6), new BatchNorm(), new Activation("relu")],
       ...[new Dropout(0.2), new Dense(3), new Activation("sigmoid")],
     ],
   };
   it.each(Object.entries(stacks))("%s", (_, layers) => {
     for (const k of [1, 4, 5]) {
-      for (const items of [5, 8]) for (const binary of [true, false]) expectGradients({ layers, k, binary, items });
+      for (const items of [5, 8])
+        for (const binary of [true, false]) expectGradients({ layers, k, binary, items });
     }
   });
 });
@@ -198,7 +207,8 @@ describe("drawn candidates", () => {
       if (!candidates.includes(item)) candidates.push(item);
     }
     const corrections = candidates.map((item) => {
-      const missed = (1 - counts[item] / EVENTS.length) ** EVENTS.length * (1 - weights[item] / total) ** draws;
+      const missed =
+        (1 - counts[item] / EVENTS.length) ** EVENTS.length * (1 - weights[item] / total) ** draws;
       return Math.log(1 - missed);
     });
     return { candidates, corrections };
@@ -219,9 +229,16 @@ describe("drawn candidates", () => {
   it("every epoch and every batch draws anew, whatever was drawn before", () => {
     const rowsOf = (ranges: readonly BatchRange[]): number[] => {
       const { watched } = setUp({ layers: [], items: 40, negatives: 8 });
-      return ranges.map((range) => watched.dataset.choose(range).rows * 1000 + watched.dataset.choose(range).entries);
+      return ranges.map(
+        (range) => watched.dataset.choose(range).rows * 1000 + watched.dataset.choose(range).entries,
+      );
     };
-    const range = (epoch: number, start: number): BatchRange => ({ epoch, order: null, start, end: start + 2 });
+    const range = (epoch: number, start: number): BatchRange => ({
+      epoch,
+      order: null,
+      start,
+      end: start + 2,
+    });
     const ranges = [range(1, 0), range(1, 2), range(2, 0), range(3, 4)];
     const alone = ranges.map((one) => rowsOf([one])[0]);
     expect(rowsOf(ranges)).toEqual(alone);

@@ -69,7 +69,7 @@ describe("errors", () => {
       "sample weights",
       y,
       { groups, sampleWeight: y.map(() => 1) },
-      new TypeError("fit: sampleWeight weighs rows, and the bpr loss compares pairs; leave it out"),
+      new TypeError("fit: sampleWeight weighs rows, and the bpr loss compares them; leave it out"),
     ],
     [
       "no pair for a row",

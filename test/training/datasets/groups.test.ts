@@ -406,7 +406,7 @@ describe("what a review found", () => {
   it("pairsPerRow is refused for a loss of single rows, and holes in lists of metrics are named", async () => {
     const y = rows.map((_, i) => i % 2);
     await expect(new NFM().fit(x, y, { pairsPerRow: 3 })).rejects.toThrow(
-      "fit: pairsPerRow draws pairs, and the squared loss takes rows one by one; leave it out",
+      "fit: pairsPerRow draws pairs, and the squared loss is pointwise; leave it out",
     );
     const model = new NFM({ numFeatures: 800 });
     const holes = new Array<"auc">(1);
