@@ -58,6 +58,13 @@ export type {
   RankOptions,
 } from "./predictor.ts";
 export type { Catalog } from "./ranking/catalog.ts";
+export {
+  type EventSplit,
+  type LeaveLastOutOptions,
+  leaveLastOut,
+  type SplitByTimeOptions,
+  splitByTime,
+} from "./ranking/event-splits.ts";
 export { Recommender } from "./recommender.ts";
 export type {
   HeldOutEvents,

@@ -6,6 +6,7 @@ import { type CheckedRows, isSparseRows } from "../../data/checked-rows.ts";
 import { Columns } from "../../data/columns.ts";
 import { matrixOf } from "../../data/csr-matrix.ts";
 import { countGroups } from "../../data/ids.ts";
+import { chooseLast } from "../../data/times.ts";
 
 /**
  * Takes some rows.
@@ -38,9 +39,8 @@ export interface RowSplit {
 
 /**
  * Divides rows into two parts: at random, or by time. By time, the rows (or groups) with the latest times are
- * held out. Equal times stay together. Of all cuts between two different times, the one is taken whose part
- * is nearest to the share; of two equally near ones, the one with the smaller part. The time of a group is
- * that of its last row.
+ * held out, as `chooseLast` chooses them: equal times stay together. The time of a group is that of its last
+ * row.
  *
  * @param place What errors start with, such as "fit: ".
  * @param split What decides.
@@ -77,22 +77,6 @@ function chooseAtRandom(count: number, size: number, seed: number): Uint8Array {
   const isHeldOut = new Uint8Array(count);
   for (let i = 0; i < size; i++) isHeldOut[order[i]] = 1;
   return isHeldOut;
-}
-
-/** Marks the last of some rows or groups with 1, (count): as near to `size` of them as equal times allow. */
-function chooseLast(times: Float64Array, size: number, place: string): Uint8Array {
-  const sorted = times.slice().sort();
-  const wanted = sorted.length - size;
-  const isCut = (at: number): boolean => sorted[at] > sorted[at - 1];
-  let [before, after] = [wanted, wanted];
-  while (before > 0 && !isCut(before)) before--;
-  while (after < sorted.length && !isCut(after)) after++;
-  if (before === 0 && after === sorted.length) {
-    throw new RangeError(`${place}time must hold two different times, so that some rows are the last ones`);
-  }
-  const isAfterNearer = after < sorted.length && (before === 0 || after - wanted <= wanted - before);
-  const first = sorted[isAfterNearer ? after : before];
-  return Uint8Array.from(times, (time) => (time >= first ? 1 : 0));
 }
 
 /** The time of each group's last row, (groups); without groups, the time of each row. */
