@@ -18,6 +18,7 @@ export const Stream = {
   negatives: 7,
   pairs: 8,
   lists: 9,
+  bootstrap: 10,
 } as const;
 
 /** The key of one sequence of random numbers. */
