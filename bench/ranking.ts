@@ -4,8 +4,13 @@
 // Contexts are the user with age, gender and occupation, and with --recent N the last N films liked before;
 // items are films with year and genres. Settings and epochs were chosen with --tune, which holds out the
 // three events before the latest and never sees that one. Prints metrics by model, seconds per epoch, and the
-// time of a list over this catalog and over a generated one.
+// time of a list over this catalog and over a generated one. --peers PYTHON prints other libraries below, see
+// peers/README.md; --events OUT only writes the events, as they read them.
 
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   Adagrad,
@@ -15,7 +20,8 @@ import {
   Recommender,
   type RecommenderFitOptions,
 } from "../src/index.ts";
-import { band, isML100k, readTable } from "./ml-100k.ts";
+import { isML100k } from "./ml-100k.ts";
+import { type Event, readFilms, readUsers, withContexts, writeEvents } from "./ranking/events.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,12 +31,14 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     set: { type: "string" },
     tune: { type: "boolean", default: false },
+    events: { type: "string" },
+    peers: { type: "string" },
   },
 });
 const [folder] = positionals;
 if (positionals.length !== 1 || !isML100k(folder)) {
   console.error(
-    `usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
+    `usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--events OUT] [--peers PYTHON] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
   );
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
@@ -59,54 +67,6 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "NFM, max-margin": { ...nfm, loss: "max-margin", epochs: 35 },
   "NFM, log": { ...nfm, loss: "log", epochs: 60 },
 };
-
-interface Event {
-  readonly context: FeatureMap;
-  readonly item: string;
-  /** What the user has in training. */
-  readonly known: readonly string[];
-}
-
-/** Events to train on and events to rank, of each user with more events than are held out. */
-function readEvents(): { train: Event[]; heldOut: Event[]; films: FeatureMap[] } {
-  const recent = Number(values.recent);
-  const people = new Map(readTable(folder, "ml-100k.user").map((row) => [row.user_id, row]));
-  const films = readTable(folder, "ml-100k.item").map(
-    (film): FeatureMap => ({
-      item: film.item_id,
-      year: band(film.release_year, 5),
-      genres: film.class.split(" ").filter((genre) => genre !== ""),
-    }),
-  );
-  const liked = new Map<string, { item: string; time: number }[]>();
-  for (const { user_id, item_id, rating, timestamp } of readTable(folder, "ml-100k.inter")) {
-    if (Number(rating) < 4) continue;
-    liked.set(user_id, [...(liked.get(user_id) ?? []), { item: item_id, time: Number(timestamp) }]);
-  }
-  const [train, heldOut]: [Event[], Event[]] = [[], []];
-  for (const [user, events] of liked) {
-    const items = events
-      .sort((a, b) => a.time - b.time || Number(a.item) - Number(b.item))
-      .map(({ item }) => item);
-    const { age, gender, occupation } = people.get(user)!;
-    const heldOutHere = values.tune ? [4, 3, 2] : [1]; // counted from the end
-    const end = items.length - heldOutHere[0];
-    const known = items.slice(0, Math.max(0, end));
-    const eventAt = (t: number): Event => {
-      const last = items.slice(Math.max(0, t - recent), t);
-      const weights = Object.fromEntries(last.map((item) => [item, 1 / Math.sqrt(last.length)]));
-      return {
-        item: items[t],
-        known,
-        context: { user, age: band(age, 5), gender, occupation, recent: weights },
-      };
-    };
-    if (end < 1) continue;
-    known.forEach((_, t) => train.push(eventAt(t)));
-    for (const fromEnd of heldOutHere) heldOut.push(eventAt(items.length - fromEnd));
-  }
-  return { train, heldOut, films };
-}
 
 const METRICS = ["hr@10", "ndcg@10", "mrr"] as const;
 type Measured = Readonly<Record<string, number>>;
@@ -156,7 +116,14 @@ const show = (name: string, measured: Measured, rest: string): void => {
   );
 };
 
-const { train, heldOut, films } = readEvents();
+const users = readUsers(folder, values.tune);
+const films = readFilms(folder);
+if (values.events !== undefined) {
+  writeEvents(values.events, users, films);
+  console.log(`${values.events} holds train.csv, heldout.csv, items.csv and users.csv`);
+  process.exit();
+}
+const { train, heldOut } = withContexts(users, Number(values.recent));
 const contextsOf = (events: readonly Event[]): FeatureMap[] => events.map(({ context }) => context);
 const itemsOf = (events: readonly Event[]): string[] => events.map(({ item }) => item);
 const exclude = heldOut.map(({ known }) => known);
@@ -192,6 +159,21 @@ for (const [name, defaults] of Object.entries(SETTINGS)) {
       .toFixed(2)
       .padStart(17)}`,
   );
+}
+if (values.peers !== undefined) {
+  const events = mkdtempSync(join(tmpdir(), "neural-fm-events-"));
+  writeEvents(events, users, films);
+  const script = [
+    "bench/peers/recommend.py",
+    events,
+    "--seed",
+    values.seed,
+    ...(values.tune ? ["--tune"] : []),
+  ];
+  const { status, error } = spawnSync(values.peers, script, { stdio: "inherit" });
+  rmSync(events, { recursive: true });
+  if (error !== undefined) console.error(`--peers ${values.peers}: ${error.message}`);
+  if (status !== 0) process.exit(1);
 }
 if (values.tune || values.only !== undefined) process.exit();
 
