@@ -33,16 +33,16 @@ export interface Dataset {
   /** Every feature index is below this number. */
   readonly numFeatures: number;
   /**
-   * Whether the loss depends on w0. It does not for pairs and lists: w0 cancels in differences of scores. Then
-   * w0 is not trained, because rounding errors would make it drift.
+   * Whether the loss depends on w0. It does not for pairs and lists: w0 cancels in differences of scores.
+   * Then w0 is not trained, because rounding errors would make it drift.
    */
   readonly movesBias: boolean;
   /** Number of groups without a pair, or of events without a negative. They have no examples. */
   readonly skipped: number;
 
   /**
-   * Makes the pass that scores the batches. Absent: each row is scored by itself. All datasets with the same
-   * function share one pass of the trainer.
+   * Makes the pass that scores the batches. All datasets with the same function share one pass of the
+   * trainer. Default: `makeRowPass`, which scores each row by itself.
    */
   readonly makePass?: MakePass;
   /**

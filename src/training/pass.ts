@@ -1,6 +1,5 @@
 // The interface of a pass: how a batch becomes scores in training, and how the gradients of the parameters
-// are computed backward. The trainer itself scores each row alone. Datasets whose batches are scored in
-// another way bring a pass of their own.
+// are computed backward. A dataset names the function that makes its pass; passes/ holds these functions.
 
 import type { Tensor } from "../core/tensor.ts";
 import type { Network } from "../model/network.ts";

@@ -7,8 +7,6 @@ import { randomKey, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { trainingKernels } from "../kernels/training.ts";
-import { biInteractionBackward } from "../layers/bi-interaction.ts";
-import { linearBackward } from "../layers/embedding.ts";
 import { tensorsOf } from "../model/folded-layers.ts";
 import { initializeRows } from "../model/initialize.ts";
 import { Network } from "../model/network.ts";
@@ -18,6 +16,7 @@ import type { Predictor } from "../predictor.ts";
 import type { BatchRange, Dataset, LabelRange } from "./dataset.ts";
 import type { Settings } from "./options.ts";
 import type { MakePass, Pass } from "./pass.ts";
+import { makeRowPass } from "./passes/row-pass.ts";
 
 /** A trainable parameter, its gradient and the optimizer's state for it. */
 export interface TrainedParameter {
@@ -71,7 +70,7 @@ export class Trainer {
   readonly #dLast: Tensor;
   /** The buffers that the gradients of all layers share: two for each width. */
   readonly #dBuffers: readonly Tensor[];
-  /** The passes of datasets that do not score each row by itself, by the functions that made them. */
+  /** The passes by the functions that made them. */
   readonly #passes = new Map<MakePass, Pass>();
   /** Whether the optimizer's state has no values yet. */
   #isNew = true;
@@ -196,8 +195,8 @@ export class Trainer {
   step(dataset: Dataset, order: Uint32Array | null, start: number, end: number): number {
     const range = { epoch: this.record.epochs + 1, order, start, end };
     if (dataset.weight(range) === 0) return 0;
-    this.#gather(dataset, range);
-    return this.#run(dataset, range);
+    const pass = this.#gather(dataset, range);
+    return this.#run(dataset, range, pass);
   }
 
   /**
@@ -210,12 +209,12 @@ export class Trainer {
    */
   safeStep(dataset: Dataset): number {
     const range = { epoch: this.record.epochs + 1, order: null, start: 0, end: dataset.size };
-    this.#gather(dataset, range);
+    const pass = this.#gather(dataset, range);
     const { undo, isSound } = this.#beforeStep();
     const { steps } = this.record;
     let sound = false;
     try {
-      const loss = this.#run(dataset, range);
+      const loss = this.#run(dataset, range, pass);
       sound = Number.isFinite(loss) && isSound();
       if (sound || !Number.isFinite(loss)) return loss;
       return Infinity;
@@ -248,21 +247,21 @@ export class Trainer {
     return true;
   }
 
-  /** Fills the batch with the examples of a range. */
-  #gather(dataset: Dataset, range: BatchRange): void {
+  /** Fills the batch with the examples of a range. Returns the pass that scores it. */
+  #gather(dataset: Dataset, range: BatchRange): Pass {
     const size = dataset.choose(range);
     const pass = this.#passOf(dataset);
-    this.reserve(pass?.rowsOf(size) ?? size.rows, size.entries);
-    pass?.reserve(size);
+    this.reserve(pass.rowsOf(size), size.entries);
+    pass.reserve(size);
     const { batch } = this.#network;
     batch.clear();
     dataset.fill(batch, range);
     batch.indexFeatures();
+    return pass;
   }
 
-  /** The pass of a dataset; null: each row is scored by itself. */
-  #passOf({ makePass }: Dataset): Pass | null {
-    if (makePass === undefined) return null;
+  /** The pass of a dataset, made when it is first needed. */
+  #passOf({ makePass = makeRowPass }: Dataset): Pass {
     let pass = this.#passes.get(makePass);
     if (pass === undefined) {
       pass = makePass({
@@ -278,36 +277,19 @@ export class Trainer {
   }
 
   /** Takes a step on the rows in the batch. Returns the mean loss before it. */
-  #run(dataset: Dataset, range: BatchRange): number {
-    const network = this.#network;
-    const pass = this.#passOf(dataset);
+  #run(dataset: Dataset, range: BatchRange, pass: Pass): number {
     this.#parameters.markChanged(); // batch norm changes its running statistics in the forward pass
-    network.stages.forEach(({ pass }, i) => {
-      pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
+    this.#network.stages.forEach((stage, i) => {
+      stage.pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
     });
-    if (pass === null) network.forward(true);
-    else pass.forward();
-    const { scores, dScores } = pass ?? { scores: network.scores, dScores: this.#dScores };
-    const mean = dataset.loss(scores.data, dScores.data, range);
+    pass.forward();
+    const mean = dataset.loss(pass.scores.data, pass.dScores.data, range);
     if (!Number.isFinite(mean)) return mean;
-    if (pass === null) this.#backward();
-    else pass.backward();
+    pass.backward();
     this.#update(this.#settings.optimizer, dataset.movesBias);
     this.#parameters.markChanged();
     this.record.steps++;
     return mean;
-  }
-
-  /**
-   * Computes the gradients of all trainable parameters from `dScores`, after a forward pass on this batch.
-   */
-  #backward(): void {
-    const { batch, sums } = this.#network;
-    const { memory, linear, embedding } = this.#parameters;
-    const kernels = memory.kernels as Kernels;
-    this.#backwardLayers(batch.rows);
-    biInteractionBackward(kernels, batch, embedding.value, sums, this.#dPooled, this.#gradientOf(embedding));
-    linearBackward(kernels, batch, this.#dScores, this.#gradientOf(linear));
   }
 
   /** Computes `dPooled` and the gradients of w0, h and the layers from `dScores`, of so many rows. */

@@ -1,6 +1,6 @@
 // Scores every candidate of a batch in every context of the batch. The sums of Bi-Interaction of contexts and
 // candidates are computed once for each. A pair then starts from the sums S, Q of its context and s, q of its
-// candidate, so that its own pooled vector is 1/2 ((S + s)^2 - (Q + q)). Behind it come the layers. Letters: C
+// candidate: its pooled vector is 1/2 ((S + s)^2 - (Q + q)), which goes through the layers. Letters: C
 // contexts, I candidates, R = C + I rows of the batch, K embedding dimension.
 
 import type { Tensor } from "../../core/tensor.ts";
@@ -30,10 +30,8 @@ class ListPass implements Pass {
   readonly #memory: Memory;
   /** Sum of w_i x_i of each row, (R, 1). */
   readonly #linear: Tensor;
-  /** Sums of t = x_i v_i and of t t of each row, and its own pooled vector, which is not used; each (R, K). */
-  readonly #sums: Tensor;
+  /** Sum of t t of each row, with t = x_i v_i, (R, K). The sums of t are in the network. */
   readonly #squares: Tensor;
-  readonly #pooled: Tensor;
   /** Gradients by `linear`, (R, 1), and the two factors of `partsBackward`, each (R, K). */
   readonly #dLinear: Tensor;
   readonly #a: Tensor;
@@ -48,8 +46,7 @@ class ListPass implements Pass {
     const column = (): Tensor => memory.allocate(0, 1, { stride: 1 });
     const matrix = (): Tensor => memory.allocate(0, embeddingDim);
     [this.#linear, this.#dLinear] = [column(), column()];
-    [this.#sums, this.#squares, this.#pooled] = [matrix(), matrix(), matrix()];
-    [this.#a, this.#d] = [matrix(), matrix()];
+    [this.#squares, this.#a, this.#d] = [matrix(), matrix(), matrix()];
     memory.commit();
   }
 
@@ -69,7 +66,7 @@ class ListPass implements Pass {
     this.#contexts = contexts;
     this.#candidates = rows - contexts;
     if (rows <= this.#linear.rows) return;
-    for (const x of [this.#linear, this.#dLinear, this.#sums, this.#squares, this.#pooled, this.#a, this.#d])
+    for (const x of [this.#linear, this.#dLinear, this.#squares, this.#a, this.#d])
       this.#memory.resize(x, rows);
     this.#memory.commit();
   }
@@ -79,12 +76,10 @@ class ListPass implements Pass {
     const { batch, parameters } = network;
     const kernels = this.#memory.kernels as Kernels;
     const [contexts, candidates] = [this.#contexts, this.#candidates];
-    network.update();
     linearForward(kernels, batch, parameters.linear.value, this.#linear);
-    biInteractionForward(
-      ...([kernels, batch, parameters.embedding.value, this.#sums, this.#pooled, this.#squares] as const),
-    );
-    const [linear, { data: sums, stride }, squares] = [this.#linear.data, this.#sums, this.#squares.data];
+    const { sums: sumsOf, pooled: ofRows } = network; // the pooled vectors of the rows are not used
+    biInteractionForward(kernels, batch, parameters.embedding.value, sumsOf, ofRows, this.#squares);
+    const [linear, { data: sums, stride }, squares] = [this.#linear.data, sumsOf, this.#squares.data];
     const [pooled, scoreOf] = [network.pooled.data, network.linear.data];
     for (let c = 0; c < contexts; c++) {
       for (let i = 0; i < candidates; i++) {
@@ -106,7 +101,7 @@ class ListPass implements Pass {
     const kernels = this.#memory.kernels as Kernels;
     const [contexts, candidates] = [this.#contexts, this.#candidates];
     this.#parts.backwardLayers(contexts * candidates);
-    const { data: sums, stride } = this.#sums;
+    const { data: sums, stride } = network.sums;
     const [a, d, dLinear, dP] = [this.#a.data, this.#d.data, this.#dLinear.data, dPooled.data];
     a.fill(0, 0, (contexts + candidates) * stride);
     d.fill(0, 0, (contexts + candidates) * stride);
