@@ -20,6 +20,7 @@ import { checkUserField, type Id, readIds } from "./data/ids.ts";
 import { checkRows, type RowsOf, readRow, readRows } from "./data/rows.ts";
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
+import type { Loss } from "./losses.ts";
 import {
   isRankingMetric,
   measureRank,
@@ -120,16 +121,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     if (monitor !== undefined) checkRankingMetrics(caller, [monitor], "monitor");
     const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
     if (validation === undefined) requireValidation(caller, settings, "; pass validation as well");
-    const usual = { pairwise: 1, pointwise: 4, listwise: 256 }[loss.kind];
-    const negatives =
-      options.negatives === "all" && loss.kind === "listwise"
-        ? "all"
-        : checkInteger(
-            `${caller}: negatives`,
-            options.negatives ?? usual,
-            loss.kind === "listwise" ? 0 : 1,
-            2 ** 16,
-          );
+    const negatives = readNegatives(`${caller}: negatives`, options.negatives, loss.kind);
     const place = `${caller}: popularity`;
     const popularity = checkNumber(
       place,
@@ -157,7 +149,7 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
       users: users === undefined ? null : readIds(users, rows, `${caller}: users`, "contexts"),
     };
     const checkContext = this.#checkContext.bind(this);
-    const drawn = { negatives: negatives as number | "all", popularity, seed };
+    const drawn = { negatives, popularity, seed };
     const source = new Events(`${caller}: `, loss, events, this.#catalog, drawn, checkContext);
     const onEpoch: FitOptions["onEpoch"] = (event) => {
       this.#userField = userField; // only now the model is one of this fit
@@ -346,6 +338,20 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
     const means = metrics.map((metric, m) => [metric, sums[m] / itemOf.length] as const);
     return Object.fromEntries(means) as Record<M, number>;
   }
+}
+
+/** How many negatives there are if nobody says, and how few there may be. */
+const NEGATIVES = {
+  pairwise: { usual: 1, least: 1 },
+  pointwise: { usual: 4, least: 1 },
+  listwise: { usual: 256, least: 0 },
+};
+
+/** Checks the option `negatives` of `fit`. `place` is what errors call it. */
+function readNegatives(place: string, negatives: unknown, kind: Loss["kind"]): number | "all" {
+  if (negatives === "all" && kind === "listwise") return negatives;
+  const { usual, least } = NEGATIVES[kind];
+  return checkInteger(place, negatives ?? usual, least, 2 ** 16);
 }
 
 /** Checked held-out events. */

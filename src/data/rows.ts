@@ -163,8 +163,8 @@ export function checkMaps(x: unknown, place: string): Iterable<FeatureMap> | Col
 /** Makes the error for what is no rows. `remedy` is the way out, if there is a special one. */
 function wrongRows(place: string, x: unknown, remedy?: string): TypeError {
   const forms =
-    "an array or iterable of feature maps or sparse vectors, columns such as { user: [...], price: [...] }, " +
-    "a table, or a CSRMatrix";
+    "an array or iterable of feature maps or sparse vectors, " +
+    "columns such as { user: [...], price: [...] }, a table, or a CSRMatrix";
   return wrongType(place, remedy === undefined ? forms : `${forms} (${remedy})`, x);
 }
 

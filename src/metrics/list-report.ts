@@ -4,7 +4,7 @@
 
 import { log } from "../core/math.ts";
 import { randomBelow, randomKey, Stream } from "../core/random.ts";
-import { countGroups, numbered, rowsByGroup } from "../data/ids.ts";
+import { countGroups, renumbered, rowsByGroup } from "../data/ids.ts";
 import { measureRank, type RankingMetric } from "./ranking-metrics.ts";
 
 /** Means over events, and how far they would move with other events. */
@@ -102,7 +102,7 @@ export function reportLists<M extends RankingMetric>(input: ReportInput<M>): Lis
   const own = valuesOf({ ranks, candidates }, metrics);
   const other = baseline === null ? null : valuesOf(baseline, metrics);
   const summaryOf = (events: Uint32Array): SliceSummary<M> => {
-    const units = users === null ? null : numbered(Array.from(events, (event) => users[event]));
+    const units = users === null ? null : renumbered(Uint32Array.from(events, (event) => users[event]));
     const draw = { events, units, resamples, seed };
     const summary = summarize(own, metrics, draw);
     return { ...summary, baseline: other === null ? null : summarize(other, metrics, draw) };

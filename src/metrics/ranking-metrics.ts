@@ -102,8 +102,14 @@ export function rankingObstacle(
       );
 }
 
-/** Says whether a group holds two different targets. */
-function hasUnequalPair(targets: Float32Array | Float64Array, groups: Uint32Array): boolean {
+/**
+ * Says whether some group holds two rows with different targets.
+ *
+ * @param targets Target of each row, (rows).
+ * @param groups Group number of each row, (rows).
+ * @returns True if there is such a pair of rows.
+ */
+export function hasUnequalPair(targets: Float32Array | Float64Array, groups: Uint32Array): boolean {
   const first = new Float64Array(countGroups(groups)).fill(NaN);
   return targets.some((target, i) => {
     const group = groups[i];

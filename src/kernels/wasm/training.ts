@@ -42,6 +42,27 @@ export function emit(m: ModuleBuilder): void {
  */
 export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
   const address = (x: Tensor): number => row(x, 0);
+  /** Binds a function of `emitRowGradients`. Both take two tensors with a row per row of the batch. */
+  const rowGradients =
+    (name: "biInteractionBackward" | "partsBackward"): TrainingKernels[typeof name] =>
+    (batch, v, first, second, dV, start, end) => {
+      const { indptr, indices, slots, rows, touchedCount } = batch;
+      wasm[name](
+        indptr.byteOffset,
+        indices.byteOffset,
+        slots.byteOffset,
+        valuesOf(batch),
+        address(v),
+        address(first),
+        address(second),
+        address(dV),
+        rowBytes(v),
+        rows,
+        touchedCount,
+        start * 4,
+        padded(end),
+      );
+    };
   return {
     linearBackward(batch, dScores, dw) {
       const { indptr, slots, rows, touchedCount } = batch;
@@ -50,43 +71,8 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
       wasm.linearBackward(indptr.byteOffset, slots.byteOffset, values, from, to, rows, touchedCount);
     },
 
-    biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
-      const { indptr, indices, slots, rows, touchedCount } = batch;
-      wasm.biInteractionBackward(
-        indptr.byteOffset,
-        indices.byteOffset,
-        slots.byteOffset,
-        valuesOf(batch),
-        address(v),
-        address(sums),
-        address(dPooled),
-        address(dV),
-        rowBytes(v),
-        rows,
-        touchedCount,
-        start * 4,
-        padded(end),
-      );
-    },
-
-    partsBackward(batch, v, a, d, dV, start, end) {
-      const { indptr, indices, slots, rows, touchedCount } = batch;
-      wasm.partsBackward(
-        indptr.byteOffset,
-        indices.byteOffset,
-        slots.byteOffset,
-        valuesOf(batch),
-        address(v),
-        address(a),
-        address(d),
-        address(dV),
-        rowBytes(v),
-        rows,
-        touchedCount,
-        start * 4,
-        padded(end),
-      );
-    },
+    biInteractionBackward: rowGradients("biInteractionBackward"),
+    partsBackward: rowGradients("partsBackward"),
 
     matmulTransposed(c, a, b, depth, start, end) {
       const count = end - start;

@@ -151,13 +151,12 @@ export class EventLists implements Dataset {
         at[length++] = c;
       }
       shares[ownAt] = 1;
-      const [listed, share, slope] = [listScores, shares, gradient].map((x) => x.subarray(0, length));
-      total += this.#loss.evaluate(listed, share, slope);
+      const [listed, shareOf, slopes] = [listScores, shares, gradient].map((x) => x.subarray(0, length));
+      total += this.#loss.evaluate(listed, shareOf, slopes);
       shares[ownAt] = 0;
       for (let c = 0; c < length; c++) {
-        const slope = gradient[c];
-        dScores[row + at[c]] = slope / events;
-        check += slope * 0; // NaN as soon as one gradient is not finite
+        dScores[row + at[c]] = slopes[c] / events;
+        check += slopes[c] * 0; // NaN as soon as one gradient is not finite
       }
     }
     return total / events + check;

@@ -3,9 +3,10 @@
 
 import { type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { PairwiseLoss } from "../../losses.ts";
+import { hasUnequalPair } from "../../metrics/ranking-metrics.ts";
 import type { Dataset, HeldOutRows } from "../dataset.ts";
 import { ChosenRows } from "./example-rows.ts";
-import { type CheckedLabels, LabelSource } from "./labeled-rows.ts";
+import { allLabelsEqual, type CheckedLabels, LabelSource } from "./labeled-rows.ts";
 import { PairDataset } from "./pair-dataset.ts";
 import { PairSampler } from "./pair-sampler.ts";
 
@@ -52,15 +53,7 @@ export class GroupedRows extends LabelSource<PairwiseLoss> {
 
   /** Whether some group has two rows of different labels, which make a pair. */
   override get hasExamples(): boolean {
-    const { targets, groups } = this;
-    if (groups === null) return false;
-    const first = new Map<number, number>();
-    for (let row = 0; row < targets.length; row++) {
-      const other = first.get(groups[row]);
-      if (other === undefined) first.set(groups[row], targets[row]);
-      else if (other !== targets[row]) return true;
-    }
-    return false;
+    return this.groups !== null && hasUnequalPair(this.targets, this.groups);
   }
 
   /** Returns the sampler of pairs. Throws if there are no groups, or if no group has a pair. */
@@ -72,8 +65,7 @@ export class GroupedRows extends LabelSource<PairwiseLoss> {
     }
     const pairs = new PairSampler(this.targets, this.groups, pairsPerRow, seed, `${place}pairsPerRow`);
     if (pairs.count > 0) return pairs;
-    const needed = "groups must have two rows of different labels in some group";
-    throw new RangeError(`${place}${needed}, got none in ${pairs.skippedGroups} groups`);
+    throw allLabelsEqual(place, pairs.skippedGroups);
   }
 
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {

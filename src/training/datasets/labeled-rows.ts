@@ -143,6 +143,18 @@ export function rangeOf(targets: Float32Array | Float64Array): LabelRange {
 }
 
 /**
+ * Says that groups give nothing to compare.
+ *
+ * @param place What errors start with, such as "fit: ".
+ * @param groups Number of groups.
+ * @returns The error.
+ */
+export function allLabelsEqual(place: string, groups: number): RangeError {
+  const needed = "groups must have two rows of different labels in some group";
+  return new RangeError(`${place}${needed}, got none in ${groups} groups`);
+}
+
+/**
  * Labeled rows as the user passed them, checked and not yet encoded: what every kind of loss makes of them
  * alike.
  */

@@ -1,17 +1,18 @@
 // Labeled rows in groups for a listwise loss, such as the documents of a query. A group is one example. Its
-// labels become shares by a softmax, as in ListNet (Cao et al. 2007, "Learning to Rank: From Pairwise Approach
-// to Listwise Approach", section 4.2).
+// labels become shares by a softmax, as in ListNet (Cao et al. 2007, "Learning to Rank: From Pairwise
+// Approach to Listwise Approach", section 4.2).
 
 import { exp } from "../../core/math.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 import { type FeatureSpace, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { ListwiseLoss } from "../../losses.ts";
+import { hasUnequalPair } from "../../metrics/ranking-metrics.ts";
 import type { Batch } from "../../model/batch.ts";
 import type { BatchRange, Dataset, HeldOutRows } from "../dataset.ts";
 import type { BatchSize } from "../pass.ts";
 import { maxEntries } from "./example-rows.ts";
-import { type CheckedLabels, LabelSource } from "./labeled-rows.ts";
+import { allLabelsEqual, type CheckedLabels, LabelSource } from "./labeled-rows.ts";
 
 /** Labeled rows in groups, under a listwise loss. */
 export class LabeledLists extends LabelSource<ListwiseLoss> {
@@ -29,26 +30,23 @@ export class LabeledLists extends LabelSource<ListwiseLoss> {
 
   /** Whether some group has two rows of different labels. */
   override get hasExamples(): boolean {
-    return this.groups !== null && listsOf(this.targets, this.groups).which.length > 0;
+    return this.groups !== null && hasUnequalPair(this.targets, this.groups);
   }
 
   *readHeldOut(place: string, space: FeatureSpace): Generator<void, HeldOutRows> {
     const { lossFunction } = this;
-    const lists = this.#lists(place);
+    const { starts, order, which, shares } = this.#lists(place);
     const x = yield* readRows(this.rows.x, space, `${place}x`);
     return {
       parts: [x],
       loss(scores) {
         let sum = 0;
-        for (const group of lists.which) {
-          const own = lists.order.subarray(lists.starts[group], lists.starts[group + 1]);
-          const [listed, gradient] = [
-            Float64Array.from(own, (row) => scores[row]),
-            new Float64Array(own.length),
-          ];
-          sum += lossFunction.evaluate(listed, sharesOf(lists, group), gradient);
+        for (const group of which) {
+          const [start, end] = [starts[group], starts[group + 1]];
+          const listed = Float64Array.from(order.subarray(start, end), (row) => scores[row]);
+          sum += lossFunction.evaluate(listed, shares.subarray(start, end), new Float64Array(end - start));
         }
-        return sum / lists.which.length;
+        return sum / which.length;
       },
     };
   }
@@ -61,8 +59,7 @@ export class LabeledLists extends LabelSource<ListwiseLoss> {
     }
     const lists = listsOf(this.targets, this.groups);
     if (lists.which.length > 0) return lists;
-    const needed = "groups must have two rows of different labels in some group";
-    throw new RangeError(`${place}${needed}, got none in ${lists.starts.length - 1} groups`);
+    throw allLabelsEqual(place, lists.starts.length - 1);
   }
 
   protected withRows(place: string, rows: CheckedLabels): LabeledLists {
@@ -78,27 +75,27 @@ interface Lists {
   readonly order: Uint32Array;
   /** The groups with two different labels, (examples). */
   readonly which: Uint32Array;
-  /** Label of each row, (rows). */
-  readonly targets: Float32Array | Float64Array;
+  /** Share of each row of `order` in its group, (rows). */
+  readonly shares: Float64Array;
 }
 
 function listsOf(targets: Float32Array | Float64Array, groups: Uint32Array): Lists {
   const [starts, order] = rowsByGroup(groups);
-  const isUnequal = (group: number): boolean => {
-    for (let p = starts[group] + 1; p < starts[group + 1]; p++)
-      if (targets[order[p]] !== targets[order[p - 1]]) return true;
-    return false;
-  };
-  const which = Uint32Array.from({ length: starts.length - 1 }, (_, group) => group).filter(isUnequal);
-  return { starts, order, which, targets };
+  const labels = Float64Array.from(order, (row) => targets[row]);
+  const shares = new Float64Array(labels.length);
+  const which = Uint32Array.from({ length: starts.length - 1 }, (_, group) => group).filter((group) => {
+    const own = labels.subarray(starts[group], starts[group + 1]);
+    shares.set(sharesOf(own), starts[group]);
+    return own.some((label) => label !== own[0]);
+  });
+  return { starts, order, which, shares };
 }
 
 /** The softmax of the labels of a group, (rows of the group). */
-function sharesOf({ starts, order, targets }: Lists, group: number): Float64Array {
-  const labels = Float64Array.from(order.subarray(starts[group], starts[group + 1]), (row) => targets[row]);
-  const most = labels.reduce((a, b) => Math.max(a, b));
+function sharesOf(labels: Float64Array): Float64Array {
+  const most = labels.reduce((a, b) => Math.max(a, b), -Infinity);
   const weights = labels.map((label) => exp(label - most));
-  const sum = weights.reduce((a, b) => a + b);
+  const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / sum);
 }
 
@@ -113,9 +110,6 @@ class ListDataset implements Dataset {
   readonly #lists: Lists;
   /** Rows of the longest list. */
   readonly #longest: number;
-  /** The shares of each example, behind one another, and where each starts, (examples + 1). */
-  readonly #shares: Float64Array;
-  readonly #shareStarts: Uint32Array;
 
   constructor(loss: ListwiseLoss, x: SparseRows, lists: Lists) {
     const { starts, which } = lists;
@@ -125,18 +119,11 @@ class ListDataset implements Dataset {
     this.size = which.length;
     this.skipped = starts.length - 1 - which.length;
     this.numFeatures = x.cols;
-    const ends = new Uint32Array(which.length + 1);
-    which.forEach((group, i) => {
-      ends[i + 1] = ends[i] + starts[group + 1] - starts[group];
-    });
-    this.#shareStarts = ends;
-    this.#shares = new Float64Array(ends[which.length]);
-    which.forEach((group, i) => this.#shares.set(sharesOf(lists, group), ends[i]));
-    this.#longest = which.reduce((most, _, i) => Math.max(most, ends[i + 1] - ends[i]), 0);
+    this.#longest = which.reduce((most, group) => Math.max(most, starts[group + 1] - starts[group]), 0);
   }
 
   usualSize(count: number): BatchSize {
-    const rows = Math.min(count * this.#longest, this.#shares.length);
+    const rows = Math.min(count * this.#longest, this.#x.rows);
     return { rows, entries: maxEntries(this.#x, rows) };
   }
 
@@ -163,15 +150,16 @@ class ListDataset implements Dataset {
   }
 
   loss(scores: Float32Array, dScores: Float32Array, { order, start, end }: BatchRange): number {
+    const { starts, which, shares } = this.#lists;
     const lists = end - start;
     let total = 0;
     let row = 0;
     for (let i = start; i < end; i++) {
-      const example = order === null ? i : order[i];
-      const shares = this.#shares.subarray(this.#shareStarts[example], this.#shareStarts[example + 1]);
-      const listed = Float64Array.from(scores.subarray(row, row + shares.length));
-      const gradient = new Float64Array(shares.length);
-      total += this.#loss.evaluate(listed, shares, gradient);
+      const group = which[order === null ? i : order[i]];
+      const own = shares.subarray(starts[group], starts[group + 1]);
+      const listed = Float64Array.from(scores.subarray(row, row + own.length));
+      const gradient = new Float64Array(own.length);
+      total += this.#loss.evaluate(listed, own, gradient);
       for (const slope of gradient) {
         dScores[row++] = slope / lists;
         total += slope * 0; // NaN as soon as one gradient is not finite

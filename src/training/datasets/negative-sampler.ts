@@ -98,14 +98,9 @@ export class NegativeSampler {
     }
     // The result lies between two known items. It is the last item there whose weight starts at or before
     // `target`.
-    let item = next > first ? known[next - 1] + 1 : 0;
+    const item = next > first ? known[next - 1] + 1 : 0;
     const target = next > first ? cumulative[item] + (at - unknownBefore[next - 1]) : at;
-    for (let last = (next < end ? known[next] : cumulative.length - 1) - 1; item < last; ) {
-      const middle = (item + last + 1) >>> 1;
-      if (cumulative[middle] <= target) item = middle;
-      else last = middle - 1;
-    }
-    return item;
+    return lastStart(cumulative, target, item, (next < end ? known[next] : cumulative.length - 1) - 1);
   }
 
   /**
@@ -128,15 +123,9 @@ export class NegativeSampler {
    */
   sampleAny(key: RandomKey, draw: number): number {
     const cumulative = this.#cumulative;
-    const random = (randomBits(key, 2 * draw) * 2097152 + (randomBits(key, 2 * draw + 1) >>> 11)) * 2 ** -53;
+    const random = fractionOf(randomBits(key, 2 * draw), randomBits(key, 2 * draw + 1));
     const at = Math.floor(random * cumulative[cumulative.length - 1]);
-    let item = 0;
-    for (let last = cumulative.length - 2; item < last; ) {
-      const middle = (item + last + 1) >>> 1;
-      if (cumulative[middle] <= at) item = middle;
-      else last = middle - 1;
-    }
-    return item;
+    return lastStart(cumulative, at, 0, cumulative.length - 2);
   }
 
   /**
@@ -158,18 +147,33 @@ export class NegativeSampler {
     return cumulative[cumulative.length - 1] - cumulative[this.#known[last] + 1] + this.#unknownBefore[last];
   }
 
-  /**
-   * A random multiple of 2^-53 in [0, 1). With 32 bits, the probabilities of the items of a catalog of
-   * millions would differ visibly.
-   */
+  /** The random number of a draw, see `fractionOf`. */
   #uniform(epoch: number, draw: number): number {
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#high = randomKey(this.seed, Stream.negatives, epoch, 0);
       this.#low = randomKey(this.seed, Stream.negatives, epoch, 1);
     }
-    return (randomBits(this.#high, draw) * 2097152 + (randomBits(this.#low, draw) >>> 11)) / 9007199254740992;
+    return fractionOf(randomBits(this.#high, draw), randomBits(this.#low, draw));
   }
+}
+
+/**
+ * Makes a random multiple of 2^-53 in [0, 1) from two random integers of 32 bits. With 32 bits alone, the
+ * probabilities of the items of a catalog of millions would differ visibly.
+ */
+function fractionOf(high: number, low: number): number {
+  return (high * 2097152 + (low >>> 11)) / 9007199254740992;
+}
+
+/** Finds the last of the items `first` to `last` whose weight starts at or before `target`. */
+function lastStart(cumulative: Float64Array, target: number, first: number, last: number): number {
+  while (first < last) {
+    const middle = (first + last + 1) >>> 1;
+    if (cumulative[middle] <= target) first = middle;
+    else last = middle - 1;
+  }
+  return first;
 }
 
 /**
