@@ -38,7 +38,8 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (positionals.length !== 1 || !isML100k(folder)) {
   console.error(
-    `usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--events OUT] [--peers PYTHON] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
+    "usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--events OUT] " +
+      `[--peers PYTHON] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
   );
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
@@ -128,9 +129,9 @@ const contextsOf = (events: readonly Event[]): FeatureMap[] => events.map(({ con
 const itemsOf = (events: readonly Event[]): string[] => events.map(({ item }) => item);
 const exclude = heldOut.map(({ known }) => known);
 const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
-console.log(
-  `${train.length} events to train on, ${heldOut.length} ${values.tune ? "to tune with" : "for the report"}, ${films.length} films, seed ${values.seed}\n`,
-);
+const purpose = values.tune ? "to tune with" : "for the report";
+const counts = `${train.length} events to train on, ${heldOut.length} ${purpose}, ${films.length} films`;
+console.log(`${counts}, seed ${values.seed}\n`);
 console.log(
   `${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`,
 );

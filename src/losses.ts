@@ -118,9 +118,9 @@ export function maxMargin(margin: number = 1): PairwiseLoss {
 }
 
 /**
- * Softmax loss of a list: the cross entropy between the shares and the softmax of the scores (Cao et al. 2007,
- * "Learning to Rank: From Pairwise Approach to Listwise Approach", section 4.2). If one row has the share 1,
- * it is -log of the probability that the softmax gives this row.
+ * Softmax loss of a list: the cross entropy between the shares and the softmax of the scores (Cao et al.
+ * 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach", section 4.2). If one row has the
+ * share 1, it is -log of the probability that the softmax gives this row.
  */
 export const softmax: ListwiseLoss = {
   kind: "listwise",

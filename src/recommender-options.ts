@@ -44,7 +44,11 @@ export interface RecommenderFitOptions<ItemId = Id>
   > {
   /** Number of passes over the events, at least 1. Default: 20. */
   epochs?: number | undefined;
-  /** Negatives per event and epoch, at least 1. Default: 1 for a pairwise loss, 4 for a pointwise one. */
+  /**
+   * Items to compare with: per event and epoch, at least 1; with a listwise loss per batch, at least 0,
+   * besides the items of the batch's own events, or "all" for the whole catalog. Default: 1 for a pairwise
+   * loss, 4 for a pointwise one, 256 for a listwise one.
+   */
   negatives?: number | "all" | undefined;
   /**
    * Draw negatives in proportion to (number of events)^popularity, at least 0. Default: 0, all items alike.

@@ -8,6 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 
+USER_FIELDS = ("age", "gender", "occupation")
+
+
 @dataclass
 class Events:
     """Users and items are numbered in the order of their files."""
@@ -62,7 +65,7 @@ def read_events(folder: str) -> Events:
         sequences,
         known,
         one_hot([[f"year={row['year']}" if row["year"] else "", *row["genres"].split("|")] for row in items]),
-        one_hot([[f"{f}={row[f]}" if row[f] else "" for f in ("age", "gender", "occupation")] for row in users]),
+        one_hot([[f"{f}={row[f]}" if row[f] else "" for f in USER_FIELDS] for row in users]),
     )
 
 

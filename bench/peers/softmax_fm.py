@@ -52,7 +52,7 @@ class SoftmaxFM:
         return self.user_rows[positions[:, 0]], history
 
     def items(self) -> tuple[np.ndarray, np.ndarray]:
-        """The sum of the rows of V of each item, (items, k), and its own part: w and its inner pairs, (items)."""
+        """The sum of the rows of V of each item, (items, k), and its own part, w and inner pairs, (items)."""
         table, linear = self.parameters["item"], self.parameters["linear"]
         sums = self.item_rows @ table
         squares = self.item_rows @ (table**2).sum(axis=1)
@@ -81,7 +81,8 @@ class SoftmaxFM:
         rows = np.arange(len(targets))
         context = users @ p["user"] + history @ p["history"]
         # One mask per event for all candidates: dropout on the pooled vector context * item.
-        mask = (self.random.random(context.shape, np.float32) >= rate).astype(np.float32) / np.float32(1 - rate)
+        is_kept = self.random.random(context.shape, np.float32) >= rate
+        mask = is_kept.astype(np.float32) / np.float32(1 - rate)
         sums, own = self.items()
         scores = (context * mask) @ sums.T + own
         is_masked[rows, targets] = False

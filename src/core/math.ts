@@ -52,9 +52,9 @@ export function exp(x: number): number {
 }
 
 /**
- * Computes e^x for a number of at most 0, three times as fast as `exp`, with a relative error of at most 1e-8:
- * x = n ln 2 + r, and a Taylor polynomial of degree 7 whose parts the processor can compute at the same time
- * (Estrin's scheme).
+ * Computes e^x for a number of at most 0, about three times as fast as `exp`, with a relative error of at
+ * most 1e-8: x = n ln 2 + r, and a Taylor polynomial of degree 7 whose parts the processor can compute at the
+ * same time (Estrin's scheme).
  *
  * @param x A number of at most 0.
  * @returns e^x; 0 for x below -103.98; NaN for NaN.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exp, log, log1p, sigmoid, softplus, tanh } from "../../src/core/math.ts";
+import { exp, expBelowZero, log, log1p, sigmoid, softplus, tanh } from "../../src/core/math.ts";
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -155,4 +155,15 @@ describe("portable elementary functions at special points", () => {
 
   it("log1p does not overflow at the largest float64s", () =>
     expect(log1p(1e308)).toBeCloseTo(Math.log(1e308), 10));
+});
+
+describe("expBelowZero", () => {
+  it("is e^x to a relative error of 1e-8, down to where a float32 becomes 0", () => {
+    for (const x of linspace(-103.9, 0, 100_000)) {
+      const error = Math.abs(expBelowZero(x) / Math.exp(x) - 1);
+      if (!(error <= 1e-8)) expect.fail(`e^${x} has the relative error ${error}`);
+    }
+    expect([expBelowZero(0), expBelowZero(-104), expBelowZero(-Infinity)]).toEqual([1, 0, 0]);
+    expect(expBelowZero(NaN)).toBeNaN();
+  });
 });
