@@ -107,6 +107,14 @@ describe("leaveLastOut", () => {
         "nothing would be held out",
     ],
     [
+      "several users, none with more than that",
+      [...events, { user: "bo", time: 3 }],
+      { last: 3 },
+      RangeError,
+      "leaveLastOut: events must hold a user with more than 3 events (last is 3), got users with at most 2; " +
+        "nothing would be held out",
+    ],
+    [
       "an event without its user",
       [{ user: "ana" }, { name: "bo" }],
       {},

@@ -104,6 +104,44 @@ describe("labelled groups", () => {
     ]);
   });
 
+  it("have a validation loss: that of ListNet over the held-out groups, after every epoch", async () => {
+    const maps = GROUPS.map((_, i) => ({ a: `a${i % 4}`, b: `b${i % 3}` }));
+    const model = new NFM({ loss: "softmax", embeddingDim: 4, hiddenUnits: [4], seed: 2 });
+    let checks = 0;
+    await model.fit(maps, LABELS, {
+      groups: GROUPS,
+      epochs: 3,
+      validation: { x: maps, y: LABELS, groups: GROUPS },
+      onEpoch: ({ validation }) => {
+        checks++;
+        expect(validation!.loss).toBeCloseTo(listNet(Array.from(model.predict(maps)), [0, 1]), 6);
+        expect(Object.keys(validation!)).toEqual(["loss", "ndcg@10", "group-auc"]);
+      },
+    });
+    expect(checks).toBe(3);
+    const alike = { x: maps, y: maps.map(() => 1), groups: GROUPS };
+    await expect(model.fit(maps, LABELS, { groups: GROUPS, validation: alike })).rejects.toThrow(
+      "fit: validation.groups must have two rows of different labels in some group, got none in 4 groups",
+    );
+    await expect(
+      model.fit(maps, LABELS, { groups: GROUPS, validation: { x: maps, y: LABELS } }),
+    ).rejects.toThrow(
+      "fit: validation.groups is needed: the softmax loss compares the rows of a group; pass groups",
+    );
+  });
+
+  it("are held out as whole groups by themselves, from 1,000 rows on", async () => {
+    const rows = Array.from({ length: 1200 }, (_, i) => ({ level: `l${(i * 7 + Math.floor(i / 30)) % 5}` }));
+    const labels = rows.map(({ level }) => Number(level.slice(1)));
+    const groups = rows.map((_, i) => Math.floor(i / 30));
+    const told: string[] = [];
+    const onNotice = ({ message }: { message: string }): void => void told.push(message);
+    const model = new NFM({ loss: "softmax", embeddingDim: 4, hiddenUnits: [4], seed: 3, onNotice });
+    const { checks } = await model.fit(rows, labels, { groups });
+    expect(told[0]).toContain("120 of 1,200 rows (4 of 40 groups) were held out");
+    expect(checks.length).toBeGreaterThan(1);
+  });
+
   it("are refused without groups, or if every group has one label", async () => {
     const model = new NFM({ loss: "softmax" });
     await expect(model.fit([{ a: "x" }], [1])).rejects.toThrow(
