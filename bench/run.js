@@ -23,6 +23,7 @@ const names = [
   "encode",
   "allocation",
   "startup",
+  "user-memory",
   "csv",
 ];
 if (!names.includes(name)) {

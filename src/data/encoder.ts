@@ -372,11 +372,15 @@ function hashOf({ hashBits }: FeatureEncoderOptions): Hash | null {
 }
 
 /**
- * Hashes a name to the given number of bits: FNV-1a over UTF-16 code units (Fowler, Noll and Vo,
- * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011,
- * https://github.com/aappleby/smhasher), which spreads the entropy to the top bits. They are the result.
+ * Hashes a name: FNV-1a over UTF-16 code units (Fowler, Noll and Vo, http://www.isthe.com/chongo/tech/comp/fnv/),
+ * then the finalizer of MurmurHash3 (Appleby 2011, https://github.com/aappleby/smhasher), which spreads the
+ * entropy to the top bits. They are the result.
+ *
+ * @param name Any string.
+ * @param bits Number of bits of the result, from 1 to 32.
+ * @returns An integer from 0 to 2^bits - 1.
  */
-function hashName(name: string, bits: number): number {
+export function hashName(name: string, bits: number): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
