@@ -1,6 +1,6 @@
 // Memory and time of what a recommender remembers of its users: built from whole lists of items and from one
-// event at a time, each in a process of its own, then read, changed, saved and loaded. Usage: npm run bench --
-// user-memory [USERS] [ITEMS]
+// event at a time, each in a process of its own, then read, changed, saved and loaded.
+// Usage: npm run bench -- user-memory [USERS] [ITEMS]
 
 import { spawnSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";

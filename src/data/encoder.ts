@@ -372,9 +372,9 @@ function hashOf({ hashBits }: FeatureEncoderOptions): Hash | null {
 }
 
 /**
- * Hashes a name: FNV-1a over UTF-16 code units (Fowler, Noll and Vo, http://www.isthe.com/chongo/tech/comp/fnv/),
- * then the finalizer of MurmurHash3 (Appleby 2011, https://github.com/aappleby/smhasher), which spreads the
- * entropy to the top bits. They are the result.
+ * Hashes a name: FNV-1a over UTF-16 code units (Fowler, Noll and Vo,
+ * http://www.isthe.com/chongo/tech/comp/fnv/), then the finalizer of MurmurHash3 (Appleby 2011,
+ * https://github.com/aappleby/smhasher), which spreads the entropy to the top bits. They are the result.
  *
  * @param name Any string.
  * @param bits Number of bits of the result, from 1 to 32.

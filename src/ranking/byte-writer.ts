@@ -1,5 +1,5 @@
-// Texts, numbers and lists of items as bytes. A number takes 1 to 5 bytes of 7 bits each, the lowest bits first
-// (LEB128). A text is UTF-8 followed by the byte 255, which never occurs in UTF-8. Half of a surrogate pair,
+// Texts, numbers and lists of items as bytes. A number takes 1 to 5 bytes of 7 bits each, the lowest bits
+// first (LEB128). A text is UTF-8 followed by the byte 255, which never occurs in UTF-8. Half of a surrogate pair,
 // which JavaScript allows, becomes three bytes (WTF-8), so every string has bytes of its own.
 
 /** The byte behind a text. */
@@ -56,9 +56,9 @@ export class ByteWriter {
   }
 
   /**
-   * Writes integers from 0 to 2^31 - 1, behind which the record must end. An empty list has no bytes. Otherwise
-   * one byte holds the number of bits of each item: what the largest one needs, and at least 8, so that the
-   * bytes tell the number of items. The bits follow, the lowest first. It makes room itself.
+   * Writes integers from 0 to 2^31 - 1, behind which the record must end. An empty list has no bytes.
+   * Otherwise one byte holds the number of bits of each item: what the largest one needs, and at least 8, so
+   * that the bytes tell the number of items. The bits follow, the lowest first. It makes room itself.
    */
   items(items: ArrayLike<number>): void {
     let all = 128; // as many bits as it needs, each item gets

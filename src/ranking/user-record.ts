@@ -1,6 +1,6 @@
-// A user as one record of bytes: the id as text; then 0, or 1 + twice the number of entries of the context, + 1
-// if they have values; the feature indices; the bits of the values; the items, oldest first. `byte-writer.ts`
-// says how texts, numbers and items become bytes.
+// A user as one record of bytes: the id as text; then 0, or 1 + twice the number of entries of the context,
+// + 1 if they have values; the feature indices; the bits of the values; the items, oldest first.
+// `byte-writer.ts` says how texts, numbers and items become bytes.
 
 import type { SparseVector } from "../data/sparse-row.ts";
 import type { ByteRecords } from "./byte-records.ts";
