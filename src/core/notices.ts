@@ -14,6 +14,7 @@ import { checkBoolean, wrongType } from "./errors.ts";
  * - "single-class": all labels are of one class.
  * - "unknown-field": a row has a field that training did not have.
  * - "unknown-row": nothing in a row is known from training.
+ * - "vocabulary-full": levels got no column, because the option `maxFeatures` forbids more.
  */
 export type NoticeKind =
   | "large-numbers"
@@ -24,7 +25,8 @@ export type NoticeKind =
   | "constant-labels"
   | "single-class"
   | "unknown-field"
-  | "unknown-row";
+  | "unknown-row"
+  | "vocabulary-full";
 
 /** One notice. */
 export interface Notice {

@@ -1,8 +1,9 @@
 // Learns an encoder in one pass over the training rows, or in two passes if a field turns out to be of
 // another kind than its first values suggested.
 
+import { wrongValue } from "../core/errors.ts";
 import { runAtOnce } from "../core/event-loop.ts";
-import type { Notices } from "../core/notices.ts";
+import { type Notices, thousands } from "../core/notices.ts";
 import { type Learned, learnedOf } from "./encoder.ts";
 import { checkFieldName, type FeatureEncoderOptions } from "./encoder-options.ts";
 import type { FeatureMap } from "./feature-map.ts";
@@ -16,6 +17,7 @@ import { type ColumnData, columnNames, type FieldKind, type FieldRecord, missing
  */
 export class EncoderFit {
   readonly #options: Readonly<FeatureEncoderOptions>;
+  readonly #maxFeatures: number;
   readonly #install: (learned: Learned) => void;
   readonly #fields = new Map<string, FieldLearner>();
   /** The field of each flag, number or level, in first-seen order. */
@@ -30,10 +32,16 @@ export class EncoderFit {
    * Starts without rows.
    *
    * @param options The options of the encoder.
+   * @param maxFeatures Most columns that it may need; Infinity: no limit.
    * @param install Receives what was learned.
    */
-  constructor(options: Readonly<FeatureEncoderOptions>, install: (learned: Learned) => void) {
+  constructor(
+    options: Readonly<FeatureEncoderOptions>,
+    maxFeatures: number,
+    install: (learned: Learned) => void,
+  ) {
     this.#options = options;
+    this.#maxFeatures = maxFeatures;
     this.#install = install;
   }
 
@@ -125,11 +133,13 @@ export class EncoderFit {
       known.push(this.#describe(field));
       yield;
     }
-    const names = hashBits === undefined ? this.#nameColumns(known) : [];
+    const left: string[] = [];
+    const names = hashBits === undefined ? this.#nameColumns(known, left) : [];
     yield;
     const records = known.map(({ record }) => record);
     this.#install(learnedOf(records, names, this.#options));
     tellNumericTexts(known, notices);
+    tellFull(notices, "fit", this.#maxFeatures, left);
     return true;
   }
 
@@ -162,12 +172,16 @@ export class EncoderFit {
     return { field, record, missingWeight, isNumericText };
   }
 
-  /** Gives every feature a column, in first-seen order, and then every indicator of missing values. */
-  #nameColumns(known: Described[]): string[] {
+  /**
+   * Gives every feature a column, in first-seen order, and then every indicator of missing values. The levels
+   * that the limit leaves without a column go into `left`.
+   */
+  #nameColumns(known: Described[], left: string[]): string[] {
     const { minCount = 1 } = this.#options;
     const names: string[] = [];
     const numbers = new Map<FieldLearner, Described>();
     for (const described of known) if (hasNoLevels(described)) numbers.set(described.field, described);
+    let room = this.#roomForLevels(known, numbers);
     const levels = new Map<FieldLearner, Iterator<[string, number]>>();
     for (const field of this.#sequence) {
       const described = numbers.get(field);
@@ -179,15 +193,31 @@ export class EncoderFit {
       }
       if (!levels.has(field)) levels.set(field, field.levels.entries());
       const [level, id] = levels.get(field)!.next().value as [string, number];
-      if (field.counts[id] >= minCount) names.push(`${field.name}=${level}`);
+      if (field.counts[id] < minCount) continue;
+      const name = `${field.name}=${level}`;
+      if (room-- > 0) names.push(name);
+      else left.push(name);
     }
     for (const described of known) {
-      const { record, field, missingWeight } = described;
-      if (record.kind === "ignore" || missingWeight === 0 || missingWeight < minCount) continue;
-      described.record = { ...record, missingColumn: names.length };
-      names.push(missingName(field.name));
+      if (!hasIndicator(described, minCount)) continue;
+      described.record = { ...described.record, missingColumn: names.length };
+      names.push(missingName(described.field.name));
     }
     return names;
+  }
+
+  /** Says how many levels may get a column: numbers, flags and indicators need theirs in any case. */
+  #roomForLevels(known: readonly Described[], numbers: ReadonlyMap<FieldLearner, Described>): number {
+    const { minCount = 1 } = this.#options;
+    if (this.#maxFeatures === Infinity) return Infinity;
+    let needed = known.filter((described) => hasIndicator(described, minCount)).length;
+    for (const field of new Set(this.#sequence)) {
+      const described = numbers.get(field);
+      if (described !== undefined && field.weight >= minCount) needed += columnNames(described.record).length;
+    }
+    if (needed <= this.#maxFeatures) return this.#maxFeatures - needed;
+    const least = `at least the number of columns of numbers, flags and missing values (${needed})`;
+    throw wrongValue("NFM: maxFeatures", least, this.#maxFeatures);
   }
 }
 
@@ -200,6 +230,11 @@ interface Described {
   readonly isNumericText: boolean;
 }
 
+/** Says whether missing values of a field get a column. */
+function hasIndicator({ record: { kind }, missingWeight }: Described, minCount: number): boolean {
+  return kind !== "ignore" && missingWeight > 0 && missingWeight >= minCount;
+}
+
 function hasNoLevels({ record: { kind } }: Described): boolean {
   return kind === "number" || kind === "flag" || kind === "ignore";
 }
@@ -210,4 +245,28 @@ function tellNumericTexts(known: readonly Described[], notices: Notices | null):
   const list = fields.map(({ name, levels }) => `${name} (${levels.size} different texts)`).join(", ");
   const remedy = `fields: { ${JSON.stringify(fields[0].name)}: "category" } makes it categories`;
   notices?.tell("numeric-text", `fit: texts were read as numbers in ${list}; ${remedy}`);
+}
+
+/**
+ * Tells the user that levels got no column.
+ *
+ * @param notices Where notices go; null: nowhere.
+ * @param caller The method that met the levels.
+ * @param maxFeatures The limit.
+ * @param left Names of the features that got no column, such as "user=ana"; empty: nothing is told.
+ */
+export function tellFull(
+  notices: Notices | null,
+  caller: string,
+  maxFeatures: number,
+  left: readonly string[],
+): void {
+  if (left.length === 0) return;
+  const limit = `the vocabulary is full, because maxFeatures is ${thousands(maxFeatures)}`;
+  const first = JSON.stringify(left[0]);
+  const effect =
+    left.length === 1
+      ? `the new level ${first} has no effect`
+      : `${thousands(left.length)} new levels, such as ${first}, have no effect`;
+  notices?.tell("vocabulary-full", `${caller}: ${limit}; ${effect}`);
 }

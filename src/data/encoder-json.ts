@@ -9,8 +9,8 @@ import { type NumberCode, readNumberCode } from "./number-codes.ts";
 export interface EncoderParts {
   /** The options. The constructor checks them. */
   readonly options: FeatureEncoderOptions;
-  /** Names of all columns. */
-  readonly names: readonly string[];
+  /** Names of all columns; null: the column has lost its name. */
+  readonly names: (string | null)[];
   /** The learned fields; null if nothing was learned. */
   readonly records: readonly FieldRecord[] | null;
   /** How numbers of other fields become entries; null: as the options say. */
@@ -43,10 +43,12 @@ export function readEncoderJSON(json: unknown): EncoderParts {
   };
 }
 
-function readNames(place: string, names: unknown): string[] {
+/** Checks the names of columns. A column that has lost its name has null. */
+function readNames(place: string, names: unknown): (string | null)[] {
   if (!Array.isArray(names)) throw wrongType(place, "an array of feature names", names);
   const known = new Map<string, number>();
   return Array.from(names as unknown[], (name, i) => {
+    if (name === null) return null;
     if (typeof name !== "string") throw wrongType(`${place}[${i}]`, "a string", name);
     if (known.has(name)) throw wrongValue(`${place}[${i}]`, `different from names[${known.get(name)}]`, name);
     known.set(name, i);
@@ -69,6 +71,7 @@ function readVersion1(place: string, names: unknown, given: Record<string, unkno
   const columns = new Map<string, number | undefined>();
   for (const field of codes.keys()) columns.set(field, undefined);
   known.forEach((name, column) => {
+    if (name === null) return;
     const end = name.indexOf("=");
     const field = end < 0 ? name : name.slice(0, end);
     if (end < 0 || !columns.has(field)) columns.set(field, end < 0 ? column : undefined);

@@ -34,8 +34,8 @@ import type { EntrySink, SparseVector } from "./sparse-row.ts";
 export interface FeatureEncoderJSON extends FeatureEncoderOptions {
   /** Version of this format. */
   version: 2;
-  /** The learned feature names, by column; absent with `hashBits`. */
-  names?: string[] | undefined;
+  /** The learned feature names, by column; absent with `hashBits`. null: the feature was removed. */
+  names?: (string | null)[] | undefined;
   /** The learned fields. */
   learned?: FieldRecord[] | undefined;
   /** How numbers of other fields become entries, if every value is read by its own type. Default: "raw". */
@@ -44,8 +44,8 @@ export interface FeatureEncoderJSON extends FeatureEncoderOptions {
 
 /** What an encoder has learned. */
 export interface Learned {
-  /** Feature names by column; empty with `hashBits`. */
-  readonly names: readonly string[];
+  /** Feature names by column; empty with `hashBits`. null: the column has lost its name. */
+  readonly names: (string | null)[];
   /** The fields by name. */
   readonly fields: ReadonlyMap<string, Field>;
   /** The fields with a column for missing values. */
@@ -56,6 +56,8 @@ export interface Learned {
   stamp: number;
   /** The field at each position of the row before. */
   readonly order: Field[];
+  /** Whether several encoders have this object. Then none of them may change names or levels. */
+  isShared: boolean;
 }
 
 /** How rows are read that are only a part of a row, and who hears about unknown fields. */
@@ -73,7 +75,7 @@ const MAX_ORDER = 256;
 
 /**
  * Encodes feature maps as sparse rows. Its vocabulary never changes. The subclass `FeatureEncoder` learns a
- * vocabulary.
+ * vocabulary, and lets it grow.
  */
 export class Encoder {
   /** The options in effect, defaults included. */
@@ -259,8 +261,9 @@ export class Encoder {
    * Returns the name of a column.
    *
    * @param index Column, from 0 to `numFeatures` - 1.
-   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing".
-   *   With `hashBits` names cannot be recovered, and the result is "#" followed by the column.
+   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing". It
+   *   is "#" followed by the column with `hashBits`, because names cannot be recovered then, and for a feature
+   *   that was removed.
    * @throws TypeError or RangeError if it is not a column; Error before `fit`.
    */
   name(index: number): string {
@@ -268,7 +271,7 @@ export class Encoder {
     checkInteger("FeatureEncoder.name: index", index, 0);
     if (index >= numFeatures)
       throw wrongValue("FeatureEncoder.name: index", `below numFeatures (${numFeatures})`, index);
-    return this.options.hashBits === undefined ? this.learned!.names[index] : `#${index}`;
+    return this.learned?.names[index] ?? `#${index}`;
   }
 
   /**
@@ -298,6 +301,20 @@ export class Encoder {
   /** @internal Whether absent fields have columns, so that it matters which fields a row should have. */
   get hasIndicators(): boolean {
     return this.learned !== null && this.learned.indicators.length > 0;
+  }
+
+  /**
+   * @internal Counts how often levels of some fields have come or gone. Rows that have no other fields must be
+   *   encoded again when the number has changed.
+   *
+   * @param isMeant Says whether a field counts.
+   */
+  changesOf(isMeant: (field: string) => boolean): number {
+    let changes = 0;
+    for (const field of this.learned?.fields.values() ?? []) {
+      if (field.changes > 0 && isMeant(field.name)) changes += field.changes;
+    }
+    return changes;
   }
 
   /** Plain data that `JSON.stringify` keeps exactly and `fromJSON` reads. */
@@ -350,20 +367,20 @@ const NOWHERE: EntrySink = { push() {} };
  * Makes what an encoder knows.
  *
  * @param records The fields.
- * @param names Names of all columns.
+ * @param names Names of all columns, which the result keeps.
  * @param options The options of the encoder.
  * @param unlisted How numbers of other fields become entries; null: only `records` count. Default: null.
  * @returns The fields, ready to encode.
  */
 export function learnedOf(
   records: readonly FieldRecord[],
-  names: readonly string[],
+  names: (string | null)[],
   options: FeatureEncoderOptions,
   unlisted: NumberCode | null = null,
 ): Learned {
   const fields = makeFields(records, names, hashOf(options));
   const indicators = [...fields.values()].filter(({ missing }) => missing >= 0);
-  return { names, fields, indicators, unlisted, stamp: 0, order: [] };
+  return { names, fields, indicators, unlisted, stamp: 0, order: [], isShared: false };
 }
 
 /** Returns the function that hashes names; null if there is a vocabulary. */

@@ -4,10 +4,11 @@
 import { Columns } from "./columns.ts";
 import { CSRBuilder } from "./csr-builder.ts";
 import { type CSRMatrix, matrixOf } from "./csr-matrix.ts";
-import { Encoder } from "./encoder.ts";
+import { Encoder, type Learned } from "./encoder.ts";
 import { EncoderFit } from "./encoder-fit.ts";
 import type { FeatureEncoderOptions } from "./encoder-options.ts";
 import type { FeatureMap, FeatureRow } from "./feature-map.ts";
+import { type Level, LevelSearch } from "./level-search.ts";
 import { checkMaps, type RowsOf } from "./rows.ts";
 
 /**
@@ -53,24 +54,103 @@ export class FeatureEncoder extends Encoder {
   }
 
   /**
-   * @internal Returns a copy whose vocabulary can no longer change. Models keep it, so that feature indices
-   * stay valid.
+   * @internal Returns a copy that cannot be fitted again, so that feature indices stay valid. Models keep it.
+   * Both share what was learned, until one of them grows: that one takes a copy of its own.
    */
   frozen(): this {
     const copy = new (this.constructor as new (options: FeatureEncoderOptions) => this)({ ...this.options });
     copy.learned = this.learned;
     copy.#frozen = true;
+    if (this.learned !== null) this.learned.isShared = true;
     return copy;
   }
 
-  /** @internal Starts to learn map by map. Nothing changes before `finish`. */
-  beginFit(): EncoderFit {
+  /** @internal Whether new levels can get columns: hashing gives every level one already. */
+  get canGrow(): boolean {
+    return this.options.hashBits === undefined && this.learned !== null;
+  }
+
+  /** @internal Starts to look for levels that the vocabulary does not hold. */
+  beginSearch(): LevelSearch {
+    return new LevelSearch(this.ready("FeatureEncoder.beginSearch").fields);
+  }
+
+  /**
+   * @internal Gives levels the next columns, behind all columns. It takes time in proportion to their number.
+   *
+   * @param levels Levels of known fields, none of them in the vocabulary.
+   */
+  addLevels(levels: readonly Level[]): void {
+    if (levels.length === 0) return;
+    const { names, fields } = this.#own();
+    for (const { field: name, level } of levels) {
+      const field = fields.get(name)!;
+      field.levels.set(level, names.length);
+      field.changes++;
+      names.push(`${name}=${level}`);
+    }
+  }
+
+  /**
+   * @internal Takes back the last `addLevels`.
+   *
+   * @param numFeatures Number of columns before it.
+   */
+  removeLevels(numFeatures: number): void {
+    if (numFeatures === this.numFeatures) return;
+    const { names, fields } = this.#own();
+    for (const name of names.splice(numFeatures)) {
+      const end = name!.indexOf("=");
+      const field = fields.get(name!.slice(0, end))!;
+      field.levels.delete(name!.slice(end + 1));
+      field.changes++;
+    }
+  }
+
+  /**
+   * @internal Removes the name of a level for ever. Its column stays and has no name. Afterwards the level is
+   * unknown.
+   *
+   * @param field Name of the field.
+   * @param level The level.
+   * @returns The column that the level had; null if it had none, as always with `hashBits`.
+   */
+  dropLevel(field: string, level: string): number | null {
+    const column = this.learned?.fields.get(field)?.levels.get(level);
+    if (column === undefined) return null;
+    const { names, fields } = this.#own();
+    const own = fields.get(field)!;
+    own.levels.delete(level);
+    own.changes++;
+    names[column] = null;
+    return column;
+  }
+
+  /** Returns what was learned, to be changed. What other encoders share is copied first. */
+  #own(): Learned {
+    const learned = this.ready("FeatureEncoder");
+    if (!learned.isShared) return learned;
+    const fields = new Map(
+      Array.from(learned.fields, ([name, field]) => [name, { ...field, levels: new Map(field.levels) }]),
+    );
+    const indicators = learned.indicators.map(({ name }) => fields.get(name)!);
+    const names = learned.names.slice();
+    this.learned = { ...learned, names, fields, indicators, order: [], isShared: false };
+    return this.learned;
+  }
+
+  /**
+   * @internal Starts to learn map by map. Nothing changes before `finish`.
+   *
+   * @param maxFeatures Most columns that it may need. Default: no limit.
+   */
+  beginFit(maxFeatures: number = Infinity): EncoderFit {
     if (this.#frozen) {
       throw new Error(
         "FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one",
       );
     }
-    return new EncoderFit(this.options, (learned) => {
+    return new EncoderFit(this.options, maxFeatures, (learned) => {
       if (this.learned?.unlisted == null) this.learned = learned;
     });
   }

@@ -76,6 +76,8 @@ export interface Field {
   readonly missing: number;
   /** Stamp of the last row in which the field had a key. */
   seen: number;
+  /** How often levels have come or gone since the field was made. */
+  changes: number;
 }
 
 /** Rows as columns of equal length. */
@@ -93,21 +95,22 @@ export type Hash = (name: string) => number;
  * Makes fields that can encode.
  *
  * @param records The fields.
- * @param names Names of all columns. Names of levels are "field=level".
+ * @param names Names of all columns; null: the column has lost its name. Names of levels are "field=level".
  * @param hash Computes columns from names; null: columns are positions in `names`.
  * @returns The fields by name.
  */
 export function makeFields(
   records: readonly FieldRecord[],
-  names: readonly string[],
+  names: readonly (string | null)[],
   hash: Hash | null,
 ): Map<string, Field> {
   const fields = new Map<string, Field>();
   for (const record of records) fields.set(record.name, makeField(record, hash));
   for (let column = 0; column < names.length; column++) {
-    const end = names[column].indexOf("=");
-    const field = end < 0 ? undefined : fields.get(names[column].slice(0, end));
-    field?.levels.set(names[column].slice(end + 1), column);
+    const name = names[column] ?? "";
+    const end = name.indexOf("=");
+    const field = end < 0 ? undefined : fields.get(name.slice(0, end));
+    field?.levels.set(name.slice(end + 1), column);
   }
   return fields;
 }
@@ -124,7 +127,7 @@ export function makeField(record: FieldRecord, hash: Hash | null): Field {
   const names = columnNames(record);
   const columns = hash ? names.map(hash) : column === undefined ? [] : names.map((_, i) => column + i);
   const missing = hash && missingColumn >= 0 ? hash(missingName(name)) : missingColumn;
-  return { record, name, kind, levels: new Map(), hash, columns, code, missing, seen: -1 };
+  return { record, name, kind, levels: new Map(), hash, columns, code, missing, seen: -1, changes: 0 };
 }
 
 /**

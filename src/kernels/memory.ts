@@ -132,14 +132,15 @@ export class Memory {
   }
 
   /**
-   * Requests a buffer of unsigned integers, all 0. Its `data` are empty until the next commit.
+   * Requests unsigned integers, all 0. Their `data` are empty until the next commit.
    *
    * @param length Number of integers.
+   * @param lasting Whether they keep their content when the layout changes. Default: false, a buffer.
    * @returns The integers.
    */
-  allocateIntegers(length: number): Integers {
+  allocateIntegers(length: number, lasting: boolean = false): Integers {
     const view = { data: new Uint32Array(0) };
-    this.#added.push({ view, stride: 1, lasting: false, rows: 0, wanted: length, capacity: -1, start: 0 });
+    this.#added.push({ view, stride: 1, lasting, rows: 0, wanted: length, capacity: -1, start: 0 });
     return view;
   }
 

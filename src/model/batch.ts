@@ -45,7 +45,7 @@ export class Batch implements SparseBatch {
     this.#values = memory.allocate(0, 1, { stride: 1 });
     this.#slots = memory.allocateIntegers(0);
     this.#touched = memory.allocateIntegers(0);
-    this.#slotOf = memory.allocateIntegers(0);
+    this.#slotOf = memory.allocateIntegers(0, true); // lasting, so that it grows in proportion to new features
   }
 
   /**

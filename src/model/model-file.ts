@@ -13,7 +13,7 @@ import { COUNTER, type FileTensor, readSafetensors } from "./safetensors.ts";
 /** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
   ...["numFeatures", "embeddingDim", ...STACK_KEYS, "layers", "loss", "optimizer", "l2", "initStd", "seed"],
-  ...["labels", "customLoss", "customOptimizer"],
+  ...["labels", "customLoss", "customOptimizer", "grow", "maxFeatures"],
 ];
 
 /** What errors call the configuration of a model file. */

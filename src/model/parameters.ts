@@ -122,6 +122,17 @@ export class Parameters {
   }
 
   /**
+   * Makes the linear weight and the embedding of a feature 0.
+   *
+   * @param feature The feature, below N.
+   */
+  clearRow(feature: number): void {
+    for (const { data, stride } of [this.linear.value, this.embedding.value])
+      data.fill(0, feature * stride, (feature + 1) * stride);
+    this.markChanged();
+  }
+
+  /**
    * Returns the shape that a parameter has in the model file at its present size.
    *
    * @param parameter One of the parameters.

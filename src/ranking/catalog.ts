@@ -35,6 +35,8 @@ export class Catalog {
   /** Number of candidates. */
   readonly size: number;
   #encoder: FeatureSpace["encoder"] = null;
+  /** What `#changes()` was when the candidates were encoded. */
+  #encodedAt = 0;
   #encoded: SparseRows | null = null;
   /** For each feature, 1 if a candidate has it. Computed when first needed. */
   #features: Uint8Array | null = null;
@@ -68,10 +70,12 @@ export class Catalog {
   *encode(space: FeatureSpace): Generator<void, SparseRows> {
     const { encoder, numFeatures } = space;
     const known = this.#encoded;
-    if (known !== null && this.#encoder === encoder && numFeatures !== null && known.cols <= numFeatures)
-      return known;
+    const changes = this.#changes(encoder);
+    const isSame = this.#encoder === encoder && this.#encodedAt === changes;
+    if (known !== null && isSame && numFeatures !== null && known.cols <= numFeatures) return known;
     const encoded = yield* readRows(this.rows, this.#partOf(space, true), this.place);
     this.#encoder = encoder;
+    this.#encodedAt = changes;
     if (encoded === known) return encoded;
     this.#features = null;
     this.#dots = null;
@@ -93,8 +97,7 @@ export class Catalog {
   #partOf(space: FeatureSpace, ofCandidates: boolean): FeatureSpace {
     const { encoder, numFeatures, notices, inspect } = space;
     if (!encoder?.hasIndicators) return space;
-    this.#fields ??= new Set(fieldsOf(this.rows));
-    const fields = this.#fields;
+    const fields = this.#fieldNames();
     return {
       encoder,
       numFeatures,
@@ -102,6 +105,17 @@ export class Catalog {
       inspect,
       isExpected: (field) => fields.has(field) === ofCandidates,
     };
+  }
+
+  /** Counts how often levels of the candidates' fields have come or gone. */
+  #changes(encoder: FeatureSpace["encoder"]): number {
+    // `fieldsOf` takes a number for an index, but for an encoder it is the name of a field.
+    return encoder?.changesOf((field) => this.#fieldNames().has(field) || /^\d+$/.test(field)) ?? 0;
+  }
+
+  #fieldNames(): ReadonlySet<string> {
+    this.#fields ??= new Set(fieldsOf(this.rows));
+    return this.#fields;
   }
 
   /**

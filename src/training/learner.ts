@@ -6,6 +6,7 @@ import { type Notices, thousands } from "../core/notices.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { Classes } from "../data/labels.ts";
 import { tellLargeNumbers } from "../data/large-numbers.ts";
+import type { Level } from "../data/level-search.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import { Memory } from "../kernels/memory.ts";
@@ -25,7 +26,7 @@ import { type Course, type History, type RefitHistory, runEpochs, runSteps } fro
 import type { FitSettings } from "./fit-options.ts";
 import { startOf, tellLabels } from "./label-start.ts";
 import { type LoadOverrides, type Settings, settingsFor, settingsFromFile } from "./options.ts";
-import { givePretrained, type Pretrained, takePretrained } from "./pretrained.ts";
+import { clearPretrained, givePretrained, type Pretrained, takePretrained } from "./pretrained.ts";
 import type { Resumption } from "./resumption.ts";
 import {
   canResume,
@@ -36,7 +37,7 @@ import {
 } from "./save.ts";
 import { Trainer, type TrainingRecord } from "./trainer.ts";
 import { type Division, holdOut, unionOf, type Validation } from "./validation.ts";
-import { type LearnedSpace, learnFeatures } from "./vocabulary.ts";
+import { findLevels, type LearnedSpace, learnFeatures } from "./vocabulary.ts";
 
 /** What exists once the number of features is known. */
 interface Model {
@@ -96,7 +97,7 @@ export class Learner {
     const model = learner.#newModel(
       settings,
       settings.numFeatures!,
-      settings.encoder,
+      settings.encoder && settings.encoder.frozen(), // the one of the settings does not grow
       "load",
       labels,
       record,
@@ -245,12 +246,16 @@ export class Learner {
     const resumed = goesOn && this.#isTrained ? previous : null; // without training nothing can go on
     if (resumed !== null) this.#checkUnit(caller, resumed);
     const knownRange = resumed?.record.labelRange ?? null;
+    // What goes on in another process knows all levels already, but for those that minCount left out.
+    const grown = resumed !== null && this.resumption?.from == null ? resumed : null;
+    let growth: Growth | null = null;
     this.#isFitting = true;
     try {
       const pacer = new Pacer(signal);
       await pacer.rest(); // reading many labels has used up a slice already
       const { kept, validation, settings, refitOn, notice } = await runPaced(divide(knownRange), pacer);
       if (pacer.due) await pacer.rest();
+      if (grown !== null) growth = await this.#growFor(caller, grown, kept, pacer);
       const { course, model, measure } = await this.#prepare(
         caller,
         kept,
@@ -277,14 +282,49 @@ export class Learner {
         if (record.epochs === doneBefore) {
           record.labelRange = knownRange;
           this.#model = previous;
-        }
+        } else growth = null; // the last good epoch knows the new levels
         throw error;
       } finally {
         if (record.epochs > doneBefore) this.#isTrained = true;
       }
+    } catch (error) {
+      growth?.undo();
+      throw error;
     } finally {
       this.#isFitting = false;
     }
+  }
+
+  /** Lets a model learn the new levels of a source, before it is trained further by a `fit`. */
+  async #growFor(caller: string, model: Model, source: DatasetSource, pacer: Pacer): Promise<Growth> {
+    const { encoder } = spaceOf(model);
+    const minCount = encoder?.options.minCount ?? 1;
+    const levels = await runPaced(
+      findLevels(source.vocabulary, encoder, model.settings, caller, minCount),
+      pacer,
+    );
+    return this.#grow(model, levels);
+  }
+
+  /** Gives levels columns and rows of the tables. Names come first into rows that are reserved for them. */
+  #grow(model: Model, levels: readonly Level[]): Growth {
+    const { encoder, numFeatures } = spaceOf(model);
+    if (levels.length === 0) return { undo() {} };
+    const columns = encoder!.numFeatures;
+    encoder!.addLevels(levels);
+    const needed = encoder!.numFeatures;
+    try {
+      if (needed > numFeatures!) this.#trainerOf(model, 1, 1).grow(needed);
+    } catch (error) {
+      encoder!.removeLevels(columns);
+      throw error;
+    }
+    return {
+      undo() {
+        if (needed > numFeatures!) model.trainer!.shrink(numFeatures!);
+        encoder!.removeLevels(columns);
+      },
+    };
   }
 
   /**
@@ -349,24 +389,64 @@ export class Learner {
     // A model that knows no labels yet is made anew with the strings of the first ones.
     const started = this.#isTrained || classes === null ? this.#started() : null;
     if (started) this.#checkUnit(caller, started);
-    const space = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
+    const known = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
     const labels = started ? started.predictor.labels : { unit: this.#firstUnit, classes };
-    const dataset = runAtOnce(source.read(space, labels.unit));
-    const model =
-      started ??
-      this.#newModel(this.#settings, space.numFeatures ?? dataset.numFeatures, space.encoder, caller, labels);
-    const trainer = this.#trainerFor(model, dataset, dataset.size);
-    if (!started) runAtOnce(this.#initialize(model, null));
-    const loss = trainer.safeStep(dataset);
-    if (!Number.isFinite(loss)) {
-      const remedy = "Check the scale of their values, or lower learningRate";
-      const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
-      throw new Error(`${caller}: ${reason}. ${remedy}`);
+    const { encoder } = known;
+    // A vocabulary that was learned from these rows knows all levels, but for those that minCount left out.
+    const isOld = started !== null || this.#settings.encoder?.fitted === true;
+    const { settings } = started ?? { settings: this.#settings };
+    const levels = isOld ? runAtOnce(findLevels(source.vocabulary, encoder, settings, caller, 1)) : [];
+    const growth = started && this.#grow(started, levels);
+    try {
+      if (started === null) encoder?.addLevels(levels);
+      const numFeatures = started
+        ? started.predictor.numFeatures
+        : known.numFeatures === null
+          ? null
+          : Math.max(known.numFeatures, encoder?.numFeatures ?? 0);
+      const dataset = runAtOnce(source.read({ encoder, numFeatures }, labels.unit));
+      const model =
+        started ??
+        this.#newModel(this.#settings, numFeatures ?? dataset.numFeatures, encoder, caller, labels);
+      const trainer = this.#trainerFor(model, dataset, dataset.size);
+      if (!started) runAtOnce(this.#initialize(model, null));
+      const loss = trainer.safeStep(dataset);
+      if (!Number.isFinite(loss)) {
+        const remedy = "Check the scale of their values, or lower learningRate";
+        const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
+        throw new Error(`${caller}: ${reason}. ${remedy}`);
+      }
+      model.record.labelRange = unionOf(model.record.labelRange, source.labelRange);
+      this.#model = model;
+      this.#isTrained = true;
+      return loss;
+    } catch (error) {
+      growth?.undo();
+      throw error;
     }
-    model.record.labelRange = unionOf(model.record.labelRange, source.labelRange);
-    this.#model = model;
-    this.#isTrained = true;
-    return loss;
+  }
+
+  /**
+   * Forgets a level: its name, and what training did to its row of the tables. The row stays without a name.
+   *
+   * @param field Name of the field.
+   * @param level The level.
+   * @returns Whether the model knew the level.
+   * @throws Error while the model is being fitted; nothing has changed then.
+   */
+  forgetLevel(field: string, level: string): boolean {
+    if (this.#isFitting) throw new Error("forget: this model is being fitted; await that first");
+    const { encoder } = this.#settings;
+    // Models that are made later start from this encoder and these values.
+    const given = encoder?.dropLevel(field, level) ?? null;
+    if (given !== null && this.#pretrained !== null) clearPretrained(this.#pretrained, given);
+    const model = this.#model;
+    const column = (model && spaceOf(model).encoder?.dropLevel(field, level)) ?? null;
+    if (model !== null && column !== null) {
+      if (model.trainer !== null) model.trainer.forgetRow(column);
+      else model.predictor.network.parameters.clearRow(column);
+    }
+    return given !== null || column !== null;
   }
 
   /**
@@ -379,7 +459,7 @@ export class Learner {
     const encoder = predictor.encoder as FeatureEncoder | null;
     if (!source.#isTrained) throw new Error("initFrom: fm has not been trained; its values are random");
     const { parameters } = predictor.network;
-    const { embeddingDim, encoder: ownEncoder, numFeatures } = this.#given;
+    const { embeddingDim, encoder: ownEncoder, numFeatures, maxFeatures } = this.#given;
     if (this.#isFitting) throw new Error("initFrom: this model is being fitted; await that first");
     if (this.#isTrained) {
       throw new Error(
@@ -394,6 +474,10 @@ export class Learner {
       const expected = `fm must have this model's numFeatures (${numFeatures})`;
       throw new RangeError(`initFrom: ${expected}, got ${parameters.numFeatures}`);
     }
+    if (maxFeatures !== null && parameters.numFeatures > maxFeatures) {
+      const expected = `fm must have at most this model's maxFeatures (${maxFeatures}) features`;
+      throw new RangeError(`initFrom: ${expected}, got ${parameters.numFeatures}`);
+    }
     if (ownEncoder !== null && !isSameEncoder(ownEncoder, encoder)) {
       const remedy = "leave it out, and fm's is taken";
       throw new Error(
@@ -401,7 +485,11 @@ export class Learner {
       );
     }
     this.#pretrained = takePretrained(parameters, predictor.labels.unit);
-    this.#settings = { ...this.#given, encoder, numFeatures: parameters.numFeatures };
+    this.#settings = {
+      ...this.#given,
+      encoder: encoder && encoder.frozen(),
+      numFeatures: parameters.numFeatures,
+    };
     this.#model = null;
   }
 
@@ -428,8 +516,7 @@ export class Learner {
   }
 
   #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
-    const { encoder, numFeatures, notices } = this.#settings;
-    return learnFeatures(source.vocabulary, encoder, numFeatures, notices);
+    return learnFeatures(source.vocabulary, this.#settings);
   }
 
   #newModel(
@@ -442,7 +529,11 @@ export class Learner {
   ): Model {
     if (numFeatures === 0)
       throw new RangeError(`${caller}: x must have at least one feature, got only empty rows`);
-    const { embeddingDim, layers, loss, notices } = settings;
+    const { embeddingDim, layers, loss, notices, maxFeatures } = settings;
+    if (numFeatures > (maxFeatures ?? Infinity)) {
+      const most = `at most maxFeatures (${maxFeatures}) features`;
+      throw new RangeError(`${caller}: x must have ${most}, got ${numFeatures}`);
+    }
     const memory = this.#memory.fork();
     // A layer of the user's own may call any kernel, also in prediction.
     if (!layers.every(isBuiltIn)) memory.addKernels(trainingKernels);
@@ -491,10 +582,19 @@ export class Learner {
   }
 }
 
-/** Says whether the encoder of an option would have led to the learned one. */
+/** The rows that a model has got for new levels. */
+interface Growth {
+  /** Takes them back. It cannot fail. */
+  undo(): void;
+}
+
+/** Says whether the encoder of an option would have led to the learned one, which may have grown since. */
 function isSameEncoder(given: FeatureEncoder, learned: FeatureEncoder | null): boolean {
-  if (given.fitted) return JSON.stringify(given) === JSON.stringify(learned);
-  return JSON.stringify(given.options) === JSON.stringify(learned?.options);
+  if (!given.fitted) return JSON.stringify(given.options) === JSON.stringify(learned?.options);
+  if (learned === null) return false;
+  const [first, second] = [given.toJSON(), learned.toJSON()];
+  const names = second.names?.slice(0, first.names?.length);
+  return JSON.stringify(first) === JSON.stringify({ ...second, ...(names && { names }) });
 }
 
 const EMPTY_ROW: SparseRows = {

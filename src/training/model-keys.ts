@@ -15,5 +15,16 @@ export const MODEL_KEYS: readonly string[] = [
     "l2",
     "initStd",
   ],
-  ...["numFeatures", "numbers", "fields", "encoder", "seed", "backend", "onNotice", "notices"],
+  ...[
+    "numFeatures",
+    "maxFeatures",
+    "grow",
+    "numbers",
+    "fields",
+    "encoder",
+    "seed",
+    "backend",
+    "onNotice",
+    "notices",
+  ],
 ];

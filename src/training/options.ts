@@ -1,6 +1,14 @@
 // The options of `new NFM`: what they are, how they are checked, and how they are read from a model file.
 
-import { checkChoice, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import {
+  checkBoolean,
+  checkChoice,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  wrongType,
+  wrongValue,
+} from "../core/errors.ts";
 import { type NoticeOptions, type Notices, readNotices } from "../core/notices.ts";
 import { checkFieldKinds, checkNumbers, type NumbersOption } from "../data/encoder-options.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
@@ -47,6 +55,16 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   initStd?: number | undefined;
   /** Number of features, at least 1. Default: taken from the first data. */
   numFeatures?: number | undefined;
+  /**
+   * Whether `partialFit`, `partialFitPairs` and `fit` with `resume` add levels that the vocabulary does not
+   * hold yet. false: they contribute nothing. Default: true.
+   */
+  grow?: boolean | undefined;
+  /**
+   * Most features that the model may have, at least 1. When it has them, no further level is added; new ones
+   * contribute nothing, and a notice says so. Default: no limit.
+   */
+  maxFeatures?: number | undefined;
   /**
    * How numbers in feature maps become entries. "knots": two neighboring entries of a piecewise-linear basis
    * on quantiles of the training values. "standard": (value - mean) / standard deviation. "raw": the value
@@ -97,6 +115,8 @@ export interface Settings extends ArchitectureSettings {
   readonly l2: L2;
   readonly initStd: number;
   readonly numFeatures: number | null;
+  readonly grow: boolean;
+  readonly maxFeatures: number | null;
   readonly encoder: FeatureEncoder | null;
   readonly seed: number;
   readonly backend: BackendName;
@@ -131,6 +151,7 @@ export function readOptions(
     const least = `${place}: numFeatures must be at least that of the encoder (${encoder.numFeatures})`;
     throw new RangeError(`${least}, got ${numFeatures}`);
   }
+  const maxFeatures = readMaxFeatures(options, encoder, place);
   return {
     ...architecture,
     loss: lossOf(options, place),
@@ -144,6 +165,8 @@ export function readOptions(
       isAtLeastZero,
     ),
     numFeatures: numFeatures ?? null,
+    grow: checkBoolean(`${place}: grow`, options.grow ?? true),
+    maxFeatures,
     encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
@@ -176,6 +199,22 @@ function readEncoder({ encoder, numbers, fields }: NFMOptions, place: string): F
   if (numbers !== undefined) checkNumbers(`${place}: numbers`, numbers);
   if (fields !== undefined) checkFieldKinds(`${place}: fields`, fields);
   return new FeatureEncoder({ numbers, fields });
+}
+
+/** Checks that the model can have all features that the other options ask for. */
+function readMaxFeatures(
+  { maxFeatures, numFeatures }: NFMOptions,
+  encoder: FeatureEncoder | undefined,
+  place: string,
+): number | null {
+  if (maxFeatures === undefined) return null;
+  checkInteger(`${place}: maxFeatures`, maxFeatures, 1, 2 ** 32 - 1);
+  const { hashBits } = encoder?.options ?? {};
+  const ofEncoder = encoder?.fitted || hashBits !== undefined ? encoder!.numFeatures : 0;
+  const needed = Math.max(numFeatures ?? 0, ofEncoder);
+  if (needed <= maxFeatures) return maxFeatures;
+  const source = ofEncoder === needed ? "that of the encoder" : "numFeatures";
+  throw wrongValue(`${place}: maxFeatures`, `at least ${source} (${needed})`, maxFeatures);
 }
 
 function lossOf({ loss }: NFMOptions, place: string): Loss {
@@ -262,9 +301,10 @@ export function settingsFromFile(
 ): Settings {
   const { labels, optimizer, customOptimizer, l2, initStd, numFeatures, seed } = config as NFMOptions &
     Record<string, unknown>;
+  const { grow, maxFeatures } = config as NFMOptions;
   const options: NFMOptions = {
     ...architectureFromJSON(config, overrides.layers, CONFIG_PLACE),
-    ...{ l2: l2 ?? {}, initStd, numFeatures, seed },
+    ...{ l2: l2 ?? {}, initStd, numFeatures, seed, grow, maxFeatures },
     labels: labels ?? "raw",
     loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
     backend: overrides.backend,

@@ -28,6 +28,19 @@ export function takePretrained({ bias, linear, embedding }: Parameters, unit: La
 }
 
 /**
+ * Makes the values of a feature 0.
+ *
+ * @param pretrained The values, which are overwritten.
+ * @param feature The feature.
+ */
+export function clearPretrained({ values }: Pretrained, feature: number): void {
+  const [, linear, embedding] = values.values();
+  const cols = embedding.length / linear.length;
+  linear[feature] = 0;
+  embedding.fill(0, feature * cols, (feature + 1) * cols);
+}
+
+/**
  * Overwrites V, w and w0 of a new model.
  *
  * @param parameters The parameters of the new model, of the same sizes.

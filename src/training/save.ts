@@ -16,10 +16,11 @@ import type { TrainedParameter, TrainingRecord } from "./trainer.ts";
 
 /**
  * The options as JSON for a model file. Losses, optimizers and layers of the user's own are written by name
- * only. `labels` is left out if it is "raw": files without it are from before there was a choice.
+ * only. `labels` is left out if it is "raw": files without it are from before there was a choice. `grow` and
+ * `maxFeatures` are left out if they are the defaults.
  */
 export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
-  const { embeddingDim, loss, labels, optimizer, l2, initStd, seed } = settings;
+  const { embeddingDim, loss, labels, optimizer, l2, initStd, seed, grow, maxFeatures } = settings;
   const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
   return {
     numFeatures,
@@ -33,6 +34,8 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
     l2,
     initStd,
     seed,
+    ...(grow ? {} : { grow }),
+    ...(maxFeatures === null ? {} : { maxFeatures }),
   };
 }
 

@@ -152,7 +152,8 @@ export class Trainer {
 
   /**
    * Adds rows to the tables and to the optimizer's state, in place. Existing rows keep their values. New rows
-   * get the initial values that they would have had in a model with N features from the start.
+   * get the initial values that they would have had in a model with N features from the start. Over many
+   * calls it takes time in proportion to the new rows.
    *
    * @param numFeatures The new N, at least the present one.
    * @throws RangeError if there is not enough memory. Nothing has changed then.
@@ -180,6 +181,38 @@ export class Trainer {
       fill(added, optimizer.initialState!);
     }
     this.#parameters.markChanged();
+  }
+
+  /**
+   * Takes the last rows of the tables and of the optimizer's state away, as if `grow` had not added them. It
+   * needs no memory and cannot fail.
+   *
+   * @param numFeatures The new N, at most the present one.
+   */
+  shrink(numFeatures: number): void {
+    const { memory } = this.#parameters;
+    for (const { parameter, state } of this.trained) {
+      if (!parameter.isTable) continue;
+      memory.resize(parameter.value, numFeatures);
+      if (state !== null) memory.resize(state, numFeatures);
+    }
+    memory.commit();
+    this.#parameters.markChanged();
+  }
+
+  /**
+   * Forgets what training did to a feature: its linear weight and its embedding become 0, and the optimizer's
+   * state for them is as at the start.
+   *
+   * @param feature Its row in the tables.
+   */
+  forgetRow(feature: number): void {
+    this.#parameters.clearRow(feature);
+    for (const { parameter, state } of this.trained) {
+      if (!parameter.isTable || state === null) continue;
+      const start = feature * state.stride;
+      state.data.fill(this.#settings.optimizer.initialState!, start, start + state.cols);
+    }
   }
 
   /**

@@ -1,14 +1,17 @@
-// Decides which features a model has. Only training rows count, never validation rows.
+// Decides which features a model has, and which levels it learns later. Only training rows count, never
+// validation rows.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
 import type { Notices } from "../core/notices.ts";
 import { isSparseRow, isSparseRows, needsEncoder } from "../data/checked-rows.ts";
 import { Columns } from "../data/columns.ts";
-import type { EncoderFit } from "../data/encoder-fit.ts";
+import { type EncoderFit, tellFull } from "../data/encoder-fit.ts";
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
+import type { Level, LevelSearch } from "../data/level-search.ts";
 import { COLUMN_ROWS_PER_PAUSE, ROWS_PER_PAUSE } from "../data/rows.ts";
 import type { VocabularyRows } from "./dataset.ts";
+import type { Settings } from "./options.ts";
 
 /** The features of a model, and the encoder that it keeps. */
 export interface LearnedSpace {
@@ -24,23 +27,19 @@ export interface LearnedSpace {
  * unless `numFeatures` is given: then the keys of feature maps are feature indices.
  *
  * @param vocabulary The rows to learn the vocabulary from.
- * @param given The encoder from the model's options; null: none.
- * @param numFeatures The number of features from the model's options; null: not given.
- * @param notices Where notices go.
+ * @param settings The options of the model.
  * @returns The features of the model.
  * @throws TypeError or RangeError that names row and field.
  */
 export function* learnFeatures(
   vocabulary: readonly VocabularyRows[],
-  given: FeatureEncoder | null,
-  numFeatures: number | null,
-  notices: Notices,
+  { encoder: given, numFeatures, maxFeatures, notices }: Settings,
 ): Generator<void, LearnedSpace> {
   if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
   const isNamed = numFeatures === null && vocabulary.some(({ rows }) => needsEncoder(rows));
   if (given === null && !isNamed) return { encoder: null, numFeatures };
   const encoder = new FeatureEncoder(given?.options);
-  yield* learnVocabulary(encoder, vocabulary, notices);
+  yield* learnVocabulary(encoder, vocabulary, maxFeatures ?? Infinity, notices);
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
     const least = `at least the number of features in the data (${encoder.numFeatures})`;
     throw wrongValue("NFM: numFeatures", least, numFeatures);
@@ -52,9 +51,10 @@ export function* learnFeatures(
 function* learnVocabulary(
   encoder: FeatureEncoder,
   vocabulary: readonly VocabularyRows[],
+  maxFeatures: number,
   notices: Notices,
 ): Generator<void, void> {
-  const fit = encoder.beginFit();
+  const fit = encoder.beginFit(maxFeatures);
   do yield* addRows(fit, vocabulary);
   while (!(yield* fit.finishInParts(notices)));
 }
@@ -69,8 +69,55 @@ function* addRows(fit: EncoderFit, vocabulary: readonly VocabularyRows[]): Gener
   }
 }
 
+/**
+ * Finds the levels that a model should learn in addition to those that it knows. Yields now and then. Nothing
+ * changes yet.
+ *
+ * @param vocabulary The rows to look at. Sparse rows among them have no names and are passed over.
+ * @param encoder The encoder of the model; null: the model has no names.
+ * @param settings The options of the model.
+ * @param caller The method, in notices.
+ * @param minCount Least number of rows that must have a level.
+ * @returns The levels in the order in which the rows have them; none if the vocabulary may not grow.
+ * @throws TypeError or RangeError that names row and field.
+ */
+export function* findLevels(
+  vocabulary: readonly VocabularyRows[],
+  encoder: FeatureEncoder | null,
+  { grow, maxFeatures, notices }: Settings,
+  caller: string,
+  minCount: number,
+): Generator<void, readonly Level[]> {
+  if (!grow || !encoder?.canGrow) return [];
+  const search = encoder.beginSearch();
+  for (const { rows, place, times } of vocabulary) {
+    if (isSparseRows(rows)) continue;
+    yield* rows instanceof Columns
+      ? addColumns(search, rows, place, times)
+      : searchMaps(search, rows, place, times);
+  }
+  const levels = search.levels(minCount);
+  const room = (maxFeatures ?? Infinity) - encoder.numFeatures;
+  if (levels.length <= room) return levels;
+  const left = levels.slice(room).map(({ field, level }) => `${field}=${level}`);
+  tellFull(notices, caller, maxFeatures!, left);
+  return levels.slice(0, room);
+}
+
+function* searchMaps(
+  search: LevelSearch,
+  maps: readonly unknown[],
+  place: string,
+  times?: number,
+): Generator<void, void> {
+  for (let i = 0; i < maps.length; i++) {
+    if (!isSparseRow(maps[i])) search.add(maps[i] as FeatureMap, `${place}[${i}]`, times);
+    if (i % ROWS_PER_PAUSE === 0) yield;
+  }
+}
+
 function* addColumns(
-  fit: EncoderFit,
+  fit: EncoderFit | LevelSearch,
   columns: Columns,
   place: string,
   times?: number,

@@ -174,6 +174,8 @@ describe("undefined", () => {
     l2: true,
     initStd: true,
     numFeatures: true,
+    grow: true,
+    maxFeatures: true,
     numbers: true,
     fields: true,
     encoder: true,
