@@ -76,7 +76,7 @@ describe.each(["js", "wasm"] as const)("partialFit with new levels: %s", (backen
     expect(others.save()).toEqual(maps.save());
     const flat = BLOCKS.map(({ x }) =>
       x.map((map) => {
-        const { user, item } = map as Row;
+        const { user, item } = map as unknown as Row;
         return { user, item };
       }),
     );
