@@ -255,7 +255,10 @@ export class Learner {
       await pacer.rest(); // reading many labels has used up a slice already
       const { kept, validation, settings, refitOn, notice } = await runPaced(divide(knownRange), pacer);
       if (pacer.due) await pacer.rest();
-      if (grown !== null) growth = await this.#growFor(caller, grown, kept, pacer);
+      if (grown !== null) {
+        const { minCount = 1 } = spaceOf(grown).encoder?.options ?? {};
+        growth = this.#grow(grown, await runPaced(this.#newLevels(caller, grown, kept, minCount), pacer));
+      }
       const { course, model, measure } = await this.#prepare(
         caller,
         kept,
@@ -295,15 +298,14 @@ export class Learner {
     }
   }
 
-  /** Lets a model learn the new levels of a source, before it is trained further by a `fit`. */
-  async #growFor(caller: string, model: Model, source: DatasetSource, pacer: Pacer): Promise<Growth> {
-    const { encoder } = spaceOf(model);
-    const minCount = encoder?.options.minCount ?? 1;
-    const levels = await runPaced(
-      findLevels(source.vocabulary, encoder, model.settings, caller, minCount),
-      pacer,
-    );
-    return this.#grow(model, levels);
+  /** Finds the levels of a source that a model does not know. At least `minCount` rows must have a level. */
+  #newLevels(
+    caller: string,
+    model: Model,
+    source: DatasetSource,
+    minCount: number,
+  ): Generator<void, readonly Level[]> {
+    return findLevels(source.vocabulary, spaceOf(model).encoder, model.settings, caller, minCount);
   }
 
   /** Gives levels columns and rows of the tables. Names come first into rows that are reserved for them. */
@@ -389,53 +391,59 @@ export class Learner {
     // A model that knows no labels yet is made anew with the strings of the first ones.
     const started = this.#isTrained || classes === null ? this.#started() : null;
     if (started) this.#checkUnit(caller, started);
-    const known = started ? spaceOf(started) : runAtOnce(this.#learnFeatures(source));
-    const labels = started ? started.predictor.labels : { unit: this.#firstUnit, classes };
-    const { encoder } = known;
-    // A vocabulary that was learned from these rows knows all levels, but for those that minCount left out.
-    const isOld = started !== null || this.#settings.encoder?.fitted === true;
-    const { settings } = started ?? { settings: this.#settings };
-    const levels = isOld ? runAtOnce(findLevels(source.vocabulary, encoder, settings, caller, 1)) : [];
-    const growth = started && this.#grow(started, levels);
+    const growth = started && this.#grow(started, runAtOnce(this.#newLevels(caller, started, source, 1)));
     try {
-      if (started === null) encoder?.addLevels(levels);
-      const numFeatures = started
-        ? started.predictor.numFeatures
-        : known.numFeatures === null
-          ? null
-          : Math.max(known.numFeatures, encoder?.numFeatures ?? 0);
-      const dataset = runAtOnce(source.read({ encoder, numFeatures }, labels.unit));
-      const model =
-        started ??
-        this.#newModel(this.#settings, numFeatures ?? dataset.numFeatures, encoder, caller, labels);
-      const trainer = this.#trainerFor(model, dataset, dataset.size);
-      if (!started) runAtOnce(this.#initialize(model, null));
-      const loss = trainer.safeStep(dataset);
-      if (!Number.isFinite(loss)) {
-        const remedy = "Check the scale of their values, or lower learningRate";
-        const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
-        throw new Error(`${caller}: ${reason}. ${remedy}`);
-      }
-      model.record.labelRange = unionOf(model.record.labelRange, source.labelRange);
-      this.#model = model;
-      this.#isTrained = true;
-      return loss;
+      return this.#takeStep(caller, source, started);
     } catch (error) {
       growth?.undo();
       throw error;
     }
   }
 
+  /** Takes one step on all examples. If it throws, nothing has changed. `started` is null for a new model. */
+  #takeStep(caller: string, source: DatasetSource, started: Model | null): number {
+    const classes = source.classes ?? null;
+    const space = started ? spaceOf(started) : this.#firstSpace(caller, source);
+    const labels = started ? started.predictor.labels : { unit: this.#firstUnit, classes };
+    const dataset = runAtOnce(source.read(space, labels.unit));
+    const model =
+      started ??
+      this.#newModel(this.#settings, space.numFeatures ?? dataset.numFeatures, space.encoder, caller, labels);
+    const trainer = this.#trainerFor(model, dataset, dataset.size);
+    if (!started) runAtOnce(this.#initialize(model, null));
+    const loss = trainer.safeStep(dataset);
+    if (!Number.isFinite(loss)) {
+      const remedy = "Check the scale of their values, or lower learningRate";
+      const reason = `the loss of these rows is ${loss}, or would be after this step; nothing has changed`;
+      throw new Error(`${caller}: ${reason}. ${remedy}`);
+    }
+    model.record.labelRange = unionOf(model.record.labelRange, source.labelRange);
+    this.#model = model;
+    this.#isTrained = true;
+    return loss;
+  }
+
+  /** The features of a new model that begins with one step. */
+  #firstSpace(caller: string, source: DatasetSource): LearnedSpace {
+    const space = runAtOnce(this.#learnFeatures(source));
+    const { encoder, numFeatures } = space;
+    // A vocabulary of these rows knows all of their levels, but for those that minCount left out.
+    if (encoder === null || !this.#settings.encoder?.fitted) return space;
+    encoder.addLevels(runAtOnce(findLevels(source.vocabulary, encoder, this.#settings, caller, 1)));
+    return { encoder, numFeatures: Math.max(numFeatures!, encoder.numFeatures) };
+  }
+
   /**
    * Forgets a level: its name, and what training did to its row of the tables. The row stays without a name.
    *
+   * @param caller The method, in errors.
    * @param field Name of the field.
    * @param level The level.
    * @returns Whether the model knew the level.
    * @throws Error while the model is being fitted; nothing has changed then.
    */
-  forgetLevel(field: string, level: string): boolean {
-    if (this.#isFitting) throw new Error("forget: this model is being fitted; await that first");
+  forgetLevel(caller: string, field: string, level: string): boolean {
+    if (this.#isFitting) throw new Error(`${caller}: this model is being fitted; await that first`);
     const { encoder } = this.#settings;
     // Models that are made later start from this encoder and these values.
     const given = encoder?.dropLevel(field, level) ?? null;
