@@ -31,7 +31,7 @@ const encoder = new FeatureEncoder().fit(maps);
 const given = { embeddingDim: 3, encoder };
 const own: Optimizer = { name: "own", initialState: null, update: () => undefined, toJSON: () => ({}) };
 const models = [
-  new NFM({ ...given, hiddenUnits: [5, 4] }),
+  new NFM({ ...given, hiddenUnits: [5, 4], grow: false, maxFeatures: 100 }),
   new NFM({ ...given, hiddenUnits: [] }),
   new NFM({
     ...given,
