@@ -126,9 +126,10 @@ time("forget", SAMPLE, () => {
 console.log("\nall users");
 const map = Int32Array.from({ length: CATALOG }, (_, i) => CATALOG - 1 - i);
 time("renumber", memory.users, () => memory.renumber(map));
-const parts = time("toParts", memory.users, () => memory.toParts());
-const size = parts.get("recommender.users")!.length;
+const bytes = time("toBytes", memory.users, () => memory.toBytes());
 const limits = { cap: Infinity, numItems: CATALOG, numFeatures: FEATURES };
-const loaded = time("fromParts", memory.users, () => UserMemory.fromParts(parts, limits));
-console.log(`  file ${(size / 1e6).toFixed(1)} MB, loaded ${(loaded.bytes / 1e6).toFixed(1)} MB in arrays\n`);
+const loaded = time("fromBytes", memory.users, () => UserMemory.fromBytes(bytes, limits));
+console.log(
+  `  file ${(bytes.length / 1e6).toFixed(1)} MB, loaded ${(loaded.bytes / 1e6).toFixed(1)} MB in arrays\n`,
+);
 if (sum < 0 || loaded.users !== memory.users) throw new Error("users are missing");

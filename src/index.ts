@@ -43,6 +43,7 @@ export { Dropout } from "./layers/dropout.ts";
 export type { Layer, LayerPass, LayerShape, ParameterSpec } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";
 export { type ListwiseLoss, type Loss, maxMargin, type PairwiseLoss, type PointwiseLoss } from "./losses.ts";
+export type { ListReport, ListSummary, MetricSummary, SliceSummary } from "./metrics/list-report.ts";
 export type { Metric, RowMetric } from "./metrics/metrics.ts";
 export type { RankingMetric } from "./metrics/ranking-metrics.ts";
 export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
@@ -65,15 +66,29 @@ export {
   type SplitByTimeOptions,
   splitByTime,
 } from "./ranking/event-splits.ts";
+export type { HistoryOptions } from "./ranking/history.ts";
 export { Recommender } from "./recommender.ts";
 export type {
-  HeldOutEvents,
-  Recommendation,
   RecommenderEvaluateOptions,
   RecommenderFitOptions,
   RecommenderOptions,
-  RecommendOptions,
+  RecommenderReportOptions,
+  RecommenderUpdateOptions,
 } from "./recommender-options.ts";
+export type { HeldOutEvents } from "./recommending/held-out.ts";
+export type {
+  ItemFilter,
+  ListOptions,
+  ManyListOptions,
+  Reason,
+  Recommendation,
+  RecommendedUser,
+  RecommendManyOptions,
+  RecommendOptions,
+  SimilarItem,
+} from "./recommending/list-options.ts";
+export { RecommenderLists } from "./recommending/recommender-lists.ts";
+export { RecommenderPredictor } from "./recommending/recommender-predictor.ts";
 export type { CheckRecord } from "./training/early-stopping.ts";
 export type { History, RefitHistory } from "./training/epochs.ts";
 export type {

@@ -26,3 +26,11 @@ export {
   type RankOptions,
 } from "./predictor.ts";
 export type { Catalog } from "./ranking/catalog.ts";
+export type {
+  ItemFilter,
+  ListOptions,
+  ManyListOptions,
+  Reason,
+  Recommendation,
+} from "./recommending/list-options.ts";
+export { RecommenderPredictor } from "./recommending/recommender-predictor.ts";

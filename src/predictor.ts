@@ -334,10 +334,11 @@ export class Predictor {
     }
     const entries = indices.slice(0, end);
     const attribution = attribute(this.network, entries, values && values.slice(0, end));
-    return nameParts(attribution, entries, (index) => this.#nameOf(index));
+    return nameParts(attribution, entries, (index) => this.nameOf(index));
   }
 
-  #nameOf(index: number): string {
+  /** @internal Returns the name of a feature; "#17" without an encoder. */
+  nameOf(index: number): string {
     const { encoder } = this;
     return encoder !== null && index < encoder.numFeatures ? encoder.name(index) : `#${index}`;
   }

@@ -1,8 +1,10 @@
 // The options of `Recommender` and its methods, and what they return.
 
 import type { Id, IdsOption } from "./data/ids.ts";
-import type { RowsOf } from "./data/rows.ts";
+import type { TimesOption } from "./data/times.ts";
 import type { RankingMetric } from "./metrics/ranking-metrics.ts";
+import type { HistoryOptions } from "./ranking/history.ts";
+import type { HeldOutEvents } from "./recommending/held-out.ts";
 import type { FitOptions } from "./training/fit-options.ts";
 
 /** Options of `new Recommender`. */
@@ -12,19 +14,18 @@ export interface RecommenderOptions<ItemId = Id> {
    * same id; in an array they are two. Default: "item"; for sparse rows their numbers.
    */
   ids?: string | ArrayLike<ItemId & (Id | bigint)> | undefined;
-}
-
-/** Held-out events. */
-export interface HeldOutEvents<ItemId = Id> {
-  /** Features of user and situation; (events). */
-  readonly contexts: RowsOf<object>;
-  /** Ids of the items taken; (events). */
-  readonly items: ArrayLike<ItemId>;
   /**
-   * Per event the ids that are left out of its list; the event's own item always stays in. Ids that are not
-   * in the catalog have no effect. Default: none.
+   * Name of the context field that holds the id of the user. What each user takes is remembered. Every context
+   * must then have this field; null stands for an anonymous user. Default: users are not known.
    */
-  readonly exclude?: readonly Iterable<ItemId>[] | undefined;
+  users?: string | undefined;
+  /**
+   * What a user took before becomes features of the context, see `HistoryOptions`; `{}` for the defaults.
+   * Default: it does not.
+   */
+  history?: HistoryOptions | undefined;
+  /** How many items are remembered of each user, at least 1: the last ones. Default: all. */
+  remember?: number | undefined;
 }
 
 /** Options of `Recommender.fit`: those of `NFM.fit`, with what implicit feedback needs. */
@@ -56,11 +57,18 @@ export interface RecommenderFitOptions<ItemId = Id>
   popularity?: number | undefined;
   /**
    * User of each event: the name of the context field that holds the user id, or an array with one id per
-   * event. No item that a user has among these events is a negative for that user. After a fit with a field
-   * name, every context must have this field; null stands for an anonymous user. Default: only the event's
-   * own item is none.
+   * event, such as its session. No item that a user has among these events is a negative for that user. After
+   * a fit with a field name, every context must have this field; null stands for an anonymous user. Of an
+   * array nothing is remembered. Default: the field of the constructor; without it only the event's own item
+   * is no negative.
    */
   users?: IdsOption | undefined;
+  /**
+   * Time of each event: the name of the field that holds it, which is then no part of the contexts, or an
+   * array with one time per event. Events of equal time keep their order. Default: the events are in the
+   * order of time.
+   */
+  time?: TimesOption | undefined;
   /** Training stops after this many epochs without improvement, at least 1. Default: never. */
   patience?: number | undefined;
   /**
@@ -77,18 +85,19 @@ export interface RecommenderFitOptions<ItemId = Id>
   monitor?: RankingMetric | undefined;
 }
 
-/** Options of `Recommender.recommend`. */
-export interface RecommendOptions<ItemId = Id> {
-  /** How many items at most, at least 1. Default: 10. */
-  top?: number | undefined;
-  /** Ids to leave out, such as what the user has already. Default: none. */
-  exclude?: Iterable<ItemId> | undefined;
-  /**
-   * What happens with an id in `exclude` that is not in the catalog: "ignore" takes it for an item that has
-   * left the catalog, "error" throws. An id that the catalog has as a number instead of a string, or the
-   * reverse, is always an error. Default: "ignore".
-   */
-  unknownIds?: "ignore" | "error" | undefined;
+/** Options of `Recommender.update`: those of `fit` that have a meaning for a short training. */
+export interface RecommenderUpdateOptions
+  extends Pick<FitOptions, "batchSize" | "shuffle" | "onEpoch" | "onBatch" | "progress" | "signal"> {
+  /** Number of passes over the events, at least 1. Default: 1. */
+  epochs?: number | undefined;
+  /** Number of remembered events to train on as well, per new event; at least 0. Default: 1. */
+  replay?: number | undefined;
+  /** As in `fit`. Default: as in `fit`. */
+  negatives?: number | "all" | undefined;
+  /** As in `fit`. Default: 0. */
+  popularity?: number | undefined;
+  /** Time of each event, as in `fit`. Default: the events are in the order of time. */
+  time?: TimesOption | undefined;
 }
 
 /** Options of `Recommender.evaluate`. */
@@ -96,16 +105,30 @@ export interface RecommenderEvaluateOptions<ItemId = Id, M extends RankingMetric
   /** What to measure. Default: "hr@10", "ndcg@10", "mrr". */
   metrics?: readonly M[] | undefined;
   /**
-   * Per event the ids to leave out of its list; the event's own item always stays in. Ids that are not in the
-   * catalog have no effect. Default: none.
+   * Per event the ids to leave out of its list, besides those that the user is known to have; the event's own
+   * item always stays in. Ids that are not in the catalog have no effect. Default: none.
    */
   exclude?: readonly Iterable<ItemId>[] | undefined;
+  /** Whether items that the user is known to have taken stay in the list. Default: false. */
+  repeat?: boolean | undefined;
+  /** User of each event, as in `fit`. Default: the recommender's field of users. */
+  users?: IdsOption | undefined;
+  /** Time of each event, as in `fit`. Default: the events are in the order of time. */
+  time?: TimesOption | undefined;
 }
 
-/** An item of a list. */
-export interface Recommendation<ItemId = Id> {
-  /** The id as it was given. */
-  readonly id: ItemId;
-  /** What `predict` gives for context and item together. */
-  readonly score: number;
+/** Options of `Recommender.report`: those of `evaluate`, and how the report is made. */
+export interface RecommenderReportOptions<ItemId = Id, M extends RankingMetric = RankingMetric>
+  extends RecommenderEvaluateOptions<ItemId, M> {
+  /** Length of the lists whose coverage and novelty are measured, at least 1. Default: 10. */
+  top?: number | undefined;
+  /**
+   * Further parts of the events by name: for each event whether it belongs to the part, such as
+   * `{ mobile: [true, false] }`. Default: none.
+   */
+  slices?: Readonly<Record<string, ArrayLike<boolean | 0 | 1>>> | undefined;
+  /** Number of resamples of the bootstrap, at least 2; 0: no standard errors. Default: 200. */
+  resamples?: number | undefined;
+  /** Seed of the resamples, an integer from 0 to 2^53 - 1. Default: 0. */
+  seed?: number | undefined;
 }

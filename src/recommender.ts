@@ -1,49 +1,52 @@
 // Recommendations from implicit feedback: a catalog of items, and a model that learns which items are taken
-// in which context. The model is trained on events, with negative items drawn from the catalog
-// (training/datasets/events.ts). Every recommendation ranks the whole catalog (ranking/).
+// in which context. The model is trained on events, whose items are compared with other items of the catalog
+// (training/datasets/events.ts). recommending/ holds what a recommender does without learning.
 
-import {
-  checkChoice,
-  checkInteger,
-  checkKeys,
-  checkNumber,
-  describe,
-  isArrayLike,
-  wrongType,
-  wrongValue,
-} from "./core/errors.ts";
+import { checkBoolean, checkInteger, checkKeys, checkNumber, isArrayLike, wrongType } from "./core/errors.ts";
 import { runAtOnce, runPaced } from "./core/event-loop.ts";
-import { type CheckedRows, copyRows, countRows, fieldsOf, snapshot } from "./data/checked-rows.ts";
-import { CSRBuilder } from "./data/csr-builder.ts";
-import type { FeatureMap, FeatureRow, FeatureValue } from "./data/feature-map.ts";
-import { checkUserField, type Id, readIds } from "./data/ids.ts";
-import { checkRows, type RowsOf, readRow, readRows } from "./data/rows.ts";
-import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
-import type { Explanation } from "./explain/explain.ts";
-import type { Loss } from "./losses.ts";
-import {
-  isRankingMetric,
-  measureRank,
-  RANKING_FORMS,
-  type RankingMetric,
-} from "./metrics/ranking-metrics.ts";
+import { randomKey, Stream } from "./core/random.ts";
+import type { FeatureRow, FeatureValue } from "./data/feature-map.ts";
+import { checkId, type Id, type IdsOption } from "./data/ids.ts";
+import type { RowsOf } from "./data/rows.ts";
+import type { SparseRows } from "./data/sparse-row.ts";
+import { readSlices } from "./metrics/event-slices.ts";
+import { type ListReport, meansOfRanks } from "./metrics/list-report.ts";
+import { checkRankingMetric, checkRankingMetrics, type RankingMetric } from "./metrics/ranking-metrics.ts";
+import type { ModelBytes } from "./model/bytes.ts";
 import { NFM } from "./nfm.ts";
-import type { Predictor } from "./predictor.ts";
-import { Catalog } from "./ranking/catalog.ts";
-import { ItemIds } from "./ranking/item-ids.ts";
-import { selectTop } from "./ranking/top.ts";
+import { type Histories, readHistory } from "./ranking/history.ts";
+import { UserMemory } from "./ranking/user-memory.ts";
 import type {
-  HeldOutEvents,
-  Recommendation,
   RecommenderEvaluateOptions,
   RecommenderFitOptions,
   RecommenderOptions,
-  RecommendOptions,
+  RecommenderReportOptions,
+  RecommenderUpdateOptions,
 } from "./recommender-options.ts";
-import { Events } from "./training/datasets/events.ts";
+import { withItems, withoutItems } from "./recommending/change-items.ts";
+import {
+  type CheckedHeldOut,
+  type HeldOutEvents,
+  type HeldOutPlace,
+  historiesOfEvents,
+  rankEvents,
+  readHeldOut,
+  readHeldOutContexts,
+  rememberedOf,
+  takenUpTo,
+} from "./recommending/held-out.ts";
+import { Items } from "./recommending/items.ts";
+import { Knowledge, readKnowledge } from "./recommending/knowledge.ts";
+import { type ReadEvents, readEvents } from "./recommending/read-events.ts";
+import { RecommenderLists } from "./recommending/recommender-lists.ts";
+import { drawReplay, remember, withReplay } from "./recommending/replay.ts";
+import { makeReport } from "./recommending/report.ts";
+import { knowledgeToFile } from "./recommending/save-knowledge.ts";
+import { type CheckedEvents, Events, type NegativeOptions } from "./training/datasets/events.ts";
 import type { History } from "./training/epochs.ts";
 import { type FitOptions, readTrainingOptions, requireValidation } from "./training/fit-options.ts";
 import type { Learner } from "./training/learner.ts";
+import type { LoadOverrides } from "./training/options.ts";
 import type { Validation } from "./training/validation.ts";
 
 /** What is measured when nobody says. */
@@ -54,23 +57,19 @@ const DEFAULT_METRICS: readonly RankingMetric[] = ["hr@10", "ndcg@10", "mrr"];
  *
  * @example
  * const items = [{ item: "tea", hot: true }, { item: "milk" }, { item: "juice" }];
- * const recommender = new Recommender(new NFM({ loss: "bpr" }), items);
- * await recommender.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"], { users: "user" });
- * recommender.recommend({ user: "ana" }, { top: 2, exclude: ["tea"] }); // [{ id, score }, { id, score }]
+ * const recommender = new Recommender(new NFM({ loss: "softmax" }), items, { users: "user", history: {} });
+ * await recommender.fit([{ user: "ana" }, { user: "bo" }], ["tea", "milk"]);
+ * recommender.recommend({ user: "ana" }, { top: 2 }); // [{ id, score }, { id, score }]
  */
-export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureValue>, ItemId = Id> {
-  /** The model, for `save` and everything else; the catalog is no part of its file. */
+export class Recommender<
+  Item extends FeatureRow<Item> = Record<string, FeatureValue>,
+  ItemId = Id,
+> extends RecommenderLists<Item, ItemId> {
+  /** The model. Its own `save` writes it without the catalog. */
   readonly model: NFM;
-  /** The ids of the items, in the order of the catalog, (items). */
-  readonly ids: readonly ItemId[];
   readonly #learner: Learner;
-  readonly #catalog: Catalog;
-  readonly #items: ItemIds;
-  /** The field names of the items; none for sparse rows. */
-  readonly #fields: ReadonlySet<string>;
-  readonly #row = new CSRBuilder();
-  /** The context field of the user, as the last fit got it in `users`; null if it got none. */
-  #userField: string | null = null;
+  /** The option `users` of the constructor. */
+  readonly #users: string | undefined;
 
   /**
    * Reads the catalog.
@@ -82,261 +81,346 @@ export class Recommender<Item extends FeatureRow<Item> = Record<string, FeatureV
    */
   constructor(model: NFM, items: RowsOf<Item>, options: RecommenderOptions<ItemId> = {}) {
     if (!(model instanceof NFM)) throw wrongType("Recommender: model", "an NFM", model);
-    checkKeys("Recommender", options, ["ids"]);
-    const rows = copyRows(checkRows(items, "Recommender: items"));
-    this.#catalog = new Catalog(rows, "Recommender: items");
+    checkKeys("Recommender", options, ["ids", "users", "history", "remember"]);
+    const { ids, users, history, remember } = options;
+    if (users !== undefined && typeof users !== "string")
+      throw wrongType("Recommender: users", "the name of a field", users);
+    const settings = history === undefined ? null : readHistory(history, "Recommender: history");
+    const cap = remember === undefined ? Infinity : checkInteger("Recommender: remember", remember, 1);
+    const learner = NFM.learnerOf(model);
+    const known = items instanceof Knowledge ? items : null; // from `load`
+    super(
+      known ?? newKnowledge(Items.read(items, ids as IdsOption, settings), users ?? null, cap),
+      (caller) => learner.ready(caller),
+    );
     this.model = model;
-    this.#learner = NFM.learnerOf(model);
-    this.#items = new ItemIds(rows, options.ids);
-    this.ids = this.#items.ids as readonly Id[] as readonly ItemId[];
-    this.#fields = new Set(fieldsOf(rows));
+    this.#learner = learner;
+    this.#users = known === null ? users : (known.userField ?? undefined);
+  }
+
+  /**
+   * Adds items to the catalog, or changes those with the same id. The features of a new item that the model
+   * knows count at once; the others get a place in the model by the next `update`.
+   *
+   * @param items Feature maps with their ids, at least one.
+   * @throws TypeError or RangeError that names the item. Nothing has changed then.
+   */
+  putItems(items: RowsOf<Item>): void {
+    const { knowledge } = this;
+    const next = withItems(knowledge.items, items, "Recommender.putItems: items");
+    const counts = new Float64Array(next.size);
+    counts.set(knowledge.counts);
+    this.knowledge = knowledge.with({ items: next, counts });
+  }
+
+  /**
+   * Takes items out of the catalog. They are no longer listed and never compared with. What users took of them
+   * stays remembered, because it says something about the users.
+   *
+   * @param ids Ids of items of the catalog.
+   * @throws TypeError or RangeError that names the id. Nothing has changed then.
+   */
+  removeItems(ids: Iterable<ItemId>): void {
+    const { knowledge } = this;
+    const numbers = knowledge.items.ids.readSome(ids, "Recommender.removeItems: ids", "error");
+    this.knowledge = knowledge.with({ items: withoutItems(knowledge.items, numbers) });
+  }
+
+  /**
+   * Writes model, catalog, memory and popularity as one safetensors file. `NFM.load` reads the model alone.
+   *
+   * @param options.optimizer Whether the file has the optimizer's state, so that `update` goes on exactly.
+   *   Default: true.
+   * @returns The bytes of the file.
+   * @throws Error if the model has no parameters yet.
+   */
+  save(options: { optimizer?: boolean | undefined } = {}): Uint8Array {
+    checkKeys("Recommender.save", options, ["optimizer"]);
+    const { optimizer = true } = options;
+    checkBoolean("Recommender.save: optimizer", optimizer);
+    return this.#learner.save(optimizer, knowledgeToFile(this.knowledge));
+  }
+
+  /**
+   * Reads a file of `save`.
+   *
+   * @param bytes The file: a Uint8Array (or `Buffer`), an ArrayBuffer, a SharedArrayBuffer or a DataView.
+   * @param overrides As in `NFM.load`.
+   * @returns The recommender.
+   * @throws Error, TypeError or RangeError that says what is wrong with the file.
+   */
+  static override load<ItemId = Id>(
+    bytes: ModelBytes,
+    overrides: LoadOverrides = {},
+  ): Recommender<Record<string, FeatureValue>, ItemId> {
+    const model = NFM.load(bytes, overrides);
+    const predictor = NFM.learnerOf(model).ready("load");
+    return new this(model, readKnowledge(bytes, predictor, UserMemory.fromBytes) as never) as never;
   }
 
   /**
    * Trains the model on events: item i was taken in context i. Training starts with new parameters, or
-   * continues with `resume`. Each epoch draws new negative items. With a pairwise loss the item of an event
-   * makes a pair with each of its negative items. With a pointwise loss the item of an event is a row of
-   * label 1, and each negative item is a row of label 0.
+   * continues with `resume`. With a listwise loss the item of an event is compared with many items at once,
+   * which the events of a batch share. With a pairwise loss it makes a pair with each of its negative items,
+   * which are drawn anew for each epoch. With a pointwise loss the item of an event is a row of label 1, and
+   * each negative item is a row of label 0.
    *
    * @param contexts Features of user and situation, (events). They must not describe the item, because the
    *   model would then learn to recognize the taken item by them. Field names of items are refused. Indices
    *   in sparse rows are not checked for this.
-   * @param items Ids of the items that were taken, (events).
+   * @param taken Ids of the items that were taken, (events), or the name of the field of the contexts that
+   *   holds them. This field is then no part of the contexts.
    * @param options See `RecommenderFitOptions`.
    * @returns The history of the training.
-   * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
-   *   after the last good epoch.
+   * @throws TypeError, RangeError or Error that names the place. The recommender is then as before the call,
+   *   or as after the last good epoch.
    */
   async fit<T extends object & FeatureRow<T>>(
     contexts: RowsOf<T>,
-    items: ArrayLike<ItemId>,
+    taken: ArrayLike<ItemId> | string,
     options: RecommenderFitOptions<ItemId> = {},
   ): Promise<History> {
     const caller = "Recommender.fit";
     if (typeof options !== "object" || options === null)
       throw wrongType(`${caller}: options`, "an object", options);
-    const { loss, seed } = this.#learner.settings;
-    const { validation, metrics, monitor, users } = options;
-    const measured = checkRankingMetrics(caller, metrics);
-    if (monitor !== undefined) checkRankingMetrics(caller, [monitor], "monitor");
-    const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users"]);
+    const { validation, metrics, monitor, users = this.#users, time } = options;
+    const measured = checkRankingMetrics(`${caller}: metrics`, metrics ?? DEFAULT_METRICS);
+    if (monitor !== undefined) checkRankingMetric(`${caller}: monitor`, monitor);
+    const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "users", "time"]);
     if (validation === undefined) requireValidation(caller, settings, "; pass validation as well");
-    const negatives = readNegatives(`${caller}: negatives`, options.negatives, loss.kind);
-    const place = `${caller}: popularity`;
-    const popularity = checkNumber(
-      place,
-      options.popularity ?? 0,
-      "a number of at least 0",
-      (alpha) => alpha >= 0,
-    );
-    const rows = snapshot(checkRows(contexts, `${caller}: contexts`));
-    const itemOf = this.#items.readAll(items, countRows(rows), `${caller}: items`);
-    const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
+    const drawn = this.#readNegatives(caller, options);
+    const place = `${caller}: `;
+    const { items, memory } = this.knowledge;
+    const events = readEvents(place, contexts, { items: taken, users, time, anonymous: false }, items.ids);
     const userField = typeof users === "string" ? users : null;
+    const before = rememberedOf(settings.resume ? memory : null)(events);
+    const watched = monitor ?? metrics?.[0] ?? "ndcg@10";
+    const names = [...new Set([...measured, watched])];
+    const known = { items, userField, takenBefore: takenUpTo(events, before) };
     const heldOut =
       validation === undefined
         ? null
-        : this.#validation(
-            `${caller}: validation`,
-            validation,
-            userField,
-            [...new Set([...measured, watched])],
-            watched,
-          );
-    const events = {
-      contexts: rows,
-      itemOf,
-      users: users === undefined ? null : readIds(users, rows, `${caller}: users`, "contexts"),
-    };
-    const checkContext = this.#checkContext.bind(this);
-    const drawn = { negatives, popularity, seed };
-    const source = new Events(`${caller}: `, loss, events, this.#catalog, drawn, checkContext);
-    const onEpoch: FitOptions["onEpoch"] = (event) => {
-      this.#userField = userField; // only now the model is one of this fit
-      return settings.onEpoch?.(event);
-    };
-    return this.#learner.fit(caller, source, { ...settings, onEpoch }, heldOut);
+        : readValidation(`${caller}: validation`, validation, known, names, watched);
+    const histories = historiesOfEvents(place, events, items, before);
+    const source = this.#sourceOf(place, { ...events, histories }, drawn);
+    const { onEpoch } = settings;
+    const remembering = this.#remembering(events, source, userField, settings.resume);
+    const start = { ...settings, onEpoch: remembering(onEpoch) };
+    return this.#learner.fit(caller, source, start, heldOut);
   }
 
   /**
-   * Finds the best items for a context. Features that were not in the training data contribute nothing. So a
-   * new user gets recommendations too, based on the other features of the context.
+   * Learns from new events, without forgetting the ones before: training goes on with the new events and with
+   * a sample of remembered ones. New users and the features of new items get a place in the model. Items that
+   * a user is known to have taken are never negatives. It needs a recommender with a field of users.
    *
-   * @param context Features of user and situation. If the last `fit` of this recommender got the name of a
-   *   field as `users`, the context must have that field. For an anonymous user its value is null.
-   * @param options See `RecommendOptions`.
-   * @returns The items, best first. Items with equal scores have the order of the catalog.
-   * @throws TypeError or RangeError that names field or id; Error if the model has no parameters yet.
+   * @param contexts Features of user and situation, (events), as in `fit`.
+   * @param taken Ids of the items that were taken, (events), or the name of the field that holds them.
+   * @param options See `RecommenderUpdateOptions`.
+   * @returns The history of the training.
+   * @throws TypeError, RangeError or Error that names the place. The recommender is then as before the call,
+   *   or as after the last good epoch.
    */
-  recommend<C extends object & FeatureRow<C>>(
-    context: FeatureMap | SparseVector | C,
-    options: RecommendOptions<ItemId> = {},
-  ): Recommendation<ItemId>[] {
-    const caller = "Recommender.recommend";
-    checkKeys(caller, options, ["top", "exclude", "unknownIds"]);
-    const top = checkInteger(`${caller}: top`, options.top ?? 10, 1);
-    const { exclude, unknownIds = "ignore" } = options;
-    checkChoice(`${caller}: unknownIds`, unknownIds, ["ignore", "error"]);
-    const excluded =
-      exclude === undefined ? null : this.#items.readExcluded(exclude, `${caller}: exclude`, unknownIds);
-    const predictor = this.#learner.ready(caller);
-    const row = this.#readContext(context, predictor, `${caller}: context`);
-    const scores = this.#catalog.score(predictor.network, predictor, row);
-    return Array.from(selectTop(scores, top, excluded), (i) => {
-      return { id: this.ids[i], score: predictor.predictionOf(scores[i]) };
-    });
-  }
-
-  /**
-   * Explains the score of an item in a context, by `NFM.explain` for the features of both.
-   *
-   * @param context Features of user and situation.
-   * @param id Id of the item.
-   * @returns The parts, the largest by magnitude first.
-   * @throws TypeError or RangeError that names field or id; Error if the model has no parameters yet.
-   */
-  explain<C extends object & FeatureRow<C>>(context: FeatureMap | SparseVector | C, id: ItemId): Explanation {
-    const caller = "Recommender.explain";
-    const item = this.#items.numberOf(id, `${caller}: id`);
-    const predictor = this.#learner.ready(caller);
-    const first = this.#readContext(context, predictor, `${caller}: context`);
-    const second = runAtOnce(this.#catalog.encode(predictor));
-    const [indices, values]: [number[], number[]] = [[], []];
-    for (const [rows, row] of [
-      [first, 0],
-      [second, item],
-    ] as const) {
-      for (let p = rows.indptr[row]; p < rows.indptr[row + 1]; p++) {
-        indices.push(rows.indices[p]);
-        values.push(rows.values === null ? 1 : rows.values[p]);
-      }
+  async update<T extends object & FeatureRow<T>>(
+    contexts: RowsOf<T>,
+    taken: ArrayLike<ItemId> | string,
+    options: RecommenderUpdateOptions = {},
+  ): Promise<History> {
+    const caller = "Recommender.update";
+    const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "time", "replay"]);
+    const { time, epochs = 1 } = options;
+    const replay = checkNumber(
+      `${caller}: replay`,
+      options.replay ?? 1,
+      "a number of at least 0",
+      (ratio) => ratio >= 0,
+    );
+    const drawn = this.#readNegatives(caller, options);
+    this.#learner.ready(caller);
+    const { items, userField, memory } = this.knowledge;
+    if (userField === null || memory === null) {
+      const remedy = "new Recommender(model, items, { users: FIELD }), then fit";
+      throw new TypeError(`${caller}: the recommender remembers no users; ${remedy}`);
     }
-    return predictor.explain({ indices, values });
+    const place = `${caller}: `;
+    const given = { items: taken, users: userField, time, anonymous: false };
+    const events = readEvents(place, contexts, given, items.ids);
+    const size = Math.round(replay * events.itemOf.length);
+    const key = randomKey(drawn.seed, Stream.replay, this.#learner.steps);
+    const source = this.#sourceOf(
+      place,
+      withReplay(place, events, drawReplay(memory, size, key, place), memory, items),
+      drawn,
+    );
+    const remembering = this.#remembering(events, source, userField, true);
+    const { onEpoch } = settings;
+    const start = { ...settings, epochs, resume: true, onEpoch: remembering(onEpoch) };
+    return this.#learner.fit(caller, source, start, null);
   }
 
   /**
    * Measures how high the items of held-out events are ranked. For each event the whole catalog is ranked in
    * the context of the event, and the rank of the event's item counts. Of items with equal scores, the
-   * event's item gets the lowest rank.
+   * event's item gets the lowest rank. What the user took before is left out of the list: items that are
+   * remembered, and items of the user's earlier events among the held-out ones.
    *
    * @param contexts Features of user and situation, (events).
-   * @param items Ids of the items that were taken, (events).
+   * @param taken Ids of the items that were taken, (events), or the name of the field that holds them.
    * @param options See `RecommenderEvaluateOptions`.
    * @returns The mean of each metric over the events.
    * @throws TypeError or RangeError that names event and field; Error if the model has no parameters yet.
    */
   evaluate<T extends object & FeatureRow<T>, const M extends RankingMetric = "hr@10" | "ndcg@10" | "mrr">(
     contexts: RowsOf<T>,
-    items: ArrayLike<ItemId>,
+    taken: ArrayLike<ItemId> | string,
     options: RecommenderEvaluateOptions<ItemId, M> = {},
   ): Record<M, number> {
     const caller = "Recommender.evaluate";
-    checkKeys(caller, options, ["metrics", "exclude"]);
-    const metrics = checkRankingMetrics(caller, options.metrics) as readonly M[];
+    checkKeys(caller, options, ["metrics", ...HELD_OUT_OPTIONS]);
+    const metrics = checkRankingMetrics(
+      `${caller}: metrics`,
+      options.metrics ?? (DEFAULT_METRICS as readonly M[]),
+    );
     const predictor = this.#learner.ready(caller);
-    const events = this.#readHeldOut(`${caller}: `, contexts, items, options.exclude, this.#userField);
-    const space = this.#catalog.contextSpace(predictor);
-    const rows = runAtOnce(readRows(events.contexts, space, `${caller}: contexts`));
-    return runAtOnce(this.#measure(events, rows, metrics, predictor));
+    const known = this.#heldOutPlace();
+    const events = readHeldOut(`${caller}: `, { ...options, contexts, items: taken }, known);
+    const rows = runAtOnce(readHeldOutContexts(`${caller}: `, events, known.items, predictor));
+    return meansOfRanks(runAtOnce(rankEvents(events, rows, known.items, predictor)), metrics);
   }
 
-  /** Reads one context. The next call overwrites the result. */
-  #readContext(context: unknown, predictor: Predictor, place: string): SparseRows {
-    this.#checkContext(context, place);
-    if (this.#userField !== null) checkUserField(context, this.#userField, place);
-    this.#row.clear();
-    readRow(this.#row, context, this.#catalog.contextSpace(predictor), place);
-    return this.#row;
+  /**
+   * Measures as `evaluate` does, and says how far to trust the result: standard errors, the same metrics for a
+   * list of the most popular items, for new users, new items and users with few or many events, and what the
+   * lists are like.
+   *
+   * @param contexts Features of user and situation, (events).
+   * @param taken Ids of the items that were taken, (events), or the name of the field that holds them.
+   * @param options See `RecommenderReportOptions`.
+   * @returns The report.
+   * @throws TypeError or RangeError that names event and field; Error if the model has no parameters yet.
+   */
+  report<T extends object & FeatureRow<T>, const M extends RankingMetric = "hr@10" | "ndcg@10" | "mrr">(
+    contexts: RowsOf<T>,
+    taken: ArrayLike<ItemId> | string,
+    options: RecommenderReportOptions<ItemId, M> = {},
+  ): ListReport<M> {
+    const caller = "Recommender.report";
+    checkKeys(caller, options, ["metrics", ...HELD_OUT_OPTIONS, "top", "slices", "resamples", "seed"]);
+    const metrics = checkRankingMetrics(
+      `${caller}: metrics`,
+      options.metrics ?? (DEFAULT_METRICS as readonly M[]),
+    );
+    const top = checkInteger(`${caller}: top`, options.top ?? 10, 1);
+    const seed = checkInteger(`${caller}: seed`, options.seed ?? 0, 0);
+    const isCount = (n: number): boolean => n === 0 || (Number.isSafeInteger(n) && n >= 2);
+    const { resamples = 200 } = options;
+    checkNumber(`${caller}: resamples`, resamples, "0 or an integer of at least 2", isCount);
+    const predictor = this.#learner.ready(caller);
+    const known = this.#heldOutPlace();
+    const events = readHeldOut(`${caller}: `, { ...options, contexts, items: taken }, known);
+    const slices =
+      options.slices === undefined
+        ? new Map<string, Uint8Array>()
+        : readSlices(options.slices, events.itemOf.length, `${caller}: slices`);
+    const rows = runAtOnce(readHeldOutContexts(`${caller}: `, events, known.items, predictor));
+    const settings = { metrics, top, slices, resamples, seed };
+    return makeReport(events, rows, this.knowledge, predictor, settings);
   }
 
-  /** Refuses a context with a field of the items: the model would learn to recognize the taken item by it. */
-  #checkContext(context: unknown, place: string): void {
-    for (const field of fieldsOf(context)) {
-      if (!this.#fields.has(field)) continue;
-      const remedy = "a context holds what all items share: leave it out, or give it another name";
-      throw new RangeError(
-        `${place} has the field ${describe(field)}, which is one of the items'; ${remedy}`,
+  /**
+   * Forgets a user: what is remembered of the user, the name of the user among the features, and the numbers
+   * that training has given to this feature and to the optimizer's state of it. A file that is saved
+   * afterwards holds none of them. How often items were taken stays as it is, and so does what the other
+   * parameters have learned from the events of all users together.
+   *
+   * @param user Id of the user.
+   * @returns Whether anything was known of the user.
+   * @throws TypeError if the recommender has no field of users, or if it is no id; Error while the model is
+   *   being fitted. Nothing has changed then.
+   */
+  forget(user: Id | bigint): boolean {
+    const caller = "Recommender.forget";
+    const { userField, memory } = this.knowledge;
+    const id = String(checkId(user, `${caller}: user`));
+    if (userField === null) {
+      throw new TypeError(
+        `${caller}: the recommender has no field of users; new Recommender(model, items, { users: FIELD }), then fit`,
       );
     }
+    const isFeature = this.#learner.forgetLevel(caller, userField, id);
+    const isRemembered = memory?.forget(id) ?? false;
+    return isFeature || isRemembered;
   }
 
-  /** Checks the validation events of `fit`. `place` is what errors call them. */
-  #validation(
-    place: string,
-    validation: HeldOutEvents<ItemId>,
-    userField: string | null,
-    metrics: readonly RankingMetric[],
-    monitor: RankingMetric,
-  ): Validation {
-    if (typeof validation !== "object" || validation === null || isArrayLike(validation)) {
-      throw wrongType(place, "{ contexts, items, exclude? }", validation);
-    }
-    checkKeys(place, validation, ["contexts", "items", "exclude"]);
-    const { contexts, items, exclude } = validation;
-    const events = this.#readHeldOut(`${place}.`, contexts, items, exclude, userField);
-    const measure = this.#measure.bind(this);
-    const catalog = this.#catalog;
+  #heldOutPlace(): HeldOutPlace {
+    const { items, userField, memory } = this.knowledge;
+    return { items, userField, takenBefore: rememberedOf(memory) };
+  }
+
+  /** Checks the options of drawing negative items. */
+  #readNegatives(
+    caller: string,
+    { negatives, popularity = 0 }: Pick<RecommenderFitOptions<ItemId>, "negatives" | "popularity">,
+  ): NegativeOptions {
+    const { loss, seed } = this.#learner.settings;
+    const { usual, least } = NEGATIVES[loss.kind];
+    const place = `${caller}: popularity`;
     return {
-      monitor,
-      *read(space) {
-        const rows = yield* readRows(events.contexts, catalog.contextSpace(space), `${place}.contexts`);
-        return (predictor, pacer) => runPaced(measure(events, rows, metrics, predictor), pacer);
-      },
+      negatives:
+        loss.kind === "listwise" && negatives === "all"
+          ? "all"
+          : checkInteger(`${caller}: negatives`, negatives ?? usual, least, 2 ** 16),
+      popularity: checkNumber(place, popularity, "a number of at least 0", (alpha) => alpha >= 0),
+      seed,
     };
   }
 
-  /** Checks held-out events. `userField` is the field that every context must have; null: none. */
-  #readHeldOut(
+  /** Makes training data from events. */
+  #sourceOf(
     place: string,
-    contexts: unknown,
-    items: unknown,
-    exclude: unknown,
-    userField: string | null,
-  ): CheckedHeldOut {
-    const rows = snapshot(checkRows(contexts, `${place}contexts`));
-    const events = countRows(rows);
-    if (events === 0) throw new RangeError(`${place}contexts must hold at least one row, got none`);
-    const parts = Array.isArray(rows) ? rows.map((row, i) => [row, `[${i}]`]) : [[rows, ""]];
-    for (const [part, at] of parts) {
-      this.#checkContext(part, `${place}contexts${at}`);
-      if (userField !== null) checkUserField(part, userField, `${place}contexts${at}`);
-    }
-    const itemOf = this.#items.readAll(items, events, `${place}items`);
-    if (exclude === undefined) return { contexts: rows, itemOf, excluded: null };
-    if (!isArrayLike(exclude))
-      throw wrongType(`${place}exclude`, "an array with the ids to leave out for each row", exclude);
-    if (exclude.length !== events) {
-      throw wrongValue(
-        `${place}exclude.length`,
-        `the number of rows of contexts (${events})`,
-        exclude.length,
-      );
-    }
-    const excluded = Array.from(exclude, (ids, i) =>
-      this.#items.readExcluded(ids, `${place}exclude[${i}]`, "ignore"),
-    );
-    return { contexts: rows, itemOf, excluded };
+    { contexts, itemOf, users, histories, past, replayed }: TrainingEvents,
+    drawn: NegativeOptions,
+  ): Events {
+    const { items } = this.knowledge;
+    const events = {
+      ...{ contexts, itemOf, users, past, replayed, isListed: items.isListed },
+      histories: histories && { of: histories, items: items.history! },
+    };
+    const check = items.checkContext.bind(items);
+    return new Events(place, this.#learner.settings.loss, events, items.catalog, drawn, check);
   }
 
-  /** Ranks the item of every event and computes the mean of each metric. Yields after each event. */
-  *#measure<M extends RankingMetric>(
-    { itemOf, excluded }: CheckedHeldOut,
+  /**
+   * Returns what puts the events into the memory of users in front of `onEpoch`: after the first epoch,
+   * because only then the model is one of these events. `adds` is false if earlier events no longer count.
+   */
+  #remembering(
+    events: ReadEvents,
+    source: Events,
+    userField: string | null,
+    adds: boolean,
+  ): (onEpoch: FitOptions["onEpoch"]) => FitOptions["onEpoch"] {
+    let isDone = false;
+    return (onEpoch) => (event) => {
+      if (!isDone) this.knowledge = this.#learned(events, source.encoded!, userField, adds);
+      isDone = true;
+      return onEpoch?.(event);
+    };
+  }
+
+  /** What is known after training on events. `contexts` are encoded. */
+  #learned(
+    events: ReadEvents,
     contexts: SparseRows,
-    metrics: readonly M[],
-    predictor: Predictor,
-  ): Generator<void, Record<M, number>> {
-    const sums = new Float64Array(metrics.length);
-    for (let event = 0; event < itemOf.length; event++) {
-      const context = { ...contexts, rows: 1, indptr: contexts.indptr.subarray(event, event + 2) };
-      const scores = this.#catalog.score(predictor.network, predictor, context);
-      const { rank, candidates } = placeOf(itemOf[event], scores, excluded && excluded[event]);
-      metrics.forEach((metric, m) => {
-        sums[m] += measureRank(metric, rank, candidates);
-      });
-      yield;
-    }
-    const means = metrics.map((metric, m) => [metric, sums[m] / itemOf.length] as const);
-    return Object.fromEntries(means) as Record<M, number>;
+    userField: string | null,
+    adds: boolean,
+  ): Knowledge<UserMemory> {
+    const { items, counts: before, memory: old, cap } = this.knowledge;
+    const counts = adds ? before.slice() : new Float64Array(items.size);
+    for (const item of events.itemOf) counts[item]++;
+    const memory = userField === null ? null : ((adds ? old : null) ?? new UserMemory({ cap }));
+    if (memory !== null) remember(memory, events, contexts);
+    return this.knowledge.with({ userField, memory, counts });
   }
 }
 
@@ -347,54 +431,39 @@ const NEGATIVES = {
   listwise: { usual: 256, least: 0 },
 };
 
-/** Checks the option `negatives` of `fit`. `place` is what errors call it. */
-function readNegatives(place: string, negatives: unknown, kind: Loss["kind"]): number | "all" {
-  if (negatives === "all" && kind === "listwise") return negatives;
-  const { usual, least } = NEGATIVES[kind];
-  return checkInteger(place, negatives ?? usual, least, 2 ** 16);
+/** Options that say how events are held out. */
+const HELD_OUT_OPTIONS = ["exclude", "repeat", "users", "time"];
+
+/** What training data are made from. */
+type TrainingEvents = Omit<CheckedEvents, "isListed" | "histories"> & {
+  readonly histories: Histories | null;
+};
+
+function newKnowledge(items: Items, userField: string | null, cap: number): Knowledge<UserMemory> {
+  const counts = new Float64Array(items.size);
+  return new Knowledge<UserMemory>({ items, userField, memory: null, cap, counts });
 }
 
-/** Checked held-out events. */
-interface CheckedHeldOut {
-  /** Context of each event, (events). */
-  readonly contexts: CheckedRows;
-  /** Item number of each event, (events). */
-  readonly itemOf: Uint32Array;
-  /** For each event, the numbers of the items to leave out of its list, (events); null: none. */
-  readonly excluded: readonly ReadonlySet<number>[] | null;
-}
-
-/** Finds the rank of an item, from 1, and the number of ranked items. Ties count against the item. */
-function placeOf(
-  item: number,
-  scores: Float32Array,
-  excluded: ReadonlySet<number> | null,
-): { rank: number; candidates: number } {
-  const own = scores[item];
-  let ahead = -1; // starts at -1, because the loop counts the item itself
-  for (let i = 0; i < scores.length; i++) if (!(scores[i] < own)) ahead++;
-  let left = 0;
-  for (const i of excluded ?? []) {
-    if (i === item) continue;
-    left++;
-    if (!(scores[i] < own)) ahead--;
+/** Checks the validation events of `fit`. `place` is what errors call them. */
+function readValidation(
+  place: string,
+  validation: HeldOutEvents<unknown>,
+  known: HeldOutPlace,
+  metrics: readonly RankingMetric[],
+  monitor: RankingMetric,
+): Validation {
+  if (typeof validation !== "object" || validation === null || isArrayLike(validation)) {
+    throw wrongType(place, "{ contexts, items, exclude? }", validation);
   }
-  return { rank: ahead + 1, candidates: scores.length - left };
-}
-
-/** Checks that an option names ranking metrics. Returns them, or the default. */
-function checkRankingMetrics(
-  caller: string,
-  metrics: readonly RankingMetric[] | undefined,
-  option: "metrics" | "monitor" = "metrics",
-): readonly RankingMetric[] {
-  if (metrics === undefined) return DEFAULT_METRICS;
-  if (!Array.isArray(metrics))
-    throw wrongType(`${caller}: ${option}`, "an array of ranking metrics", metrics);
-  return Array.from(metrics as readonly RankingMetric[], (metric, i) => {
-    const place = option === "metrics" ? `${caller}: metrics[${i}]` : `${caller}: ${option}`;
-    if (typeof metric !== "string") throw wrongType(place, `a ranking metric, ${RANKING_FORMS}`, metric);
-    if (!isRankingMetric(metric)) throw wrongValue(place, `a ranking metric, ${RANKING_FORMS}`, metric);
-    return metric;
-  });
+  checkKeys(place, validation, ["contexts", "items", ...HELD_OUT_OPTIONS]);
+  const events: CheckedHeldOut = readHeldOut(`${place}.`, validation, known);
+  return {
+    monitor,
+    *read(space) {
+      const rows = yield* readHeldOutContexts(`${place}.`, events, known.items, space);
+      return async (predictor, pacer) => {
+        return meansOfRanks(await runPaced(rankEvents(events, rows, known.items, predictor), pacer), metrics);
+      };
+    },
+  };
 }

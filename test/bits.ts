@@ -189,10 +189,13 @@ async function recommended(
   }));
   const taken = events.map(() => items[next(40)].item);
   const recommender = new Recommender(new NFM({ ...small, ...options }), items);
-  const held = { contexts: events.slice(0, 20), items: taken.slice(5, 25) };
+  const held = { contexts: events.slice(0, 20), items: taken.slice(5, 25), repeat: true };
   const settings = { users: "user", epochs: 3, batchSize: 64, validation: held, ...fit };
   const history = await recommender.fit(events, taken, settings);
-  const list = recommender.recommend({ user: "u3", time: "day" }, { top: 12, exclude: ["film 3"] });
+  const list = recommender.recommend(
+    { user: "u3", time: "day" },
+    { top: 12, exclude: ["film 3"], repeat: true },
+  );
   const explanation = recommender.explain({ user: "u3", time: "day" }, "film 9");
   return {
     file: recommender.model.save({ optimizer: true }),
@@ -200,7 +203,7 @@ async function recommended(
     scores: list.map(({ score }) => score),
     measured: history.epochs.flatMap(({ validation }) => Object.values(validation!)),
     metrics: Object.values(
-      recommender.evaluate(events.slice(0, 9), taken.slice(0, 9), { metrics: ["hr@5", "mrr"] }),
+      recommender.evaluate(events.slice(0, 9), taken.slice(0, 9), { metrics: ["hr@5", "mrr"], repeat: true }),
     ),
     explanation: Float32Array.from([
       explanation.bias,

@@ -22,6 +22,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["model/"],
   ["ranking/", "explain/", "metrics/"],
   ["predictor.ts"],
+  ["recommending/"],
   ["training/"],
   ["nfm.ts", "recommender-options.ts"],
   ["recommender.ts"],

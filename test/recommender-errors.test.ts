@@ -74,9 +74,19 @@ describe("errors", () => {
     [
       "items in no array",
       contexts,
-      "i1",
+      17,
       {},
-      new TypeError('Recommender.fit: items must be an array of item ids, got "i1"'),
+      new TypeError("Recommender.fit: items must be an array of item ids, got 17"),
+    ],
+    [
+      "items in a field that no context has",
+      contexts,
+      "film",
+      {},
+      new TypeError(
+        "Recommender.fit: contexts[0].film must be an id, a string or a number " +
+          "(the option items names another field, or lists ids), got undefined",
+      ),
     ],
     [
       "no negatives",

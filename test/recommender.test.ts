@@ -124,7 +124,7 @@ describe("the catalog", () => {
     [
       "a misspelt option",
       () => new Recommender(new NFM(), [{ item: "a" }], { id: "sku" } as object),
-      new TypeError('Recommender has no option "id"; it has ids'),
+      new TypeError('Recommender has no option "id"; it has ids, users, history, remember'),
     ],
   ];
   it.each(bad.map(([what, make, error]) => ({ what, make, error })))("refuses $what", ({ make, error }) => {
@@ -324,7 +324,7 @@ describe("a context without the field of the user", () => {
   const [misspelled, got] = [{ usr: "u1", hour: 0.25 }, "the fields usr, hour"] as const;
 
   it("is an error that lists its fields, in every method and every kind of map", async () => {
-    const recommender = await fitted();
+    const recommender = await fitted(undefined, { users: "user" });
     const before = bytes(recommender);
     class Visit {
       usr = "u1";
@@ -355,7 +355,7 @@ describe("a context without the field of the user", () => {
         return "u2";
       }
     }
-    const recommender = await fitted();
+    const recommender = await fitted(undefined, { users: "user" });
     expect(recommender.recommend(new Visit())).toEqual(recommender.recommend({ user: "u2" }));
     expect(recommender.recommend({ indices: [0] })).toHaveLength(10);
     for (const users of [undefined, SHOP.users]) {
@@ -367,7 +367,7 @@ describe("a context without the field of the user", () => {
   });
 
   it("is judged by the fit that the model comes from", async () => {
-    const recommender = await fitted();
+    const recommender = await fitted(undefined, { users: "user" });
     await expect(
       recommender.fit(SHOP.contexts, SHOP.taken, { resume: true, signal: AbortSignal.abort() }),
     ).rejects.toThrow();
@@ -473,6 +473,7 @@ describe("a planted taste", () => {
     });
     const { "hr@10": reached } = recommender.evaluate(held.map(contextOf), held.map(idOf), {
       metrics: ["hr@10"],
+      repeat: true, // users take an item of their taste several times
     });
     expect(byPopularity).toBeLessThan(0.4);
     expect(reached).toBeGreaterThan(byPopularity + 0.3);

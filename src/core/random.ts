@@ -18,6 +18,7 @@ export const Stream = {
   negatives: 7,
   pairs: 8,
   lists: 9,
+  replay: 11,
   bootstrap: 10,
 } as const;
 
@@ -146,4 +147,22 @@ export function randomPermutation(key: RandomKey, n: number): Uint32Array {
     order[j] = i;
   }
   return order;
+}
+
+/**
+ * Finds where a number falls among ranges that follow each other, such as items drawn by their weights.
+ *
+ * @param starts Where each range starts, ascending, (ranges).
+ * @param target The number.
+ * @param first First range to consider. It starts at or before the number.
+ * @param last Last range to consider.
+ * @returns The last range that starts at or before the number.
+ */
+export function lastStart(starts: Float64Array, target: number, first: number, last: number): number {
+  while (first < last) {
+    const middle = (first + last + 1) >>> 1;
+    if (starts[middle] <= target) first = middle;
+    else last = middle - 1;
+  }
+  return first;
 }

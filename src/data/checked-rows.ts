@@ -68,6 +68,24 @@ export function copyRows(x: CheckedRows): CheckedRows {
 }
 
 /**
+ * Leaves fields out of feature maps.
+ *
+ * @param x Rows. Sparse rows have no fields.
+ * @param names The fields to leave out.
+ * @returns The rows without these fields. The values are not copied.
+ */
+export function withoutFields(x: CheckedRows, names: ReadonlySet<string>): CheckedRows {
+  if (x instanceof Columns) return x.without(names);
+  if (isSparseRows(x)) return x;
+  return Array.from(x, (row) => {
+    if (row instanceof Map) return new Map([...row].filter(([name]) => !names.has(name as string)));
+    if (!isRecord(row) || isSparseRow(row)) return row;
+    const kept = fieldsOfRecord(row).filter((name) => !names.has(name));
+    return Object.fromEntries(kept.map((name) => [name, row[name]]));
+  });
+}
+
+/**
  * Lists the fields that have a value in feature maps. Sparse rows and maps from feature indices have none.
  *
  * @param x One row or rows of any form.

@@ -94,6 +94,21 @@ export class Columns {
   }
 
   /**
+   * Leaves columns out.
+   *
+   * @param names The fields to leave out.
+   * @returns The same rows without these fields.
+   */
+  without(names: ReadonlySet<string>): Columns {
+    const kept = this.names.flatMap((name, c) => (names.has(name) ? [] : [c]));
+    return new Columns(
+      kept.map((c) => this.names[c]),
+      kept.map((c) => this.#columns[c]),
+      this.rows,
+    );
+  }
+
+  /**
    * Copies the columns, so that later changes of their arrays have no effect. Typed arrays are not copied.
    *
    * @returns The copy.
@@ -129,6 +144,17 @@ export class Columns {
     this.#columns[c] = decoded;
     return decoded;
   }
+}
+
+/**
+ * Lists the rows of columns as maps.
+ *
+ * @param columns The columns.
+ * @returns A map for each row, (rows).
+ */
+export function columnRows(columns: Columns): ReadonlyMap<string, unknown>[] {
+  const rowOf = columns.reader();
+  return Array.from({ length: columns.rows }, (_, row) => new Map(rowOf(row)));
 }
 
 /** Copies the values of some rows. Yields now and then. */

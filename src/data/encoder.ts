@@ -66,6 +66,8 @@ export interface RowScope {
   readonly isExpected?: ((field: string) => boolean) | undefined;
   /** Hears about unknown fields and rows. Default: nobody. */
   readonly notices?: Notices | undefined;
+  /** Hears how many values of a feature map training has seen. Default: nobody. */
+  readonly onKnown?: ((values: number) => void) | undefined;
 }
 
 const WHOLE: RowScope = {};
@@ -177,6 +179,7 @@ export class Encoder {
       builder.push(field.missing, 1);
     }
     if (known === 0 && values > 0) tellUnknownRow(scope, place);
+    scope.onKnown?.(known);
     builder.endRow(place);
   }
 

@@ -116,6 +116,21 @@ export function checkUserField(row: unknown, field: string, place: string): void
   throw new TypeError(`${place} must ${expected} (null: an anonymous user), got ${listFields(row)}`);
 }
 
+/**
+ * Returns the id of the user of a context.
+ *
+ * @param row One row of any form.
+ * @param field Name of the field of the user.
+ * @param place What errors call the row.
+ * @returns The id as text; null for an anonymous user, and for sparse rows, which have no field names.
+ * @throws TypeError if the value is no id.
+ */
+export function userOf(row: unknown, field: string, place: string): string | null {
+  if (typeof row !== "object" || row === null || isSparseRow(row)) return null;
+  const id = fieldOf(row, field);
+  return id == null ? null : String(checkId(id, fieldPlace(place, field)));
+}
+
 /** Lists the fields of a row or of columns, for errors. */
 function listFields(row: unknown): string {
   const fields = (row instanceof Columns ? row.names : fieldsOfRow(row)) ?? [];

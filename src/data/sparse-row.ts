@@ -107,3 +107,16 @@ export function areOnes(values: Float32Array, start: number, end: number): boole
   for (let p = start; p < end; p++) if (values[p] !== 1) return false;
   return true;
 }
+
+/**
+ * Copies a row.
+ *
+ * @param rows Sparse rows.
+ * @param row Number of the row.
+ * @returns The row as a vector, without `values` if all rows have only ones.
+ */
+export function rowOf({ indptr, indices, values }: SparseRows, row: number): SparseVector {
+  const [start, end] = [indptr[row], indptr[row + 1]];
+  const own = indices.slice(start, end);
+  return values === null ? { indices: own } : { indices: own, values: values.slice(start, end) };
+}

@@ -115,6 +115,22 @@ export function reportLists<M extends RankingMetric>(input: ReportInput<M>): Lis
   return { ...summaryOf(all), lists: lists === null ? null : summarizeLists(lists), slices: parts };
 }
 
+/**
+ * Computes the mean of each metric over events.
+ *
+ * @param ranked The place of an item in a list, for each event.
+ * @param metrics What to measure.
+ * @returns The mean of each metric; NaN without events.
+ */
+export function meansOfRanks<M extends RankingMetric>(
+  ranked: RankedEvents,
+  metrics: readonly M[],
+): Record<M, number> {
+  const events = Uint32Array.from({ length: ranked.ranks.length }, (_, event) => event);
+  return summarize(valuesOf(ranked, metrics), metrics, { events, units: null, resamples: 0, seed: 0 })
+    .metrics;
+}
+
 /** Which events are averaged, and how they are drawn. */
 interface Draw {
   /** Numbers of the events, (n). */

@@ -2,7 +2,7 @@
 // follows Jaervelin & Kekaelaeinen 2002. Early stopping uses these values to choose the best epoch, which
 // must be the same in every engine. So sums are float64, and logarithms are those of core/math.ts.
 
-import { wrongValue } from "../core/errors.ts";
+import { wrongType, wrongValue } from "../core/errors.ts";
 import { exp, log } from "../core/math.ts";
 import { countGroups, rowsByGroup } from "../data/ids.ts";
 
@@ -48,6 +48,33 @@ const PATTERN = /^(group-auc|ndcg|mrr|map|(precision|recall|hr|ndcg|mrr|map)@[1-
  */
 export function isRankingMetric(name: string): name is RankingMetric {
   return PATTERN.test(name);
+}
+
+/**
+ * Checks that a value is a ranking metric.
+ *
+ * @param place What errors call it.
+ * @param metric Any value.
+ * @returns The metric.
+ * @throws TypeError or RangeError that lists the metrics.
+ */
+export function checkRankingMetric(place: string, metric: unknown): RankingMetric {
+  if (typeof metric !== "string") throw wrongType(place, `a ranking metric, ${RANKING_FORMS}`, metric);
+  if (!isRankingMetric(metric)) throw wrongValue(place, `a ranking metric, ${RANKING_FORMS}`, metric);
+  return metric;
+}
+
+/**
+ * Checks an array of ranking metrics.
+ *
+ * @param place What errors call it.
+ * @param metrics The metrics as the user passed them.
+ * @returns The metrics.
+ * @throws TypeError or RangeError that names the position.
+ */
+export function checkRankingMetrics<M extends RankingMetric>(place: string, metrics: readonly M[]): M[] {
+  if (!Array.isArray(metrics)) throw wrongType(place, "an array of ranking metrics", metrics);
+  return Array.from(metrics, (metric, i) => checkRankingMetric(`${place}[${i}]`, metric) as M);
 }
 
 /** Scored rows, and the groups in which they are ranked. */

@@ -18,6 +18,8 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** The tensors by name. */
   readonly tensors: ReadonlyMap<string, FileTensor>;
+  /** Bytes by name, as tensors of the type U8 behind the others. Default: none. */
+  readonly blobs?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What `readSafetensors` finds. */
@@ -31,6 +33,9 @@ export interface ReadSafetensors extends SafetensorsFile {
  */
 export const COUNTER = ".num_batches_tracked";
 
+/** The start of the names of bytes. They belong to a recommender, and a model does not read them. */
+export const BLOB = "recommender.";
+
 /** Largest size of the header in bytes. It is the limit of the reference implementation. */
 const MAX_HEADER = 100_000_000;
 
@@ -41,12 +46,16 @@ const MAX_HEADER = 100_000_000;
  * @returns The bytes of the file.
  * @throws RangeError if the header is larger than the format allows.
  */
-export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8Array {
+export function writeSafetensors({ metadata, tensors, blobs = new Map() }: SafetensorsFile): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: Object.fromEntries(metadata) };
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
     header[name] = { dtype: "F32", shape, data_offsets: [end, end + data.length * 4] };
     end += data.length * 4;
+  }
+  for (const [name, { length }] of blobs) {
+    header[name] = { dtype: "U8", shape: [length], data_offsets: [end, end + length] };
+    end += length;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const start = 8 + Math.ceil(json.length / 8) * 8;
@@ -64,6 +73,10 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
   for (const { data } of tensors.values()) {
     for (let i = 0; i < data.length; i++, at += 4) view.setFloat32(at, data[i], true);
   }
+  for (const blob of blobs.values()) {
+    bytes.set(blob, at);
+    at += blob.length;
+  }
   return bytes;
 }
 
@@ -75,6 +88,55 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
  * @throws Error that says what is wrong with the file and where.
  */
 export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
+  const { metadata, entries, dataStart } = readHeader(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tensors = new Map<string, FileTensor>();
+  const counters = new Set<string>();
+  for (const { name, kind, shape, start, end } of entries) {
+    if (kind === "counter") counters.add(name);
+    if (kind !== "tensor") continue;
+    const data = new Float32Array((end - start) / 4);
+    for (let i = 0; i < data.length; i++) {
+      data[i] = view.getFloat32(dataStart + start + i * 4, true);
+      if (!Number.isFinite(data[i]))
+        throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
+    }
+    tensors.set(name, { shape, data });
+  }
+  return { metadata, tensors, counters };
+}
+
+/**
+ * Reads the strings and the bytes of a file, and not its tensors.
+ *
+ * @param bytes The file.
+ * @returns The metadata, and views of the bytes by name.
+ * @throws Error that says what is wrong with the file and where.
+ */
+export function readBlobs(bytes: Uint8Array): Required<Pick<SafetensorsFile, "metadata" | "blobs">> {
+  const { metadata, entries, dataStart } = readHeader(bytes);
+  const blobs = entries
+    .filter(({ kind }) => kind === "blob")
+    .map(({ name, start, end }) => [name, bytes.subarray(dataStart + start, dataStart + end)] as const);
+  return { metadata, blobs: new Map(blobs) };
+}
+
+/** An entry of the header. */
+interface Entry {
+  readonly name: string;
+  readonly kind: "tensor" | "counter" | "blob";
+  readonly shape: readonly number[];
+  /** Position in the data, and the position behind it. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Reads and checks the header. */
+function readHeader(bytes: Uint8Array): {
+  metadata: Map<string, string>;
+  entries: readonly Entry[];
+  dataStart: number;
+} {
   if (bytes.length < 8) throw new Error(`load: a safetensors file has at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -90,9 +152,7 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
   checked.sort((a, b) => a.start - b.start || a.end - b.end);
   const dataStart = 8 + length;
   let at = 0;
-  const tensors = new Map<string, FileTensor>();
-  const counters = new Set<string>();
-  for (const { name, shape, start, end, isCounter } of checked) {
+  for (const { name, start, end } of checked) {
     if (start !== at)
       throw new Error(
         `load: tensor "${name}" must start at offset ${at}, where the one before it ends, got ${start}`,
@@ -103,23 +163,12 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
           `but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
       );
     at = end;
-    if (isCounter) {
-      counters.add(name);
-      continue;
-    }
-    const data = new Float32Array((end - start) / 4);
-    for (let i = 0; i < data.length; i++) {
-      data[i] = view.getFloat32(dataStart + start + i * 4, true);
-      if (!Number.isFinite(data[i]))
-        throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
-    }
-    tensors.set(name, { shape, data });
   }
   if (dataStart + at !== bytes.length)
     throw new Error(
       `load: the tensors end at offset ${at}, but the file has ${bytes.length - dataStart} bytes of data`,
     );
-  return { metadata: checkMetadata(metadata), tensors, counters };
+  return { metadata: checkMetadata(metadata), entries: checked, dataStart };
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
@@ -137,17 +186,15 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 }
 
 /** Checks the description of one tensor in the header. */
-function checkEntry(
-  name: string,
-  entry: unknown,
-): { name: string; shape: readonly number[]; start: number; end: number; isCounter: boolean } {
+function checkEntry(name: string, entry: unknown): Entry {
   const {
     dtype,
     shape,
     data_offsets: offsets,
   } = (entry ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   const isCounter = dtype === "I64" && name.endsWith(COUNTER) && Array.isArray(shape) && shape.length === 0;
-  if (dtype !== "F32" && !isCounter)
+  const isBlob = dtype === "U8" && name.startsWith(BLOB);
+  if (dtype !== "F32" && !isCounter && !isBlob)
     throw new Error(`load: tensor "${name}" must have dtype "F32", got ${describe(dtype)}`);
   if (!isSizes(shape))
     throw new Error(
@@ -158,13 +205,13 @@ function checkEntry(
       `load: data_offsets of tensor "${name}" must be [start, end], got ${JSON.stringify(offsets)}`,
     );
   const [start, end] = offsets;
-  const size = shape.reduce((product, n) => product * n, isCounter ? 8 : 4);
+  const size = shape.reduce((product, n) => product * n, isCounter ? 8 : isBlob ? 1 : 4);
   if (end - start !== size)
     throw new Error(
       `load: tensor "${name}" of shape [${shape.join(", ")}] must have ${size} bytes, ` +
         `got offsets ${start} to ${end}`,
     );
-  return { name, shape, start, end, isCounter };
+  return { name, kind: isCounter ? "counter" : isBlob ? "blob" : "tensor", shape, start, end };
 }
 
 function isSizes(value: unknown): value is number[] {

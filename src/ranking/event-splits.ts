@@ -130,8 +130,14 @@ function checkEvents(caller: string, events: unknown): void {
   if (events.length === 0) throw new RangeError(`${caller}: events must hold at least one event, got none`);
 }
 
-/** The numbers of the events in the order of time, (events). Equal times keep their order. */
-function orderOf(events: number, times: Float64Array | null): Uint32Array {
+/**
+ * Sorts events by time.
+ *
+ * @param events Number of events.
+ * @param times Time of each event, (events); null: they are in the order of time.
+ * @returns The numbers of the events in the order of time, (events). Equal times keep their order.
+ */
+export function orderOf(events: number, times: Float64Array | null): Uint32Array {
   const order = Uint32Array.from({ length: events }, (_, event) => event);
   return times === null ? order : order.sort((a, b) => times[a] - times[b] || a - b);
 }

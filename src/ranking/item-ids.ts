@@ -10,7 +10,7 @@ export class ItemIds {
   /** The id of each item, (items). */
   readonly ids: readonly (Id | bigint)[];
   /** Whether ids are compared as text, because they come from a field, where 7 and "7" are the same. */
-  readonly #isText: boolean;
+  readonly isText: boolean;
   readonly #numbers: ReadonlyMap<Id | bigint, number>;
 
   /**
@@ -22,8 +22,8 @@ export class ItemIds {
    * @throws TypeError or RangeError that names an item without an id, or with the id of another item.
    */
   constructor(items: CheckedRows, option: IdsOption | undefined) {
-    this.#isText = typeof option === "string" || (option === undefined && needsEncoder(items));
-    const ids = this.#isText
+    this.isText = typeof option === "string" || (option === undefined && needsEncoder(items));
+    const ids = this.isText
       ? readField(items, typeof option === "string" ? option : "item", "Recommender: items", "ids")
       : readItemIds(items, option);
     const numbers = new Map<Id | bigint, number>();
@@ -43,6 +43,16 @@ export class ItemIds {
   /**
    * Finds the item with an id.
    *
+   * @param id An id.
+   * @returns The number of the item; undefined if no item has it.
+   */
+  find(id: Id | bigint): number | undefined {
+    return this.#numbers.get(this.#keyOf(id));
+  }
+
+  /**
+   * Finds the item with an id, and throws if there is none.
+   *
    * @param id Any value.
    * @param place What errors call it.
    * @returns The number of the item.
@@ -55,45 +65,28 @@ export class ItemIds {
   }
 
   /**
-   * Reads the item of each event.
-   *
-   * @param items Ids, (events).
-   * @param events Number of events.
-   * @param place What errors call the ids.
-   * @returns The number of each event's item, (events).
-   * @throws TypeError or RangeError that names the event.
-   */
-  readAll(items: unknown, events: number, place: string): Uint32Array {
-    if (!isArrayLike(items)) throw wrongType(place, "an array of item ids", items);
-    if (items.length !== events) {
-      throw wrongValue(`${place}.length`, `the number of rows of contexts (${events})`, items.length);
-    }
-    return Uint32Array.from({ length: events }, (_, i) => this.numberOf(items[i], `${place}[${i}]`));
-  }
-
-  /**
-   * Reads items to leave out of a list.
+   * Reads a list of ids, some of which may not be in the catalog.
    *
    * @param ids Ids, in any iterable. If the ids of the catalog come from an array, an id that the catalog has
    *   in the other kind is always an error, because 7 would not leave out "7".
    * @param place What errors call the ids.
    * @param unknownIds What happens with an id that is not in the catalog, such as that of an item that is no
    *   longer sold.
-   * @returns The numbers of the items.
+   * @returns The numbers of the items, in the order of the ids.
    * @throws TypeError or RangeError that names the id.
    */
-  readExcluded(ids: unknown, place: string, unknownIds: "ignore" | "error"): ReadonlySet<number> {
+  readSome(ids: unknown, place: string, unknownIds: "ignore" | "error"): number[] {
     const iterate = (ids as Iterable<unknown> | null | undefined)?.[Symbol.iterator] as unknown;
     if (typeof ids === "string" || typeof iterate !== "function") {
       throw wrongType(place, "an array or set of item ids", ids);
     }
-    const numbers = new Set<number>();
+    const numbers: number[] = [];
     let i = 0;
     for (const given of ids as Iterable<unknown>) {
       const at = `${place}[${i++}]`;
       const id = checkId(given, at);
       const number = this.#numbers.get(this.#keyOf(id));
-      if (number !== undefined) numbers.add(number);
+      if (number !== undefined) numbers.push(number);
       else if (unknownIds === "error") throw this.#unknown(id, at);
       else this.#checkKind(id, at);
     }
@@ -102,7 +95,7 @@ export class ItemIds {
 
   /** The form of an id in which ids are compared. */
   #keyOf(id: Id | bigint): Id | bigint {
-    return this.#isText ? String(id) : id;
+    return this.isText ? String(id) : id;
   }
 
   /** Refuses an unknown id whose other form, a string, a number or a bigint, is in the catalog. */

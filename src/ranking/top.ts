@@ -7,14 +7,14 @@
  *
  * @param scores Scores, (n).
  * @param top Largest number of positions to return, at least 1.
- * @param excluded Positions to leave out; null: none. They are looked up only when they would enter the heap.
+ * @param excluded Says which positions to leave out; null: none. It is asked only when one would enter the heap.
  *   Default: null.
  * @returns The positions, at most (top).
  */
 export function selectTop(
   scores: Float32Array,
   top: number,
-  excluded: ReadonlySet<number> | null = null,
+  excluded: { has(position: number): boolean } | null = null,
 ): Uint32Array {
   const heap = new Uint32Array(Math.min(top, scores.length));
   let size = 0;

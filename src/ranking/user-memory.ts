@@ -6,9 +6,10 @@ import { hashName } from "../data/encoder.ts";
 import type { SparseVector } from "../data/sparse-row.ts";
 import { ByteRecords, segmentsOf } from "./byte-records.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import type { TakenItems } from "./taken-items.ts";
 import { findFault, readUser, type UserLimits, writeUser } from "./user-record.ts";
 
-/** The part of a file that holds the users. */
+/** What errors call the bytes. */
 const PART = "recommender.users";
 
 /**
@@ -18,7 +19,7 @@ const PART = "recommender.users";
  * valid until the next `forget`, which gives the number of the forgotten user to the last user. Numbers that
  * are passed in must be valid. The same calls give the same numbers, and the same bytes, on every engine.
  */
-export class UserMemory {
+export class UserMemory implements TakenItems {
   readonly #cap: number;
   readonly #records = new ByteRecords();
   /** At the place of each id: the number of the user plus 1. 0: free. Its length is a power of 2. */
@@ -180,9 +181,9 @@ export class UserMemory {
   /**
    * Writes the memory for a file: for each user the length of the record and the record (`user-record.ts`).
    *
-   * @returns The bytes of the one part, by its name.
+   * @returns The bytes.
    */
-  toParts(): Map<string, Uint8Array> {
+  toBytes(): Uint8Array {
     const records = this.#records;
     const writer = new ByteWriter();
     let size = 0;
@@ -198,20 +199,18 @@ export class UserMemory {
       records.open(number);
       while (records.left > 0) writer.bytes[writer.length++] = records.byte();
     }
-    return new Map([[PART, writer.bytes]]);
+    return writer.bytes;
   }
 
   /**
-   * Reads what `toParts` wrote, and checks every byte.
+   * Reads what `toBytes` wrote, and checks every byte.
    *
-   * @param parts The bytes of each part by its name. Other parts are ignored.
+   * @param bytes The bytes.
    * @param limits What the users may refer to.
    * @returns A memory with the same users and numbers.
-   * @throws Error that names the part, the user, and what is wrong.
+   * @throws Error that names the user and what is wrong.
    */
-  static fromParts(parts: ReadonlyMap<string, Uint8Array>, limits: UserLimits): UserMemory {
-    const bytes = parts.get(PART);
-    if (bytes === undefined) throw new Error(`load: ${PART} is missing`);
+  static fromBytes(bytes: Uint8Array, limits: UserLimits): UserMemory {
     const memory = new UserMemory(limits);
     for (let at = 0; at < bytes.length; ) at = memory.#load(bytes, at, limits);
     return memory;

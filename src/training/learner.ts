@@ -31,6 +31,7 @@ import type { Resumption } from "./resumption.ts";
 import {
   canResume,
   checkOptimizerState,
+  type FileParts,
   loadOptimizerState,
   readTrainingRecord,
   writeModelFile,
@@ -125,6 +126,11 @@ export class Learner {
   /** The settings of the model, or of the next one before there is any. */
   get settings(): Settings {
     return this.#model?.settings ?? this.#settings;
+  }
+
+  /** Number of steps of the model so far. */
+  get steps(): number {
+    return this.#model?.record.steps ?? 0;
   }
 
   /** Which kernels run. */
@@ -501,11 +507,11 @@ export class Learner {
     this.#model = null;
   }
 
-  /** The model as a file. `withOptimizer`: everything needed to go on training as if nothing had happened. */
-  save(withOptimizer: boolean): Uint8Array {
+  /** The model as a file, with further parts if there are any. `withOptimizer`: everything needed to go on training as if nothing had happened. */
+  save(withOptimizer: boolean, more: FileParts | null = null): Uint8Array {
     const model = this.#ready("save");
     const trained = withOptimizer ? (model.trainer?.trained ?? []) : null;
-    return writeModelFile(this.settings, model.predictor, model.record, trained);
+    return writeModelFile(this.settings, model.predictor, model.record, trained, more);
   }
 
   #begin(caller: string, source: DatasetSource): void {

@@ -39,6 +39,14 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
   };
 }
 
+/** Further parts of a model file. */
+export interface FileParts {
+  /** Strings by name. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Bytes by name. */
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
 /**
  * Writes a model.
  *
@@ -47,6 +55,7 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
  * @param record The counters of its training.
  * @param trained The trainable parameters, whose optimizer state is written as well, so that training can
  *   continue exactly; null: the file has no optimizer state.
+ * @param more What a recommender adds to the file; null: nothing. Default: null.
  * @returns The bytes of a safetensors file.
  */
 export function writeModelFile(
@@ -54,6 +63,7 @@ export function writeModelFile(
   predictor: Predictor,
   record: TrainingRecord,
   trained: readonly TrainedParameter[] | null,
+  more: FileParts | null = null,
 ): Uint8Array {
   const { parameters } = predictor.network;
   const tensors = parametersToFile(parameters);
@@ -73,7 +83,9 @@ export function writeModelFile(
   const labels = labelsToJSON(predictor.labels);
   if (labels !== null) metadata.set("labels", labels);
   if (predictor.encoder !== null) metadata.set("encoder", JSON.stringify(predictor.encoder));
-  return writeSafetensors({ metadata, tensors });
+  if (more === null) return writeSafetensors({ metadata, tensors });
+  for (const [key, text] of more.metadata) metadata.set(key, text);
+  return writeSafetensors({ metadata, tensors, blobs: more.blobs });
 }
 
 /** Returns the name of the optimizer whose state a file holds. */

@@ -59,7 +59,7 @@ export async function fitted(
   data: Shop = SHOP,
 ): Promise<Recommender> {
   const recommender = new Recommender(new NFM(options), data.items);
-  await recommender.fit(data.contexts, data.taken, { epochs: 2, batchSize: 16, users: "user", ...fit });
+  await recommender.fit(data.contexts, data.taken, { epochs: 2, batchSize: 16, users: data.users, ...fit });
   return recommender;
 }
 

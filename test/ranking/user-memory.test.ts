@@ -5,7 +5,6 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { UserMemory } from "../../src/ranking/user-memory.ts";
 import { countArrays } from "../helpers/arrays.ts";
 
-const PART = "recommender.users";
 const LIMITS = { cap: Infinity, numItems: 2 ** 10, numFeatures: 2 ** 10 };
 
 interface Context {
@@ -36,7 +35,7 @@ const seeded = (seed: number): ((n: number) => number) => {
   return (n) => Math.floor((n * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0)) / 2 ** 32);
 };
 
-const bytesOf = (memory: UserMemory): Uint8Array => memory.toParts().get(PART)!;
+const bytesOf = (memory: UserMemory): Uint8Array => memory.toBytes();
 
 /** Reads a memory user by user. */
 function contents(memory: UserMemory): Map<string, { items: number[]; context: Context | null }> {
@@ -104,8 +103,7 @@ const recordOf = (id: string, context: readonly number[], ...items: number[]): n
 const fileOf = (...records: number[][]): Uint8Array =>
   Uint8Array.from(records.flatMap((record) => [...leb(record.length), ...record]));
 
-const load = (bytes: Uint8Array, limits = LIMITS): UserMemory =>
-  UserMemory.fromParts(new Map([[PART, bytes]]), limits);
+const load = (bytes: Uint8Array, limits = LIMITS): UserMemory => UserMemory.fromBytes(bytes, limits);
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -157,7 +155,7 @@ describe("a memory of users", () => {
           break;
         }
         case 4: {
-          if (random(100) === 0) memory = UserMemory.fromParts(memory.toParts(), limits);
+          if (random(100) === 0) memory = UserMemory.fromBytes(memory.toBytes(), limits);
           break;
         }
         default: {
@@ -590,10 +588,7 @@ describe("a file of users", () => {
     expect(() => load(bytes)).toThrow(problem);
   });
 
-  it("is refused without its part, and with more items of a user than the cap", () => {
-    expect(() => UserMemory.fromParts(new Map(), LIMITS)).toThrow(
-      new Error("load: recommender.users is missing"),
-    );
+  it("is refused with more items of a user than the cap", () => {
     const bytes = fileOf(recordOf("bo", [0], 1, 2, 3));
     expect(load(bytes, { ...LIMITS, cap: 3 }).users).toBe(1);
     expect(() => load(bytes, { ...LIMITS, cap: 2 })).toThrow(

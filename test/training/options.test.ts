@@ -266,6 +266,7 @@ describe("undefined", () => {
         negatives: true,
         popularity: true,
         users: true,
+        time: true,
       }),
     );
     const left = await fitted({}, {});

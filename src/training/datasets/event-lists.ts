@@ -43,6 +43,8 @@ export class EventLists implements Dataset {
   /** The candidates of the batch: item numbers, of which the first `#count` are in use, (items). */
   readonly #candidates: Uint32Array;
   #count = 0;
+  /** How many of the candidates are the same in every batch. */
+  readonly #fixed: number;
   /** Position of each item among the candidates, if it is one, (items). */
   readonly #position: Uint32Array;
   /** What is subtracted from the score of each candidate, (candidates). */
@@ -66,7 +68,7 @@ export class EventLists implements Dataset {
    * @param parts What the lists are made from.
    */
   constructor(loss: ListwiseLoss, parts: EventListParts) {
-    const { contexts, items, itemOf, events, negatives } = parts;
+    const { contexts, items, itemOf, events, negatives, sampler } = parts;
     this.#loss = loss;
     this.#parts = parts;
     this.size = events.length;
@@ -80,8 +82,9 @@ export class EventLists implements Dataset {
     [this.#scores, this.#shares, this.#gradient] = [0, 1, 2].map(() => new Float64Array(most));
     this.#at = new Uint32Array(most);
     this.#logAbsent = negatives === null ? null : logAbsent(itemOf, items.rows);
-    if (negatives !== null) return;
-    for (let item = 0; item < most; item++) this.#addCandidate(item);
+    for (let item = 0; item < most && negatives === null; item++)
+      if (sampler.logMissed(item) < 0) this.#addCandidate(item);
+    this.#fixed = this.#count;
   }
 
   usualSize(count: number): BatchSize {
@@ -101,9 +104,9 @@ export class EventLists implements Dataset {
       this.#chosen[i] = event;
       entries += contexts.indptr[event + 1] - contexts.indptr[event];
     }
+    this.#count = this.#fixed;
+    for (let i = 0; i < count; i++) this.#addCandidate(itemOf[this.#chosen[i]]);
     if (negatives !== null) {
-      this.#count = 0;
-      for (let i = 0; i < count; i++) this.#addCandidate(itemOf[this.#chosen[i]]);
       const key = randomKey(sampler.seed, Stream.lists, epoch, start);
       for (let draw = 0; draw < negatives; draw++) this.#addCandidate(sampler.sampleAny(key, draw));
       for (let c = 0; c < this.#count; c++) {

@@ -5,11 +5,13 @@
 
 import type { CheckedRows } from "../../data/checked-rows.ts";
 import { Columns } from "../../data/columns.ts";
+import { CSRBuilder } from "../../data/csr-builder.ts";
 import { type FeatureSpace, ROWS_PER_PAUSE, readRows } from "../../data/rows.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
 import { type LabelUnit, targetsIn } from "../../model/label-unit.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
+import { type Histories, type HistoryItems, pushRow, withHistories } from "../../ranking/history.ts";
 import type { Dataset, DatasetSource, LabelStatistics, VocabularyRows } from "../dataset.ts";
 import { EventLists } from "./event-lists.ts";
 import { ChosenRows, JoinedRows } from "./example-rows.ts";
@@ -44,6 +46,14 @@ export interface CheckedEvents {
    * Null: only the event's own item is never drawn.
    */
   readonly users: Uint32Array | null;
+  /** The history of each event, (events), and the items as they appear in histories; null: none. */
+  readonly histories: { readonly of: Histories; readonly items: HistoryItems } | null;
+  /** 1 for an item that may be drawn as a negative, else 0, (items). */
+  readonly isListed: Uint8Array;
+  /** Events of the past, with user numbers as those of the events: users are known to have these items. */
+  readonly past?: { readonly itemOf: Uint32Array; readonly users: Uint32Array } | undefined;
+  /** Encoded contexts of further events, behind those of `contexts`. All arrays hold these events as well. */
+  readonly replayed?: SparseRows | undefined;
 }
 
 /** Events as the user passed them, checked and not yet encoded. */
@@ -60,6 +70,8 @@ export class Events implements DatasetSource {
   readonly #catalog: Catalog;
   readonly #options: NegativeOptions;
   readonly #checkContext: (context: unknown, place: string) => void;
+  /** The contexts without histories and replayed events, after `read`; null before. */
+  encoded: SparseRows | null = null;
 
   /**
    * Keeps the parts of the data.
@@ -91,6 +103,12 @@ export class Events implements DatasetSource {
       // Infinity: features of the catalog are in the vocabulary even if `minCount` would leave them out.
       { rows: catalog.rows, place: catalog.place, times: Infinity },
     ];
+    if (events.histories !== null) {
+      const { of, items } = events.histories;
+      const rows = items.vocabulary(of.items);
+      if (rows.length > 0)
+        this.vocabulary = [...this.vocabulary, { rows, place: `${place}history`, times: Infinity }];
+    }
   }
 
   /** Statistics of the labels 1 and 0 that a pointwise loss gets: one positive row per `negatives` others. */
@@ -111,8 +129,11 @@ export class Events implements DatasetSource {
    */
   *read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset> {
     const place = this.#place;
-    const { itemOf, users } = this.#events;
-    const contexts = yield* this.#readContexts(space);
+    const { itemOf, users, histories, isListed, past, replayed } = this.#events;
+    let contexts = yield* this.#readContexts(space);
+    this.encoded = contexts;
+    if (replayed !== undefined) contexts = concatenated(contexts, replayed);
+    if (histories !== null) contexts = yield* withHistories(contexts, histories.of, histories.items, space);
     const items = yield* this.#catalog.encode(space);
     yield;
     if (items.indices.length === 0) {
@@ -121,12 +142,16 @@ export class Events implements DatasetSource {
       );
     }
     const { negatives, popularity, seed } = this.#options;
-    const perEvent = negatives === "all" ? 1 : this.#loss.kind === "pairwise" ? negatives : negatives + 1;
+    const perEvent =
+      negatives === "all" || this.#loss.kind === "listwise"
+        ? 1
+        : negatives + (this.#loss.kind === "pairwise" ? 0 : 1);
     if (itemOf.length * perEvent > 0xffffffff) {
       const limit = "must leave fewer than 2^32 examples per epoch";
       throw new RangeError(`${place}negatives ${limit}, got ${negatives} for ${itemOf.length} events`);
     }
-    const sampler = new NegativeSampler(items.rows, itemOf, users, popularity, seed);
+    const known = past === undefined ? { itemOf, users } : joined({ itemOf, users: users! }, past);
+    const sampler = new NegativeSampler(isListed, known.itemOf, known.users, popularity, seed);
     yield;
     const events = Uint32Array.from(itemOf.keys()).filter((event) => sampler.has(event));
     if (events.length === 0) {
@@ -136,6 +161,10 @@ export class Events implements DatasetSource {
       );
     }
     if (this.#loss.kind === "listwise") {
+      if (shareFeatures(contexts, items)) {
+        const reason = "with a listwise loss contexts and items must have different features";
+        throw new RangeError(`${place}contexts hold a feature of the items: ${reason}`);
+      }
       const drawn = negatives === "all" || negatives >= items.rows ? null : negatives;
       return new EventLists(this.#loss, { contexts, items, itemOf, events, sampler, negatives: drawn });
     }
@@ -218,4 +247,29 @@ function rowsOfEvents(
   const [chosen, taken] = [new ChosenRows(contexts, eventOf), new ChosenRows(items, itemOfRow)];
   const rows = new JoinedRows(chosen, taken, shareFeatures(contexts, items));
   return new RowDataset(loss, rows, targets, null, itemOf.length - events.length, unit?.scale);
+}
+
+/** Puts rows behind others. */
+function concatenated(first: SparseRows, second: SparseRows): SparseRows {
+  const builder = new CSRBuilder();
+  for (const rows of [first, second]) {
+    for (let row = 0; row < rows.rows; row++) {
+      pushRow(builder, rows, row);
+      builder.endRow("Recommender.update: contexts", true);
+    }
+  }
+  return builder.build(Math.max(first.cols, second.cols), "Recommender.update: contexts");
+}
+
+/** Events and users of two periods, one behind the other. */
+interface Taken {
+  readonly itemOf: Uint32Array;
+  readonly users: Uint32Array;
+}
+
+function joined(first: Taken, second: Taken): Taken {
+  return {
+    itemOf: Uint32Array.from([...first.itemOf, ...second.itemOf]),
+    users: Uint32Array.from([...first.users, ...second.users]),
+  };
 }

@@ -4,7 +4,7 @@
 // below 2^53. So all sums and differences are exact, and no draw can hit a known item or an item of weight 0.
 
 import { exp, log, log1p } from "../../core/math.ts";
-import { type RandomKey, randomBits, randomKey, Stream } from "../../core/random.ts";
+import { lastStart, type RandomKey, randomBits, randomKey, Stream } from "../../core/random.ts";
 import { rowsByGroup } from "../../data/ids.ts";
 
 /**
@@ -35,7 +35,7 @@ export class NegativeSampler {
   /**
    * Prepares the sums of weights.
    *
-   * @param numItems Number of items n, at most 2^31.
+   * @param isListed 1 for an item that may be drawn, 0 for one that may not, (n), n at most 2^31.
    * @param items Item number of each event, below n, (events).
    * @param users User number of each event, numbered from 0, (events). The array is kept and not copied.
    *   `null`: events have no users, and a draw excludes only the event's own item.
@@ -43,10 +43,16 @@ export class NegativeSampler {
    *   proportion to (number of its events)^alpha, and an item without events is never drawn.
    * @param seed Integer from 0 to 2^53 - 1.
    */
-  constructor(numItems: number, items: Uint32Array, users: Uint32Array | null, alpha: number, seed: number) {
+  constructor(
+    isListed: Uint8Array,
+    items: Uint32Array,
+    users: Uint32Array | null,
+    alpha: number,
+    seed: number,
+  ) {
     this.seed = seed;
     this.#users = users ?? items; // without users, events of the same item count as one user
-    this.#cumulative = cumulativeWeights(numItems, items, alpha);
+    this.#cumulative = cumulativeWeights(isListed, items, alpha);
     [this.#offsets, this.#known] = knownItems(items, this.#users);
     this.#unknownBefore = new Float64Array(this.#known.length);
     for (let user = 0; user + 1 < this.#offsets.length; user++) {
@@ -166,28 +172,19 @@ function fractionOf(high: number, low: number): number {
   return (high * 2097152 + (low >>> 11)) / 9007199254740992;
 }
 
-/** Finds the last of the items `first` to `last` whose weight starts at or before `target`. */
-function lastStart(cumulative: Float64Array, target: number, first: number, last: number): number {
-  while (first < last) {
-    const middle = (first + last + 1) >>> 1;
-    if (cumulative[middle] <= target) first = middle;
-    else last = middle - 1;
-  }
-  return first;
-}
-
 /**
- * Sums of integer weights before each item, and at last of all items, (n + 1). Rounding weights to integers
- * changes no item's probability by more than n / 2^52.
+ * Sums of integer weights before each item, and at last of all items, (n + 1); unlisted
+ * items have the weight 0. Rounding weights to integers changes no item's probability by more than n / 2^52.
  */
-function cumulativeWeights(numItems: number, items: Uint32Array, alpha: number): Float64Array {
+function cumulativeWeights(isListed: Uint8Array, items: Uint32Array, alpha: number): Float64Array {
+  const numItems = isListed.length;
   const sums = new Float64Array(numItems + 1);
   if (alpha === 0) {
-    for (let i = 0; i <= numItems; i++) sums[i] = i;
+    for (let i = 0; i < numItems; i++) sums[i + 1] = sums[i] + isListed[i];
     return sums;
   }
   const weights = new Float64Array(numItems);
-  for (let event = 0; event < items.length; event++) weights[items[event]]++;
+  for (let event = 0; event < items.length; event++) weights[items[event]] += isListed[items[event]];
   let most = 1;
   for (let i = 0; i < numItems; i++) if (weights[i] > most) most = weights[i];
   let total = 0;

@@ -79,7 +79,7 @@ function setUp({ layers, k = 5, binary = false, items: count = 7, negatives = nu
     items: CSRMatrix.fromRows(items, N),
     ...{ itemOf, negatives },
     events: Uint32Array.from(EVENTS.keys()),
-    sampler: new NegativeSampler(count, itemOf, users, popularity, SEED),
+    sampler: new NegativeSampler(new Uint8Array(count).fill(1), itemOf, users, popularity, SEED),
   });
   return { trainer, parameters, tensors, contexts, items, watched: watch(dataset), k, layers, negatives };
 }

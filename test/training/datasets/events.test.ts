@@ -57,7 +57,7 @@ function trainLiterally(
   seed: number,
   { row, itemOf, users, numItems, negatives, popularity, epochs }: Literal,
 ): number[] {
-  const sampler = new NegativeSampler(numItems, itemOf, users, popularity, seed);
+  const sampler = new NegativeSampler(new Uint8Array(numItems).fill(1), itemOf, users, popularity, seed);
   const events = [...itemOf.keys()].filter((event) => sampler.has(event));
   return Array.from({ length: epochs }, (_, e) => {
     const better: (FeatureMap | SparseVector)[] = [];

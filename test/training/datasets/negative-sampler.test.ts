@@ -28,7 +28,7 @@ const world = (
   users: users && Uint32Array.from(users),
 });
 const samplerOf = ({ numItems, items, users }: World, alpha: number, seed = 42): NegativeSampler =>
-  new NegativeSampler(numItems, items, users, alpha, seed);
+  new NegativeSampler(new Uint8Array(numItems).fill(1), items, users, alpha, seed);
 
 /**
  * Numbers below 1 from a linear congruential generator: worlds for the tests, with nothing of src in them.

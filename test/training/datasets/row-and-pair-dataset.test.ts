@@ -84,7 +84,13 @@ describe("pairwise gradients", () => {
     const contexts = [ROWS[0], ROWS[1], ROWS[0]];
     const items = ROWS.slice(2); // they share features 3 and 5 with the contexts
     const itemOf = Uint32Array.of(0, 0, 1);
-    const given = { contexts: matrix(contexts), itemOf, users: null };
+    const given = {
+      contexts: matrix(contexts),
+      itemOf,
+      users: null,
+      histories: null,
+      isListed: Uint8Array.of(1, 1),
+    };
     const source = new Events(
       "test: ",
       loss,
