@@ -1,33 +1,25 @@
 // Recommending on MovieLens 100k as implicit feedback. Usage: npm run bench -- ranking FOLDER [options]
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each
 // user is held out and ranked among all films but those the user has in training, ties counting against it.
-// Contexts are the user with age, gender and occupation, and with --recent N the last N films liked before;
-// items are films with year and genres. Settings and epochs were chosen with --tune, which holds out the
-// three events before the latest and never sees that one. Prints metrics by model, seconds per epoch, and the
-// time of a list over this catalog and over a generated one. --peers PYTHON prints other libraries below, see
-// peers/README.md; --events OUT only writes the events, as they read them.
+// Contexts are the user with age, gender and occupation, and with "history" the films liked before; items are
+// films with year and genres. Settings and epochs were chosen with --tune, which holds out the three events
+// before the latest and never sees that one. Prints the mean of each metric over the seeds, seconds per epoch,
+// and the time of a list over this catalog and over a generated one. --peers PYTHON prints other libraries
+// below, see peers/README.md; --events OUT only writes the events, as they read them.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  Adagrad,
-  type FeatureMap,
-  NFM,
-  type NFMOptions,
-  Recommender,
-  type RecommenderFitOptions,
-} from "../src/index.ts";
+import { Adagrad, type FeatureMap, NFM, Recommender } from "../src/index.ts";
 import { isML100k } from "./ml-100k.ts";
-import { type Event, readFilms, readUsers, withContexts, writeEvents } from "./ranking/events.ts";
+import { eventsOf, readFilms, readUsers, writeEvents } from "./ranking/events.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seed: { type: "string", default: "1" },
-    recent: { type: "string", default: "0" },
+    seeds: { type: "string", default: "1" },
     only: { type: "string" },
     set: { type: "string" },
     tune: { type: "boolean", default: false },
@@ -38,83 +30,70 @@ const { values, positionals } = parseArgs({
 const [folder] = positionals;
 if (positionals.length !== 1 || !isML100k(folder)) {
   console.error(
-    "usage: npm run bench -- ranking FOLDER [--seed 1] [--recent 0] [--only NAME] [--tune] [--events OUT] " +
+    "usage: npm run bench -- ranking FOLDER [--seeds 1,2,3] [--only NAME] [--tune] [--events OUT] " +
       `[--peers PYTHON] [--set '{"epochs": 40, "dropout": [0.3, 0.2]}']`,
   );
   console.error("FOLDER must hold RecBole's ml-100k.inter, ml-100k.user and ml-100k.item");
   process.exit(2);
 }
+const seeds = values.seeds.split(",").map(Number);
 
 /** What is tried: options of the model and of its training. */
 interface Setting {
   readonly hidden: readonly number[];
-  readonly loss: "bpr" | "max-margin" | "log";
+  readonly loss: "softmax" | "bpr" | "max-margin" | "log";
   readonly epochs: number;
   readonly dropout: readonly [biInteraction: number, hidden: number];
   readonly l2: number;
-  readonly negatives: number;
+  readonly negatives: number | "all";
+  readonly batchSize: number;
   readonly k: number;
   readonly lr: number;
+  /** Films of the history, and the weight of each relative to the one after it; null: none. */
+  readonly history: { readonly last: number; readonly decay: number } | null;
 }
 
-const fm = { hidden: [], k: 64, lr: 0.05, negatives: 4, dropout: [0.3, 0], l2: 0 } as const;
-const nfm = { hidden: [16], k: 128, lr: 0.05, negatives: 4, dropout: [0.5, 0.2], l2: 0.0005 } as const;
+const fm: Omit<Setting, "loss" | "epochs"> = {
+  ...{ hidden: [], k: 64, lr: 0.05, negatives: 4, batchSize: 256, dropout: [0.3, 0], l2: 0, history: null },
+};
+const softmax: Omit<Setting, "epochs"> = {
+  ...{ ...fm, loss: "softmax", negatives: 256, batchSize: 128, dropout: [0.5, 0] },
+};
+const nfm: Omit<Setting, "loss" | "epochs"> = {
+  ...{ ...fm, hidden: [16], k: 128, dropout: [0.5, 0.2], l2: 0.0005 },
+};
+const history = { last: 10, decay: 0.75 };
 const SETTINGS: Readonly<Record<string, Setting>> = {
   "FM, bpr": { ...fm, loss: "bpr", epochs: 50 },
   "FM, max-margin": { ...fm, loss: "max-margin", epochs: 35 },
   "FM, log": { ...fm, loss: "log", epochs: 35 },
-  "FM as NFM, bpr": { ...nfm, hidden: [], loss: "bpr", epochs: 45 },
   "NFM, bpr": { ...nfm, loss: "bpr", epochs: 45 },
   "NFM, max-margin": { ...nfm, loss: "max-margin", epochs: 35 },
   "NFM, log": { ...nfm, loss: "log", epochs: 60 },
+  "FM, softmax": { ...softmax, epochs: 16 },
+  "FM, bpr, history": { ...fm, loss: "bpr", epochs: 40, history },
+  "FM, log, history": { ...fm, loss: "log", negatives: 16, epochs: 12, history },
+  "FM, softmax, history": { ...softmax, epochs: 8, history },
+  "FM, all, history": { ...softmax, negatives: "all", epochs: 8, history },
 };
+/** A model without options but these, so that the library chooses everything else. */
+const DEFAULTS = "defaults, history";
 
 const METRICS = ["hr@10", "ndcg@10", "mrr"] as const;
-type Measured = Readonly<Record<string, number>>;
-
-/** The same list for everybody: films by the number of their events. */
-function popularity(
-  train: readonly Event[],
-  heldOut: readonly Event[],
-  films: readonly FeatureMap[],
-): Measured {
-  const events = new Map<string, number>();
-  for (const { item } of train) events.set(item, (events.get(item) ?? 0) + 1);
-  const ids = films.map((film) => (film as { item: string }).item);
-  const sums: Record<string, number> = { "hr@10": 0, "ndcg@10": 0, mrr: 0 };
-  for (const { item, known } of heldOut) {
-    const own = events.get(item) ?? 0;
-    const left = new Set(known);
-    const rank = 1 + ids.filter((id) => id !== item && !left.has(id) && (events.get(id) ?? 0) >= own).length;
-    sums["hr@10"] += rank <= 10 ? 1 : 0;
-    sums["ndcg@10"] += rank <= 10 ? 1 / Math.log2(rank + 1) : 0;
-    sums.mrr += 1 / rank;
-  }
-  return Object.fromEntries(METRICS.map((metric) => [metric, sums[metric] / heldOut.length]));
-}
 
 function modelOf({ hidden, loss, dropout, l2, k, lr }: Setting, seed: number): NFM {
-  const options: NFMOptions = {
-    embeddingDim: k,
-    hiddenUnits: hidden,
-    batchNorm: false,
+  return new NFM({
+    ...{ embeddingDim: k, hiddenUnits: hidden, batchNorm: false, loss, labels: "raw", initStd: 0.01, seed },
     dropout: { biInteraction: dropout[0], hidden: dropout[1] },
-    loss,
-    labels: "raw",
-    initStd: 0.01,
     l2: { embedding: l2 },
     optimizer: new Adagrad({ learningRate: lr }),
-    seed,
-  };
-  return new NFM(options);
+  });
 }
 
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
-const show = (name: string, measured: Measured, rest: string): void => {
-  console.log(
-    `${name.padEnd(16)}${METRICS.map((metric) => measured[metric].toFixed(4).padStart(9)).join("")}  ${rest}`,
-  );
+const show = (name: string, means: readonly number[], rest: string): void => {
+  console.log(`${name.padEnd(22)}${means.map((mean) => mean.toFixed(4).padStart(9)).join("")}  ${rest}`);
 };
 
 const users = readUsers(folder, values.tune);
@@ -124,54 +103,65 @@ if (values.events !== undefined) {
   console.log(`${values.events} holds train.csv, heldout.csv, items.csv and users.csv`);
   process.exit();
 }
-const { train, heldOut } = withContexts(users, Number(values.recent));
-const contextsOf = (events: readonly Event[]): FeatureMap[] => events.map(({ context }) => context);
-const itemsOf = (events: readonly Event[]): string[] => events.map(({ item }) => item);
-const exclude = heldOut.map(({ known }) => known);
+const [train, heldOut] = [eventsOf(users, "train"), eventsOf(users, "heldOut")];
 const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
 const purpose = values.tune ? "to tune with" : "for the report";
-const counts = `${train.length} events to train on, ${heldOut.length} ${purpose}, ${films.length} films`;
-console.log(`${counts}, seed ${values.seed}\n`);
+console.log(`${train.length} events to train on, ${heldOut.length} ${purpose}, ${films.length} films`);
 console.log(
-  `${"".padEnd(16)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`,
+  `means of the seeds ${seeds.join(", ")}; in brackets the standard error of hr@10 by the bootstrap\n`,
 );
-show("popularity", popularity(train, heldOut, films), "");
-for (const [name, defaults] of Object.entries(SETTINGS)) {
+console.log(
+  `${"".padEnd(22)}${METRICS.map((metric) => metric.padStart(9)).join("")}  epochs  seconds per epoch`,
+);
+let isFirst = true;
+for (const name of [...Object.keys(SETTINGS), DEFAULTS]) {
   if (values.only !== undefined && values.only !== name) continue;
-  const setting = { ...defaults, ...given };
-  const recommender = new Recommender(modelOf(setting, Number(values.seed)), films);
-  const options: RecommenderFitOptions = {
-    users: "user",
-    epochs: setting.epochs,
-    batchSize: 256,
-    negatives: setting.negatives,
-  };
-  const questions = { contexts: contextsOf(heldOut), items: itemsOf(heldOut), exclude };
-  const { epochs, bestEpoch } = await recommender.fit(
-    contextsOf(train),
-    itemsOf(train),
-    values.tune ? { ...options, validation: questions } : options,
-  );
-  const measured = recommender.evaluate(questions.contexts, questions.items, { metrics: METRICS, exclude });
-  show(
-    name,
-    measured,
-    `${String(bestEpoch ?? setting.epochs).padStart(6)}  ${median(epochs.map(({ seconds }) => seconds))
-      .toFixed(2)
-      .padStart(17)}`,
-  );
+  const setting = name === DEFAULTS ? null : { ...SETTINGS[name], ...given };
+  const sums = METRICS.map(() => 0);
+  const [seconds, best, perSeed]: [number[], number[], string[]] = [[], [], []];
+  let error = 0;
+  for (const seed of seeds) {
+    const model =
+      setting === null
+        ? new NFM({ loss: "softmax", hiddenUnits: [], seed, notices: false })
+        : modelOf(setting, seed);
+    const past = setting === null ? {} : setting.history;
+    const options = { users: "user", ...(past === null ? {} : { history: past }) };
+    const recommender = new Recommender(model, films, options);
+    const fit =
+      setting === null
+        ? {}
+        : { epochs: setting.epochs, batchSize: setting.batchSize, negatives: setting.negatives };
+    const { epochs, bestEpoch } = await recommender.fit(train, "film", {
+      ...{ ...fit, time: "time" },
+      ...(values.tune ? { validation: { contexts: heldOut, items: "film", time: "time" } } : {}),
+    });
+    const report = recommender.report(heldOut, "film", { metrics: METRICS, time: "time" });
+    if (isFirst)
+      show(
+        "popularity",
+        METRICS.map((metric) => report.baseline!.metrics[metric]),
+        "",
+      );
+    isFirst = false;
+    METRICS.forEach((metric, m) => {
+      sums[m] += report.metrics[metric] / seeds.length;
+    });
+    error = report.errors!["hr@10"];
+    seconds.push(...epochs.map((epoch) => epoch.seconds));
+    best.push(bestEpoch ?? epochs.length);
+    perSeed.push(report.metrics["hr@10"].toFixed(4));
+  }
+  const times = `${String(median(best)).padStart(6)}  ${median(seconds).toFixed(2).padStart(17)}`;
+  show(name, sums, `${times}   (${error.toFixed(4)}) ${seeds.length > 1 ? perSeed.join(" ") : ""}`);
 }
 if (values.peers !== undefined) {
   const events = mkdtempSync(join(tmpdir(), "neural-fm-events-"));
   writeEvents(events, users, films);
-  const script = [
-    "bench/peers/recommend.py",
-    events,
-    "--seed",
-    values.seed,
-    ...(values.tune ? ["--tune"] : []),
-  ];
-  const { status, error } = spawnSync(values.peers, script, { stdio: "inherit" });
+  const script = ["bench/peers/recommend.py", events, "--seeds", values.seeds];
+  const { status, error } = spawnSync(values.peers, [...script, ...(values.tune ? ["--tune"] : [])], {
+    stdio: "inherit",
+  });
   rmSync(events, { recursive: true });
   if (error !== undefined) console.error(`--peers ${values.peers}: ${error.message}`);
   if (status !== 0) process.exit(1);
@@ -190,7 +180,8 @@ function timeOf(calls: number, call: (i: number) => unknown): string {
 }
 
 console.log("\nmicroseconds per list of 10, median, k = 64    NFM [64]      FM");
-const lists = contextsOf(heldOut);
+const lists = heldOut.map(({ film: _film, time: _time, ...context }): FeatureMap => context);
+const known = users.map((user) => user.train.map(({ item }) => item));
 /** 100,000 items of one feature, and contexts of 20. */
 const many = Array.from({ length: 100_000 }, (_, i): FeatureMap => ({ item: `${i}` }));
 const contexts = Array.from(
@@ -202,7 +193,7 @@ const cells: [films: string, many: string][] = [];
 for (const hidden of [[64], []]) {
   const setting = { ...SETTINGS["FM, bpr"], hidden };
   const overFilms = new Recommender(modelOf(setting, 1), films);
-  await overFilms.fit(contextsOf(train), itemsOf(train), { epochs: 1 });
+  await overFilms.fit(train, "film", { epochs: 1, time: "time" });
   const overMany = new Recommender(modelOf(setting, 1), many);
   await overMany.fit(
     contexts,
@@ -211,7 +202,7 @@ for (const hidden of [[64], []]) {
   );
   for (let i = 0; i < 5; i++) overMany.recommend(contexts[i]);
   cells.push([
-    timeOf(400, (i) => overFilms.recommend(lists[i], { exclude: exclude[i] })),
+    timeOf(400, (i) => overFilms.recommend(lists[i], { exclude: known[i] })),
     timeOf(40, (i) => overMany.recommend(contexts[i % 50])),
   ]);
 }

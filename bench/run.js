@@ -13,6 +13,7 @@ const names = [
   "frappe",
   "movielens",
   "ranking",
+  "nightly",
   "rank",
   "scaling",
   "train",

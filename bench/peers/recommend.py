@@ -1,7 +1,7 @@
 """
 Other recommenders on the events of `npm run bench -- ranking`: hr@10, ndcg@10 and mrr of each. Usage:
 
-    python recommend.py FOLDER [--seed 1] [--only NAME] [--tune]
+    python recommend.py FOLDER [--seeds 1,2,3] [--only NAME] [--tune]
 
 FOLDER holds what `--events` of the bench wrote. --tune says that these are the events to choose settings
 with, and only changes the heading: settings were chosen on them and are fixed below.
@@ -116,26 +116,32 @@ METHODS = {
     "ridge + EASE": ridge,
     "numpy FM": softmax_fm,
 }
+# The methods that depend on the seed.
+RANDOM = {"implicit ALS", "LightFM WARP", "numpy FM"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", default="1")
     parser.add_argument("--only", choices=METHODS)
     parser.add_argument("--tune", action="store_true")
     arguments = parser.parse_args()
     events = read_events(arguments.folder)
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
     counts = f"{sum(events.known)} events to train on, {len(events.positions(held_out=True))}"
-    print(f"\n{counts} {'to tune with' if arguments.tune else 'for the report'}, seed {arguments.seed}\n")
-    print(f"{'':16}{'hr@10':>9}{'ndcg@10':>9}{'mrr':>9}  seconds")
+    purpose = "to tune with" if arguments.tune else "for the report"
+    print(f"\n{counts} {purpose}, means of the seeds {arguments.seeds.replace(',', ', ')}\n")
+    print(f"{'':22}{'hr@10':>9}{'ndcg@10':>9}{'mrr':>9}  seconds")
     for name, method in METHODS.items():
         if arguments.only not in (None, name):
             continue
         start = time.perf_counter()
-        measured = measure(events, method(events, arguments.seed))
-        numbers = "".join(f"{value:9.4f}" for value in measured.values())
-        print(f"{name:16}{numbers}  {time.perf_counter() - start:7.1f}", flush=True)
+        used = seeds if name in RANDOM else seeds[:1]
+        runs = [list(measure(events, method(events, seed)).values()) for seed in used]
+        numbers = "".join(f"{value:9.4f}" for value in np.mean(runs, axis=0))
+        seconds = (time.perf_counter() - start) / len(used)
+        print(f"{name:22}{numbers}  {seconds:7.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { FeatureMap } from "../../src/index.ts";
 import { band, readTable } from "../ml-100k.ts";
 
 /** What a user did, in the order of time. */
@@ -31,12 +30,11 @@ export interface Film extends Record<string, string | null | readonly string[]> 
   readonly genres: readonly string[];
 }
 
-/** An event with its context. */
-export interface Event {
-  readonly context: FeatureMap;
-  readonly item: string;
-  /** What the user has in training. */
-  readonly known: readonly string[];
+/** An event as the recommender reads it. */
+export interface Event extends Record<string, string | number | null> {
+  readonly user: string;
+  readonly film: string;
+  readonly time: number;
 }
 
 /**
@@ -86,29 +84,16 @@ export function readUsers(folder: string, tune: boolean): UserEvents[] {
 }
 
 /**
- * Gives each event its context: the user's features, and the films liked before it.
+ * Lists events with the features of their users.
  *
  * @param users The result of `readUsers`.
- * @param recent Number of films in the context that the user liked before the event. Their weights have the
- *   squared sum 1.
- * @returns The events to train on, and those to rank.
+ * @param part Which events.
+ * @returns The events, one user behind the other, each in the order of time.
  */
-export function withContexts(
-  users: readonly UserEvents[],
-  recent: number,
-): { train: Event[]; heldOut: Event[] } {
-  const [train, heldOut]: [Event[], Event[]] = [[], []];
-  for (const { user, features, ...events } of users) {
-    const known = events.train.map(({ item }) => item);
-    const items = [...known, ...events.heldOut.map(({ item }) => item)];
-    items.forEach((item, t) => {
-      const last = items.slice(Math.max(0, t - recent), t);
-      const weights = Object.fromEntries(last.map((film) => [film, 1 / Math.sqrt(last.length)]));
-      const context = { user, ...features, recent: weights };
-      (t < known.length ? train : heldOut).push({ context, item, known });
-    });
-  }
-  return { train, heldOut };
+export function eventsOf(users: readonly UserEvents[], part: "train" | "heldOut"): Event[] {
+  return users.flatMap(({ user, features, [part]: events }) =>
+    events.map(({ item, time }) => ({ user, ...features, film: item, time })),
+  );
 }
 
 /**
