@@ -212,6 +212,47 @@ async function recommended(
   };
 }
 
+interface Visit extends Record<string, string | number> {
+  readonly film: string;
+}
+
+/** A recommender that lives: a softmax with histories, an update with new users and items, and its file. */
+async function recommendedForLong(options: NFMOptions): Promise<Results> {
+  const next = generator(83);
+  const items = Array.from({ length: 50 }, (_, i) => ({
+    item: `film ${i}`,
+    genres: [`g${i % 4}`, `g${next(9)}`],
+  }));
+  const events = (count: number, users: number, of: number): Visit[] =>
+    Array.from({ length: count }, (_, i) => ({
+      ...{ user: `u${next(users)}`, time: next(2) ? "day" : "evening", film: `film ${next(of)}` },
+      at: Math.floor(i / 3),
+    }));
+  const model = new NFM({ ...small, loss: "softmax", ...options });
+  const recommender = new Recommender(model, items.slice(0, 40), {
+    ...{ users: "user", history: { last: 4, fields: ["genres"] }, remember: 12 },
+  });
+  await recommender.fit(events(300, 25, 40), "film", { epochs: 2, batchSize: 64, negatives: 20, time: "at" });
+  recommender.putItems(items.slice(40));
+  recommender.removeItems(["film 7"]);
+  const taken = events(60, 30, 50).filter(({ film }) => film !== "film 7");
+  await recommender.update(taken, "film", { negatives: 10, time: "at" });
+  recommender.forget("u4");
+  const loaded = Recommender.load(recommender.save(), { backend: options.backend });
+  const list = loaded.recommend({ user: "u3", time: "day" }, { top: 12, diversity: 0.3, because: 2 });
+  const asked = events(40, 30, 50).filter(({ film }) => film !== "film 7");
+  const report = loaded.report(asked, "film", { time: "at" });
+  return {
+    file: recommender.save(),
+    saved: loaded.save(),
+    ids: list.map(({ id, because }) => `${id}: ${because!.map(({ feature }) => feature).join()}`).join(),
+    scores: list.map(({ score }) => score),
+    similar: loaded.similar("film 3").map(({ similarity }) => similarity),
+    users: loaded.recommendUsers("film 3").map(({ score }) => score),
+    report: JSON.stringify(report),
+  };
+}
+
 /** A recommender whose contexts and items have knots, lists and missing values. */
 async function recommendedByKinds(backend: "js" | "wasm"): Promise<Results> {
   const next = generator(71);
@@ -326,6 +367,9 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
     recommended({ loss: "bpr", backend }, { negatives: 2, popularity: 0.75 }),
   "recommender, pointwise": (backend) => recommended({ loss: "log", backend }, { negatives: 3 }),
   "recommender, factorization machine": (backend) => recommended({ ...PAPER_FM, loss: "bpr", backend }, {}),
+  "recommender, softmax and an update": (backend) =>
+    recommendedForLong({ hiddenUnits: [], batchNorm: false, dropout: { biInteraction: 0.4 }, backend }),
+  "recommender, softmax through layers": (backend) => recommendedForLong({ backend }),
   "own layer, explicit stack": (backend) => {
     const layers = [
       new BatchNorm(),

@@ -117,8 +117,8 @@ export interface DatasetSource {
   readonly vocabulary: readonly VocabularyRows[];
   /** The two strings that the labels were; null or absent: numbers, or no labels. */
   readonly classes?: Classes | null;
-  /** Computes the statistics of the labels. Absent: there are no labels. */
-  statistics?(): LabelStatistics;
+  /** Computes the statistics of the labels. Absent, or null: there are no labels. */
+  statistics?(): LabelStatistics | null;
   /**
    * Encodes the rows. Yields now and then.
    *

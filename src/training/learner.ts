@@ -165,16 +165,12 @@ export class Learner {
     return trainable.reduce((sum, { shape }) => sum + shape.reduce((size, n) => size * n, 1), 0);
   }
 
-  /** The model, made on first use if the number of features is known from the options; else null. */
-  started(): Predictor | null {
-    return this.#started()?.predictor ?? null;
-  }
-
   /** The model that predicts. `caller` stands in the error. @throws Error if there are no parameters yet. */
   ready(caller: string): Predictor {
     return this.#ready(caller).predictor;
   }
 
+  /** The model, made on first use if the number of features is known from the options; else null. */
   #started(): Model | null {
     const { encoder, numFeatures } = this.#settings;
     const known = numFeatures ?? (encoder?.fitted ? encoder.numFeatures : null);

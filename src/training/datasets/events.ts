@@ -111,9 +111,13 @@ export class Events implements DatasetSource {
     }
   }
 
-  /** Statistics of the labels 1 and 0 that a pointwise loss gets: one positive row per `negatives` others. */
-  statistics(): LabelStatistics {
-    const negatives = this.#loss.kind === "pointwise" ? (this.#options.negatives as number) : 1;
+  /**
+   * Statistics of the labels 1 and 0 that a pointwise loss gets: one positive row per `negatives` others. Null:
+   * the loss is of another kind, which has no labels.
+   */
+  statistics(): LabelStatistics | null {
+    if (this.#loss.kind !== "pointwise") return null;
+    const negatives = this.#options.negatives as number;
     const mean = 1 / (negatives + 1);
     return { count: this.size * (negatives + 1), mean, deviation: Math.sqrt(negatives) * mean };
   }
