@@ -57,7 +57,7 @@ const fm: Omit<Setting, "loss" | "epochs"> = {
   ...{ hidden: [], k: 64, lr: 0.05, negatives: 4, batchSize: 256, dropout: [0.3, 0], l2: 0, history: null },
 };
 const softmax: Omit<Setting, "epochs"> = {
-  ...{ ...fm, loss: "softmax", negatives: 256, batchSize: 128, dropout: [0.5, 0] },
+  ...{ ...fm, loss: "softmax", negatives: 64, batchSize: 128, dropout: [0.5, 0] },
 };
 const nfm: Omit<Setting, "loss" | "epochs"> = {
   ...{ ...fm, hidden: [16], k: 128, dropout: [0.5, 0.2], l2: 0.0005 },

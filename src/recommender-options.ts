@@ -48,7 +48,7 @@ export interface RecommenderFitOptions<ItemId = Id>
   /**
    * Items to compare with: per event and epoch, at least 1; with a listwise loss per batch, at least 0,
    * besides the items of the batch's own events, or "all" for the whole catalog. Default: 1 for a pairwise
-   * loss, 4 for a pointwise one, 256 for a listwise one.
+   * loss, 4 for a pointwise one, 64 for a listwise one.
    */
   negatives?: number | "all" | undefined;
   /**

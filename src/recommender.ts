@@ -428,7 +428,7 @@ export class Recommender<
 const NEGATIVES = {
   pairwise: { usual: 1, least: 1 },
   pointwise: { usual: 4, least: 1 },
-  listwise: { usual: 256, least: 0 },
+  listwise: { usual: 64, least: 0 },
 };
 
 /** Options that say how events are held out. */
