@@ -5,8 +5,6 @@ import { hashName } from "../data/encoder.ts";
 import { END_OF_TEXT } from "./byte-writer.ts";
 import type { TakenItems } from "./taken-items.ts";
 
-const UTF8 = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
-
 /** The users of a file. The number of a user is the position of the user's bytes. */
 export class SavedUsers implements TakenItems {
   readonly #bytes: Uint8Array;
@@ -24,12 +22,12 @@ export class SavedUsers implements TakenItems {
     this.#bytes = bytes;
     const starts: number[] = [];
     for (let at = 0; at < bytes.length; ) {
-      const [length, start] = this.#number(at);
-      const isWhole = length > 0 && start + length <= bytes.length;
+      const { start, endOfId, items, end } = this.#partsOf(at);
+      const isWhole = endOfId >= start && items <= end && end <= bytes.length;
       if (!isWhole || this.itemsOf(at).some((item) => item >= numItems))
         throw new Error(`load: recommender.users is damaged at byte ${at}`);
       starts.push(at);
-      at = start + length;
+      at = end;
     }
     let size = 64;
     while (size * 2 < starts.length * 3) size *= 2;
@@ -43,14 +41,9 @@ export class SavedUsers implements TakenItems {
 
   itemsOf(number: number): Uint32Array {
     const bytes = this.#bytes;
-    const [length, start] = this.#number(number);
-    let [head, at] = this.#number(bytes.indexOf(END_OF_TEXT, start) + 1);
-    // Behind an odd head stand its indices, behind an even one values as well. 0: there is no context.
-    const hasValues = head > 0 && head % 2 === 0;
-    let left = head === 0 ? 0 : ((head - 1) >>> 1) * (hasValues ? 2 : 1);
-    for (; left > 0 && at < bytes.length; left--) [head, at] = this.#number(at);
+    const { items: at, end } = this.#partsOf(number);
     const width = Math.max(8, bytes[at]);
-    const items = new Uint32Array(Math.max(0, Math.floor(((start + length - at - 1) * 8) / width)));
+    const items = new Uint32Array(Math.max(0, Math.floor(((end - at - 1) * 8) / width)));
     for (let i = 0, bit = (at + 1) * 8; i < items.length; i++) {
       for (let got = 0; got < width; ) {
         const taken = Math.min(8 - (bit % 8), width - got);
@@ -62,9 +55,35 @@ export class SavedUsers implements TakenItems {
     return items;
   }
 
+  /**
+   * Finds the parts of a record. In a damaged record, `endOfId` is before `start` or `items` behind `end`. It
+   * never looks further than one number behind the record, so that damaged files take no longer than others.
+   */
+  #partsOf(number: number): { start: number; endOfId: number; items: number; end: number } {
+    const [length, start] = this.#number(number);
+    const end = start + length;
+    const endOfId = start + this.#bytes.subarray(start, end).indexOf(END_OF_TEXT);
+    let [head, items] = this.#number(endOfId + 1);
+    // Behind an odd head stand its indices, behind an even one values as well. 0: there is no context.
+    const hasValues = head > 0 && head % 2 === 0;
+    let left = head === 0 ? 0 : ((head - 1) >>> 1) * (hasValues ? 2 : 1);
+    for (; left > 0 && items < end; left--) [head, items] = this.#number(items);
+    return { start, endOfId, items: left > 0 ? end + 1 : items, end };
+  }
+
+  /** Decodes an id, halves of surrogate pairs included, which `TextDecoder` would replace. */
   #idOf(number: number): string {
-    const start = this.#number(number)[1];
-    return UTF8.decode(this.#bytes.subarray(start, this.#bytes.indexOf(END_OF_TEXT, start)));
+    const bytes = this.#bytes;
+    const { start, endOfId } = this.#partsOf(number);
+    let text = "";
+    for (let at = start; at < endOfId; ) {
+      const byte = bytes[at++];
+      const more = byte < 0xc0 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+      let code = more > 0 ? byte & (63 >> more) : byte;
+      for (let i = 0; i < more; i++) code = (code << 6) | (bytes[at++] & 63);
+      text += String.fromCodePoint(Math.min(code, 0x10ffff));
+    }
+    return text;
   }
 
   /** Reads a number, and returns it and the position behind it. */
