@@ -103,8 +103,7 @@ export function readKnowledge<Memory extends TakenItems>(
   if (remember !== Infinity && !(Number.isSafeInteger(remember) && (remember as number) >= 1))
     throw wrongValue(`${place}.remember`, "an integer of at least 1", remember);
   const settings = history === undefined ? null : readHistory(history as HistoryOptions, `${place}.history`);
-  const text8 = new TextDecoder("utf-8", { fatal: true });
-  const saved = parse(`load: ${ITEMS}`, text8.decode(blobOf(blobs, ITEMS)));
+  const saved = parse(`load: ${ITEMS}`, blobOf(blobs, ITEMS));
   checkKeys(`load: ${ITEMS}`, saved, ["rows", "ids", "listed", "counts"]);
   const { rows, ids, listed, counts } = saved;
   if (!Array.isArray(rows)) throw wrongType(`load: ${ITEMS}.rows`, "an array of items", rows);
@@ -113,7 +112,7 @@ export function readKnowledge<Memory extends TakenItems>(
   const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
   const itemCounts = Float64Array.from(numbers("counts", counts, read.length, isCount));
   const given = Array.isArray(ids) ? (Array.from(ids as unknown[], valueFromJSON) as Id[]) : (ids as string);
-  const items = Items.read(read, given, settings, isListed);
+  const items = itemsOf(() => Items.read(read, given, settings, isListed));
   const cap = remember as number;
   const limits = { cap, numItems: items.size, numFeatures: predictor.numFeatures };
   const memory = users === undefined ? null : readUsers(blobOf(blobs, USERS), limits);
@@ -126,11 +125,22 @@ function blobOf(blobs: ReadonlyMap<string, Uint8Array>, name: string): Uint8Arra
   return bytes;
 }
 
-/** Parses an object of JSON. */
-function parse(place: string, text: string): Record<string, unknown> {
+/** Makes the items. Errors say that it is the file whose items are wrong. */
+function itemsOf(read: () => Items): Items {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(`load: ${ITEMS}: ${(error as Error).message}`);
+  }
+}
+
+/** Parses an object of JSON, given as text or as bytes of UTF-8. */
+function parse(place: string, given: string | Uint8Array): Record<string, unknown> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(
+      typeof given === "string" ? given : new TextDecoder("utf-8", { fatal: true }).decode(given),
+    );
   } catch (error) {
     throw new Error(`${place} is not JSON (${(error as Error).message})`);
   }

@@ -1,7 +1,7 @@
 // The lists of a recommender that need more code than serving wants: varied lists, reasons, similar items, and
 // the users who may want an item.
 
-import { checkInteger, checkKeys, checkNumber, wrongType, wrongValue } from "../core/errors.ts";
+import { checkInteger, checkKeys, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import { runAtOnce } from "../core/event-loop.ts";
 import { CSRBuilder } from "../data/csr-builder.ts";
 import type { FeatureMap, FeatureRow, FeatureValue } from "../data/feature-map.ts";
@@ -78,8 +78,7 @@ export class RecommenderLists<
   #readVariety(caller: string, options: RecommendOptions<ItemId, Item>): Variety | null {
     const { diversity = 0, atMost = {} } = options;
     checkNumber(`${caller}: diversity`, diversity, "a number from 0 to 1", (d) => d >= 0 && d <= 1);
-    if (typeof atMost !== "object" || atMost === null)
-      throw wrongType(`${caller}: atMost`, "an object of fields and limits", atMost);
+    if (!isRecord(atMost)) throw wrongType(`${caller}: atMost`, "an object of fields and limits", atMost);
     const { items } = this.knowledge;
     const limits = Object.entries(atMost).map(([field, most]) => {
       checkInteger(`${caller}: atMost.${field}`, most, 1);

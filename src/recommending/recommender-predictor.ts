@@ -185,7 +185,7 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
         (filter !== undefined && !filter(this.idOf(item), items.rowOf(item) as Item)),
     };
     if (!isKnown) {
-      const popular = this.#popular(top, leftOut);
+      const popular = this.#popular(maker, top, leftOut);
       if (popular !== null) return popular;
     }
     const scores = items.catalog.score(predictor.network, predictor, row);
@@ -197,11 +197,11 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
   }
 
   /** Lists the most popular items; null if no events are known. */
-  #popular(top: number, leftOut: LeftOut): Recommendation<ItemId>[] | null {
+  #popular(maker: ListMaker<ItemId>, top: number, leftOut: LeftOut): Recommendation<ItemId>[] | null {
     const { counts } = this.knowledge;
     const total = counts.reduce((sum, count) => sum + count, 0);
     if (total === 0) return null;
-    return Array.from(selectTop(Float32Array.from(counts), top, leftOut), (item) => {
+    return Array.from(maker.choose(Float32Array.from(counts), top, leftOut), (item) => {
       return { id: this.idOf(item), score: counts[item] / total, popular: true };
     });
   }

@@ -1,5 +1,7 @@
 // Rows of items as JSON, for the file of a recommender. What JSON does not have becomes an object with one
-// string: { "date": ... }, { "bigint": ... }. A weighted list has only numbers, so the two cannot be confused.
+// string: { "date": ... }, { "bigint": ... }. A Map that no object could replace becomes an object with one array
+// of pairs: { "fields": ... }, { "weights": ... }. A weighted list has only numbers, and no list has lists, so
+// that nothing of this can be confused.
 
 import { isRecord, wrongType } from "../core/errors.ts";
 import { isSparseVector } from "../data/checked-rows.ts";
@@ -21,7 +23,18 @@ export function rowToJSON(row: unknown): unknown {
     row instanceof Map
       ? [...(row as Map<unknown, unknown>)]
       : fieldsOfRecord(row as object).map((field) => [field, (row as Record<string, unknown>)[field]]);
-  return Object.fromEntries(entries.map(([field, value]) => [field, valueToJSON(value)]));
+  return pairsToJSON(
+    entries.map(([field, value]) => [field, valueToJSON(value)]),
+    "fields",
+  );
+}
+
+/** Makes an object of pairs, or lists them where an object would have others, or in another order. */
+function pairsToJSON(pairs: readonly [name: unknown, value: unknown][], list: "fields" | "weights"): unknown {
+  const record = Object.fromEntries(pairs.map(([name, value]) => [textOf(name), value]));
+  const names = Object.keys(record);
+  const isSame = names.length === pairs.length && pairs.every(([name], i) => textOf(name) === names[i]);
+  return isSame ? record : { [list]: pairs.map(([name, value]) => [valueToJSON(name), value]) };
 }
 
 /** Turns a value of a field, or an id, into JSON data. */
@@ -33,7 +46,7 @@ export function valueToJSON(value: unknown): unknown {
   if (!isWeighted(value)) return value;
   const weights =
     value instanceof Map ? [...(value as Map<unknown, unknown>)] : Object.entries(value as object);
-  return Object.fromEntries(weights.map(([level, weight]) => [textOf(level), weight]));
+  return pairsToJSON(weights, "weights");
 }
 
 /** A level as text, as an encoder reads it. */
@@ -52,14 +65,30 @@ function textOf(level: unknown): string {
 export function rowFromJSON(json: unknown, place: string): unknown {
   if (!isRecord(json)) throw wrongType(place, "an object", json);
   if (isSparseVector(json)) return json;
+  const { fields } = json;
+  if (isPairs(fields)) return new Map(fields.map(([field, value]) => [field, valueFromJSON(value)]));
   return Object.fromEntries(Object.entries(json).map(([field, value]) => [field, valueFromJSON(value)]));
 }
 
 /** The inverse of `valueToJSON`. */
 export function valueFromJSON(value: unknown): unknown {
-  if (Array.isArray(value)) return Array.from(value as unknown[], valueFromJSON);
+  if (Array.isArray(value)) return Array.from(value as unknown[], scalarFromJSON);
+  const { weights } = (value ?? {}) as { weights?: unknown };
+  if (isPairs(weights)) return new Map(weights.map(([level, weight]) => [scalarFromJSON(level), weight]));
+  return scalarFromJSON(value);
+}
+
+/** The value of an entry of a list. Lists in lists stay as they are, and are refused when they are read. */
+function scalarFromJSON(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const { date, bigint } = value as { date?: unknown; bigint?: unknown };
   if (typeof date === "string") return new Date(date);
   return typeof bigint === "string" && /^-?\d+$/.test(bigint) ? BigInt(bigint) : value;
+}
+
+/** Whether JSON data are pairs of `pairsToJSON`, and not a list of a row, whose entries are no arrays. */
+function isPairs(json: unknown): json is [name: unknown, value: unknown][] {
+  return (
+    Array.isArray(json) && json.length > 0 && json.every((pair) => Array.isArray(pair) && pair.length === 2)
+  );
 }

@@ -33,7 +33,7 @@ export function knowledgeToFile({ items, userField, memory, cap, counts }: Knowl
     metadata: new Map([["recommender", JSON.stringify(options)]]),
     blobs: new Map([
       [ITEMS, new TextEncoder().encode(JSON.stringify(saved))],
-      ...(memory === null ? [] : [[USERS, memory.toBytes()] as const]),
+      ...(userField === null ? [] : [[USERS, memory?.toBytes() ?? new Uint8Array()] as const]),
     ]),
   };
 }
