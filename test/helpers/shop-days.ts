@@ -1,6 +1,12 @@
 // A shop whose users come back, and what they took before each event, as a list of weights made by hand.
 
-import { FeatureEncoder, type HistoryOptions, NFM, type NFMOptions } from "../../src/index.ts";
+import {
+  FeatureEncoder,
+  type FeatureValue,
+  type HistoryOptions,
+  NFM,
+  type NFMOptions,
+} from "../../src/index.ts";
 import { numbers } from "../reference.ts";
 import { PAPER } from "./paper.ts";
 
