@@ -107,7 +107,7 @@ export class Recommender<
    */
   putItems(items: RowsOf<Item>): void {
     const { knowledge } = this;
-    const next = withItems(knowledge.items, items, "Recommender.putItems: items");
+    const next = withItems(knowledge.items, items, "Recommender.putItems: items", this.#learner.predictor);
     const counts = new Float64Array(next.size);
     counts.set(knowledge.counts);
     this.knowledge = knowledge.with({ items: next, counts });
@@ -228,6 +228,7 @@ export class Recommender<
   ): Promise<History> {
     const caller = "Recommender.update";
     const settings = readTrainingOptions(caller, options, ["negatives", "popularity", "time", "replay"]);
+    checkKeys(caller, options, UPDATE_OPTIONS);
     const { time, epochs = 1 } = options;
     const replay = checkNumber(
       `${caller}: replay`,
@@ -430,6 +431,12 @@ const NEGATIVES = {
   pointwise: { usual: 4, least: 1 },
   listwise: { usual: 64, least: 0 },
 };
+
+/** The names of `RecommenderUpdateOptions`. */
+const UPDATE_OPTIONS = [
+  ...["epochs", "replay", "negatives", "popularity", "time"],
+  ...["batchSize", "shuffle", "onEpoch", "onBatch", "progress", "signal"],
+];
 
 /** Options that say how events are held out. */
 const HELD_OUT_OPTIONS = ["exclude", "repeat", "users", "time"];

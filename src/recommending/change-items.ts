@@ -1,10 +1,11 @@
 // Catalogs that change: items come, change and go.
 
 import { describe, wrongType } from "../core/errors.ts";
+import { runAtOnce } from "../core/event-loop.ts";
 import { type CheckedRows, copyRows, needsEncoder } from "../data/checked-rows.ts";
 import { Columns, columnRows } from "../data/columns.ts";
 import { readField } from "../data/ids.ts";
-import { checkRows } from "../data/rows.ts";
+import { checkRows, type FeatureSpace, readRows } from "../data/rows.ts";
 import { Catalog } from "../ranking/catalog.ts";
 import { Items } from "./items.ts";
 
@@ -14,10 +15,11 @@ import { Items } from "./items.ts";
  * @param items The items so far.
  * @param added Feature maps with their ids, at least one.
  * @param place What errors call them.
+ * @param space The features of the model, which must be able to read the items; null: not yet known.
  * @returns The new items. Items that were there keep their numbers.
  * @throws TypeError or RangeError that names the item.
  */
-export function withItems(items: Items, added: unknown, place: string): Items {
+export function withItems(items: Items, added: unknown, place: string, space: FeatureSpace | null): Items {
   const { idsOption, history } = items;
   if (!items.ids.isText || !needsEncoder(items.rows)) {
     const remedy = "make a new Recommender with all items";
@@ -26,6 +28,10 @@ export function withItems(items: Items, added: unknown, place: string): Items {
   const given = copyRows(checkRows(added, place));
   const count = new Catalog(given, place).size;
   if (!needsEncoder(given)) throw wrongType(place, "feature maps, as the catalog has", given);
+  if (space !== null) {
+    const { encoder, numFeatures } = space;
+    runAtOnce(readRows(given, { encoder, numFeatures }, place)); // otherwise every list would throw
+  }
   const [rows, news] = [mapsOf(items.rows), mapsOf(given)];
   const ids = readField(given, (idsOption as string | undefined) ?? "item", place, "ids");
   const firstWith = new Map<string, number>();

@@ -53,6 +53,10 @@ export class EventLists implements Dataset {
   readonly #logAbsent: Float64Array | null;
   /** The event in whose list each candidate was last left out, plus 1, (candidates). */
   readonly #leftOut: Uint32Array;
+  /** 1 for an item that cannot be drawn, because it has left the catalog, else 0, (items). */
+  readonly #hasLeft: Uint8Array;
+  /** Positions among the candidates of items that have left. They are in the lists of their own events only. */
+  readonly #departed: number[] = [];
   // The list that the loss sees: its scores, shares, gradients and their positions among the candidates.
   readonly #scores: Float64Array;
   readonly #shares: Float64Array;
@@ -79,11 +83,12 @@ export class EventLists implements Dataset {
     this.#position = new Uint32Array(most);
     this.#corrections = new Float64Array(most);
     this.#leftOut = new Uint32Array(most);
+    this.#hasLeft = Uint8Array.from({ length: most }, (_, item) => (sampler.logMissed(item) < 0 ? 0 : 1));
     [this.#scores, this.#shares, this.#gradient] = [0, 1, 2].map(() => new Float64Array(most));
     this.#at = new Uint32Array(most);
     this.#logAbsent = negatives === null ? null : logAbsent(itemOf, items.rows);
     for (let item = 0; item < most && negatives === null; item++)
-      if (sampler.logMissed(item) < 0) this.#addCandidate(item);
+      if (this.#hasLeft[item] === 0) this.#addCandidate(item);
     this.#fixed = this.#count;
   }
 
@@ -113,8 +118,10 @@ export class EventLists implements Dataset {
         this.#corrections[c] = this.#logOfPresence(this.#candidates[c], count, negatives);
       }
     }
+    this.#departed.length = 0;
     for (let c = 0; c < this.#count; c++) {
       const item = this.#candidates[c];
+      if (this.#hasLeft[item] === 1) this.#departed.push(c);
       entries += items.indptr[item + 1] - items.indptr[item];
     }
     return { rows: count + this.#count, entries, contexts: count };
@@ -144,6 +151,7 @@ export class EventLists implements Dataset {
         const c = position[known[p]];
         if (c < count && candidates[c] === known[p]) leftOut[c] = stamp;
       }
+      for (const c of this.#departed) leftOut[c] = stamp;
       leftOut[own] = 0;
       let length = 0;
       let ownAt = 0;
