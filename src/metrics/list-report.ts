@@ -61,8 +61,10 @@ export interface RankedEvents {
 export interface TopLists {
   /** Item numbers of each list, (lists). */
   readonly top: readonly ArrayLike<number>[];
-  /** Number of training events of each item of the catalog, (items). */
+  /** Number of training events of each item, those that have left the catalog included, (items). */
   readonly itemEvents: ArrayLike<number>;
+  /** Number of items in the catalog. Default: all items. */
+  readonly catalogSize?: number | undefined;
 }
 
 /** What a report is made of. Everything has been checked. */
@@ -210,7 +212,7 @@ function standardDeviation(sample: Float64Array): number {
 }
 
 /** Coverage and novelty of lists. */
-function summarizeLists({ top, itemEvents }: TopLists): ListSummary {
+function summarizeLists({ top, itemEvents, catalogSize = itemEvents.length }: TopLists): ListSummary {
   const isListed = new Uint8Array(itemEvents.length);
   let total = 0;
   for (let item = 0; item < itemEvents.length; item++) total += Math.max(1, itemEvents[item]);
@@ -226,7 +228,7 @@ function summarizeLists({ top, itemEvents }: TopLists): ListSummary {
     sum += bits / items.length;
     lists++;
   }
-  return { coverage: listed / itemEvents.length, novelty: sum / lists };
+  return { coverage: listed / catalogSize, novelty: sum / lists };
 }
 
 const LN2 = /* @__PURE__ */ log(2);

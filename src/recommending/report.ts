@@ -54,7 +54,7 @@ export function makeReport<M extends RankingMetric>(
     ...ranked,
     ...{ metrics, users, resamples, seed },
     baseline: counts.some((count) => count > 0) ? popular : null,
-    lists: { top: lists, itemEvents: counts },
+    lists: { top: lists, itemEvents: counts, catalogSize: items.listed.length },
     slices: new Map([...activitySlices(userEvents, itemEvents), ...slices]),
   });
 }

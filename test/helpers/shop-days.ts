@@ -51,7 +51,7 @@ export function visits(count: number, seed: number): Visit[] {
 }
 
 /** The events in the order of their times. Equal times keep their order. */
-export const byTime = (events: readonly Visit[]): Visit[] =>
+export const byTime = <T extends { readonly time: number }>(events: readonly T[]): T[] =>
   events
     .map((event, at) => ({ event, at }))
     .sort((a, b) => a.event.time - b.event.time || a.at - b.at)
