@@ -287,6 +287,26 @@ describe("an update that fails changes nothing", () => {
     expect(recommender.save()).toEqual(once.save());
   });
 
+  it("and the next one with other new levels learns as if the first had not been", async () => {
+    // Nobody has i7 and i8 in a history so far.
+    const common = FIRST.filter(({ took }) => took !== "i7" && took !== "i8");
+    const recommender = new Recommender(new NFM(SOFTMAX), GOODS, { users: "user", history: {} });
+    await recommender.fit(contextsOf(common), takenIn(common), { epochs: 2 });
+    const before = recommender.save();
+    const refuse = (): never => {
+      throw new Error("no");
+    };
+    const strangers = ["x", "x", "x"].map((user) => ({ user, evening: true }));
+    const failing = recommender.update(strangers, ["i8", "i0", "i1"], { onBatch: refuse });
+    await expect(failing).rejects.toThrow("no");
+    expect(recommender.save()).toEqual(before);
+    const untouched = Recommender.load(before);
+    const known = ["u1", "u1", "u1"].map((user) => ({ user, evening: true }));
+    for (const one of [recommender, untouched]) await one.update(known, ["i7", "i8", "i0"], { replay: 0 });
+    expect(recommender.model.encoder!.toJSON().names!.slice(-2)).toEqual(["history=i7", "history=i8"]);
+    expect(recommender.save()).toEqual(untouched.save());
+  });
+
   it("by a recommender that knows no users, or nothing yet", async () => {
     const remedy =
       "the recommender remembers no users; new Recommender(model, items, { users: FIELD }), then fit";

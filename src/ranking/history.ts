@@ -62,7 +62,8 @@ export class HistoryItems {
   /** Weight of the latest item, the one before, and so on, (last). */
   readonly #weights: Float32Array;
   #encoder: FeatureSpace["encoder"] = null;
-  #numFeatures = 0;
+  /** How often levels of these fields had come or gone when the items were encoded. */
+  #encodedAt = 0;
   #encoded: SparseRows | null = null;
 
   /**
@@ -126,13 +127,14 @@ export class HistoryItems {
       const reason = "this model was given numFeatures, or learned from sparse rows";
       throw new TypeError(`Recommender: history needs a model with an encoder; ${reason}`);
     }
-    const size = encoder.numFeatures;
-    if (this.#encoded !== null && this.#encoder === encoder && this.#numFeatures === size)
+    // After a training that failed, a vocabulary of the same size may hold other levels.
+    const changes = encoder.changesOf((field) => this.fields.has(field));
+    if (this.#encoded !== null && this.#encoder === encoder && this.#encodedAt === changes)
       return this.#encoded;
     const isExpected = (field: string): boolean => this.fields.has(field);
     this.#encoded = yield* readRows(this.#maps, { encoder, numFeatures, isExpected }, "Recommender: history");
     this.#encoder = encoder;
-    this.#numFeatures = size;
+    this.#encodedAt = changes;
     return this.#encoded;
   }
 
