@@ -210,3 +210,20 @@ console.log(
   `${films.length} films, a context of 4 fields             ${cells.map(([time]) => time).join("")}`,
 );
 console.log(`100,000 items of one feature, a context of 20 ${cells.map(([, time]) => time).join("")}`);
+
+// The softmax over a large catalog: the cost of an epoch by the number of negatives that a batch shares.
+const purchases = Array.from({ length: 50_000 }, (_, i) => ({
+  user: `u${(i * 7) % 5000}`,
+  bought: `${(i * 7919) % 100_000}`,
+}));
+console.log("\nseconds per epoch of a softmax, FM, k = 64: 100,000 items, 50,000 events, batches of 128");
+for (const negatives of [64, 128, 256, 512, 1024]) {
+  const model = new NFM({ loss: "softmax", hiddenUnits: [], embeddingDim: 64, seed: 1, notices: false });
+  const recommender = new Recommender(model, many, { users: "user" });
+  const { epochs } = await recommender.fit(purchases, "bought", { epochs: 3, negatives });
+  const seconds = median(epochs.map((epoch) => epoch.seconds));
+  const perEvent = ((seconds / purchases.length) * 1e6).toFixed(1);
+  console.log(
+    `${String(negatives).padStart(6)} negatives ${seconds.toFixed(2).padStart(8)}  (${perEvent} microseconds per event)`,
+  );
+}

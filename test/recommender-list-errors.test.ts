@@ -237,7 +237,7 @@ describe("lists of several contexts", () => {
       ],
     ] as const) {
       for (const recommender of [SHOP, SERVED])
-        expect(() => recommender.recommend([CONTEXT, bad as typeof CONTEXT])).toThrow(
+        expect(() => recommender.recommend([CONTEXT, bad as never])).toThrow(
           `Recommender.recommend: ${message}`,
         );
     }

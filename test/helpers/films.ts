@@ -21,14 +21,17 @@ export const FILMS: Film[] = Array.from({ length: 40 }, (_, i) => ({
 }));
 
 /** 12 users with 10 events each; user u takes films of the rest u % 4, and some others. */
-export const EVENTS: { user: string; evening: boolean; film: string }[] = Array.from({ length: 120 }, (_, e) => {
-  const [user, round] = [e % 12, Math.floor(e / 12)];
-  return {
-    user: `u${user}`,
-    evening: e % 3 === 0,
-    film: `f${round === 5 ? (user * 3) % 40 : ((user % 4) + 4 * round) % 40}`,
-  };
-});
+export const EVENTS: { user: string; evening: boolean; film: string }[] = Array.from(
+  { length: 120 },
+  (_, e) => {
+    const [user, round] = [e % 12, Math.floor(e / 12)];
+    return {
+      user: `u${user}`,
+      evening: e % 3 === 0,
+      film: `f${round === 5 ? (user * 3) % 40 : ((user % 4) + 4 * round) % 40}`,
+    };
+  },
+);
 
 export async function fitted(users: boolean = true): Promise<Recommender<Film, string>> {
   const model = new NFM({
