@@ -90,9 +90,9 @@ export class HistoryItems {
     const names = settings.fields.map((field) => `${FIELD} ${field}`);
     this.fields = new Set([FIELD, ...names]);
     this.#maps = Array.from({ length: countRows(items) }, (_, i): FeatureMap => {
-      // A missing value is an empty list, so that no field of a history counts as missing in contexts.
-      const others = columns.map((values, c) => [names[c], (values[i] as FeatureValue) ?? []] as const);
-      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...others]);
+      const others = columns.map((values, c) => [names[c], values[i] as FeatureValue] as const);
+      const present = others.filter(([, value]) => value != null);
+      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...present]);
     });
     this.#weights = Float32Array.from({ length: settings.last }, () => 1);
     for (let i = 1; i < settings.last; i++) this.#weights[i] = this.#weights[i - 1] * settings.decay;
@@ -107,10 +107,19 @@ export class HistoryItems {
    * Lists what an encoder should learn.
    *
    * @param taken The numbers of the items that occur in histories.
-   * @returns The feature maps of these items.
+   * @returns The feature maps of these items. The maps of a group have the same fields, so that no field of a
+   *   history counts as missing, neither here nor in contexts.
    */
-  vocabulary(taken: Iterable<number>): FeatureMap[] {
-    return Array.from(new Set(taken), (item) => this.#maps[item]);
+  vocabulary(taken: Iterable<number>): FeatureMap[][] {
+    const groups = new Map<string, FeatureMap[]>();
+    for (const item of new Set(taken)) {
+      const map = this.#maps[item];
+      const fields = JSON.stringify(Object.keys(map));
+      const group = groups.get(fields);
+      if (group === undefined) groups.set(fields, [map]);
+      else group.push(map);
+    }
+    return [...groups.values()];
   }
 
   /**
@@ -131,7 +140,7 @@ export class HistoryItems {
     const changes = encoder.changesOf((field) => this.fields.has(field));
     if (this.#encoded !== null && this.#encoder === encoder && this.#encodedAt === changes)
       return this.#encoded;
-    const isExpected = (field: string): boolean => this.fields.has(field);
+    const isExpected = (field: string): boolean => field === FIELD;
     this.#encoded = yield* readRows(this.#maps, { encoder, numFeatures, isExpected }, "Recommender: history");
     this.#encoder = encoder;
     this.#encodedAt = changes;

@@ -48,7 +48,9 @@ export function withItems(items: Items, added: unknown, place: string, space: Fe
     listed[number] = 1;
   }
   const settings = history && history.settings;
-  return new Items({ rows, ids: idsOption, history: settings, isListed: Uint8Array.from(listed) });
+  const next = new Items({ rows, ids: idsOption, history: settings, isListed: Uint8Array.from(listed) });
+  if (space !== null && next.history !== null) runAtOnce(next.history.encode(space));
+  return next;
 }
 
 /**
