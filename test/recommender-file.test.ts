@@ -224,7 +224,10 @@ describe("a loaded recommender", () => {
     loaded.forget("u0");
     loaded.removeItems(["i0"]);
     expect(file).toEqual(copy);
+    const again = Recommender.load(file);
+    file.fill(255);
     expect(listsOf(served as unknown as Lists)).toBe(lists);
+    expect(listsOf(again as unknown as Lists)).toBe(lists);
   });
 });
 

@@ -79,7 +79,7 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
     const knowledge = readKnowledge(
       bytes,
       predictor,
-      (users, { numItems }) => new SavedUsers(users, numItems),
+      (users, { numItems }) => new SavedUsers(users.slice(), numItems), // the file may change or go
     );
     return new this(knowledge, () => predictor);
   }
