@@ -321,3 +321,24 @@ describe("a list with a history", () => {
     );
   });
 });
+
+describe("a history", () => {
+  it("may hold items without the field that counts as well, which then adds nothing", async () => {
+    const items = [...GOODS, { item: "i9" }, { item: "i10", genre: null }];
+    const recommender = new Recommender(new NFM(SOFTMAX), items, {
+      users: "user",
+      history: { fields: ["genre"] },
+    });
+    await recommender.fit(VISITS as never, "took", { ...SHORT, time: "time" });
+    const names = recommender.model.encoder!.toJSON().names!;
+    expect(names.filter((name) => name!.startsWith("history genre")).sort()).toEqual(
+      ["g0", "g1", "g2"].map((genre) => `history genre=${genre}`),
+    );
+    recommender.putItems([{ item: "i11", tags: [] }]);
+    const context = { user: null, evening: true };
+    const list = (history: string[]): unknown => recommender.recommend(context, { history, repeat: true });
+    expect(list(["i9", "i10", "i11"])).toEqual(list([]));
+    await recommender.update([{ user: "u1", evening: true }], ["i11"]);
+    expect(recommender.recommend({ user: "u1", evening: true })).toBeDefined();
+  });
+});

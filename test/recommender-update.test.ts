@@ -248,4 +248,18 @@ describe("an update", () => {
       expect(IDS.filter((id) => !list.includes(id)).sort()).toEqual(own.slice(-2).sort());
     }
   });
+
+  it("learns from histories where nobody had one in the first training", async () => {
+    const recommender = new Recommender(new NFM(SOFTMAX), GOODS, {
+      users: "user",
+      history: { fields: ["genre"] },
+    });
+    await recommender.fit([{ user: "a" }, { user: "b" }, { user: "c" }], ["i1", "i2", "i3"], { epochs: 1 });
+    const historyNames = (): unknown[] =>
+      recommender.model.encoder!.toJSON().names!.filter((name) => name!.startsWith("history"));
+    expect(historyNames()).toEqual([]);
+    await recommender.update([{ user: "a" }, { user: "a" }], ["i4", "i5"], { replay: 0 });
+    expect(historyNames()).toEqual(["history=i1", "history genre=g1", "history=i4"]);
+    expect(recommender.recommend({ user: null }, { history: ["i4"] })[0].popular).toBeUndefined();
+  });
 });

@@ -59,6 +59,8 @@ export class HistoryItems {
   readonly #ids: readonly string[];
   /** Feature map of each item in a history, (items). */
   readonly #maps: readonly FeatureMap[];
+  /** Feature map of a history without items. */
+  readonly #empty: FeatureMap;
   /** Weight of the latest item, the one before, and so on, (last). */
   readonly #weights: Float32Array;
   #encoder: FeatureSpace["encoder"] = null;
@@ -90,10 +92,11 @@ export class HistoryItems {
     const names = settings.fields.map((field) => `${FIELD} ${field}`);
     this.fields = new Set([FIELD, ...names]);
     this.#maps = Array.from({ length: countRows(items) }, (_, i): FeatureMap => {
-      const others = columns.map((values, c) => [names[c], values[i] as FeatureValue] as const);
-      const present = others.filter(([, value]) => value != null);
-      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...present]);
+      const others = columns.map((values, c) => [names[c], asList(values[i] as FeatureValue)] as const);
+      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...others]);
     });
+    const texts = names.filter((_, c) => this.#maps.every((map) => Array.isArray((map as Fields)[names[c]])));
+    this.#empty = Object.fromEntries([[FIELD, {}] as const, ...texts.map((name) => [name, []] as const)]);
     this.#weights = Float32Array.from({ length: settings.last }, () => 1);
     for (let i = 1; i < settings.last; i++) this.#weights[i] = this.#weights[i - 1] * settings.decay;
   }
@@ -107,19 +110,12 @@ export class HistoryItems {
    * Lists what an encoder should learn.
    *
    * @param taken The numbers of the items that occur in histories.
-   * @returns The feature maps of these items. The maps of a group have the same fields, so that no field of a
-   *   history counts as missing, neither here nor in contexts.
+   * @returns The feature maps of these items. Without items an empty history, from which an encoder learns the
+   *   fields, so that later trainings can give them levels.
    */
-  vocabulary(taken: Iterable<number>): FeatureMap[][] {
-    const groups = new Map<string, FeatureMap[]>();
-    for (const item of new Set(taken)) {
-      const map = this.#maps[item];
-      const fields = JSON.stringify(Object.keys(map));
-      const group = groups.get(fields);
-      if (group === undefined) groups.set(fields, [map]);
-      else group.push(map);
-    }
-    return [...groups.values()];
+  vocabulary(taken: Iterable<number>): FeatureMap[] {
+    const maps = Array.from(new Set(taken), (item) => this.#maps[item]);
+    return maps.length > 0 ? maps : [this.#empty];
   }
 
   /**
@@ -140,7 +136,7 @@ export class HistoryItems {
     const changes = encoder.changesOf((field) => this.fields.has(field));
     if (this.#encoded !== null && this.#encoder === encoder && this.#encodedAt === changes)
       return this.#encoded;
-    const isExpected = (field: string): boolean => field === FIELD;
+    const isExpected = (field: string): boolean => this.fields.has(field);
     this.#encoded = yield* readRows(this.#maps, { encoder, numFeatures, isExpected }, "Recommender: history");
     this.#encoder = encoder;
     this.#encodedAt = changes;
@@ -165,6 +161,18 @@ export class HistoryItems {
       }
     }
   }
+}
+
+/** Features by the names of their fields. */
+type Fields = Readonly<Record<string, FeatureValue>>;
+
+/**
+ * Makes a list of a text, and an empty list of a missing value, so that no field of a history counts as missing
+ * in contexts.
+ */
+function asList(value: FeatureValue): FeatureValue {
+  if (value == null) return [];
+  return typeof value === "string" ? [value] : value;
 }
 
 /** What each of several users took, one user or event behind the other, the oldest first. */

@@ -105,9 +105,8 @@ export class Events implements DatasetSource {
     ];
     if (events.histories !== null) {
       const { of, items } = events.histories;
-      const groups = items.vocabulary(of.items);
-      const parts = groups.map((rows) => ({ rows, place: `${place}history`, times: Infinity }));
-      this.vocabulary = [...this.vocabulary, ...parts];
+      const rows = items.vocabulary(of.items);
+      this.vocabulary = [...this.vocabulary, { rows, place: `${place}history`, times: Infinity }];
     }
   }
 
