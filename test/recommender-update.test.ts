@@ -193,6 +193,24 @@ describe("an update", () => {
     }
   });
 
+  it("replays an event with what its user took before it, and not with the item itself", async () => {
+    const recommender = new Recommender(new NFM(SOFTMAX), GOODS, { users: "user", history: {} });
+    const users = ["gone", "gone", "gone", "a", "b", "b"];
+    const events = users.map((user) => ({ user, evening: true }));
+    await recommender.fit(events, ["i5", "i6", "i7", "i5", "i6", "i8"], { epochs: 1 });
+    recommender.forget("gone"); // the vocabulary has these items in histories, and nobody else does
+    const rows = (): number[][] => {
+      const { data } = recommender.model.tensor("embedding.weight");
+      const columns = ["i5", "i6"].map((id) => recommender.model.encoder!.index(`history=${id}`)!);
+      return columns.map((column) => Array.from(data.subarray(4 * column, 4 * column + 4)));
+    };
+    const [first, second] = rows();
+    await recommender.update([{ user: "new", evening: true }], ["i1"], { replay: 40 });
+    // i5 is the only item of a, and i6 is what b took before i8.
+    expect(rows()[0]).toEqual(first);
+    expect(rows()[1]).not.toEqual(second);
+  });
+
   it("orders by time", async () => {
     const [sorted, mixed] = [await fitted(), await fitted()];
     const events = LATER.map((event, i) => ({ ...event, time: (i * 7) % 25 }));
