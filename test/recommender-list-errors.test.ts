@@ -292,6 +292,18 @@ describe("similar and recommendUsers", () => {
   });
 });
 
+describe("a filter that is async", () => {
+  it("is refused, because its promise would keep everything", () => {
+    const filter = (async () => false) as never;
+    for (const recommender of [SHOP, SERVED])
+      expect(() => recommender.recommend(CONTEXT, { filter })).toThrow(
+        new TypeError(
+          "Recommender.recommend: filter must be a function that returns true or false, got a Promise (await it)",
+        ),
+      );
+  });
+});
+
 describe("a filter that throws", () => {
   it("leaves the recommender as it was", () => {
     const before = SHOP.recommend(CONTEXT);

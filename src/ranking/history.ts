@@ -6,6 +6,7 @@ import { checkInteger, checkKeys, checkNumber, describe, isArrayLike, wrongType 
 import { type CheckedRows, countRows, needsEncoder } from "../data/checked-rows.ts";
 import { CSRBuilder } from "../data/csr-builder.ts";
 import type { FeatureMap, FeatureValue } from "../data/feature-map.ts";
+import { isList } from "../data/field-values.ts";
 import { readColumn } from "../data/ids.ts";
 import { type FeatureSpace, readRows } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
@@ -92,10 +93,12 @@ export class HistoryItems {
     const names = settings.fields.map((field) => `${FIELD} ${field}`);
     this.fields = new Set([FIELD, ...names]);
     this.#maps = Array.from({ length: countRows(items) }, (_, i): FeatureMap => {
-      const others = columns.map((values, c) => [names[c], asList(values[i] as FeatureValue)] as const);
-      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...others]);
+      const others = columns.map((values, c) => [names[c], values[i] as FeatureValue] as const);
+      const present = others.filter(([, value]) => value != null);
+      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...present]);
     });
-    const texts = names.filter((_, c) => this.#maps.every((map) => Array.isArray((map as Fields)[names[c]])));
+    const isText = (value: unknown): boolean => value == null || typeof value === "string" || isList(value);
+    const texts = names.filter((_, c) => Array.prototype.every.call(columns[c], isText));
     this.#empty = Object.fromEntries([[FIELD, {}] as const, ...texts.map((name) => [name, []] as const)]);
     this.#weights = Float32Array.from({ length: settings.last }, () => 1);
     for (let i = 1; i < settings.last; i++) this.#weights[i] = this.#weights[i - 1] * settings.decay;
@@ -110,12 +113,20 @@ export class HistoryItems {
    * Lists what an encoder should learn.
    *
    * @param taken The numbers of the items that occur in histories.
-   * @returns The feature maps of these items. Without items an empty history, from which an encoder learns the
-   *   fields, so that later trainings can give them levels.
+   * @returns The feature maps of these items. The maps of a group have the same fields, so that no field of a
+   *   history counts as missing. Without items an empty history, from which an encoder learns the fields, so
+   *   that later trainings can give them levels.
    */
-  vocabulary(taken: Iterable<number>): FeatureMap[] {
-    const maps = Array.from(new Set(taken), (item) => this.#maps[item]);
-    return maps.length > 0 ? maps : [this.#empty];
+  vocabulary(taken: Iterable<number>): FeatureMap[][] {
+    const groups = new Map<string, FeatureMap[]>();
+    for (const item of new Set(taken)) {
+      const map = this.#maps[item];
+      const fields = JSON.stringify(Object.keys(map));
+      const group = groups.get(fields);
+      if (group === undefined) groups.set(fields, [map]);
+      else group.push(map);
+    }
+    return groups.size > 0 ? [...groups.values()] : [[this.#empty]];
   }
 
   /**
@@ -161,18 +172,6 @@ export class HistoryItems {
       }
     }
   }
-}
-
-/** Features by the names of their fields. */
-type Fields = Readonly<Record<string, FeatureValue>>;
-
-/**
- * Makes a list of a text, and an empty list of a missing value, so that no field of a history counts as missing
- * in contexts.
- */
-function asList(value: FeatureValue): FeatureValue {
-  if (value == null) return [];
-  return typeof value === "string" ? [value] : value;
 }
 
 /** What each of several users took, one user or event behind the other, the oldest first. */

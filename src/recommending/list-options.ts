@@ -70,7 +70,7 @@ export interface Recommendation<ItemId = Id> {
   readonly popular?: true;
   /**
    * What carries the recommendation: the parts of the context that add most to the score, by their
-   * interactions with the item, the largest first. Present with the option `because`.
+   * interactions with the item, the largest first. Present with the option `because`, but not in a list of popular items.
    */
   readonly because?: readonly Reason<ItemId>[];
 }

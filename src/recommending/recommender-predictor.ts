@@ -14,7 +14,7 @@ import { checkHistory, pushRow } from "../ranking/history.ts";
 import { SavedUsers } from "../ranking/saved-users.ts";
 import { selectTop } from "../ranking/top.ts";
 import { Knowledge, readKnowledge } from "./knowledge.ts";
-import type { ListOptions, ManyListOptions, Reason, Recommendation } from "./list-options.ts";
+import type { ItemFilter, ListOptions, ManyListOptions, Reason, Recommendation } from "./list-options.ts";
 
 /** Options of a list. With several contexts, `exclude` and `history` are lists of such options. */
 const LIST_OPTIONS = ["top", "exclude", "unknownIds", "history", "repeat", "filter"];
@@ -182,7 +182,7 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
         isListed[item] === 0 ||
         excluded?.has(item) === true ||
         (!repeat && taken.has(item)) ||
-        (filter !== undefined && !filter(this.idOf(item), items.rowOf(item) as Item)),
+        (filter !== undefined && !this.#keeps(filter, item)),
     };
     if (!isKnown) {
       const popular = this.#popular(maker, top, leftOut);
@@ -194,6 +194,13 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
       const listed = { id: this.idOf(item), score: predictor.predictionOf(scores[item]) };
       return reasonsFor === null ? listed : { ...listed, because: reasonsFor(read, item) };
     });
+  }
+
+  /** Asks a filter. A promise, which an async function returns, would keep everything, and is refused. */
+  #keeps(filter: ItemFilter<ItemId, Item>, item: number): boolean {
+    const kept: unknown = filter(this.idOf(item), this.knowledge.items.rowOf(item) as Item);
+    if (typeof kept === "boolean") return kept;
+    throw wrongType("Recommender.recommend: filter", "a function that returns true or false", kept);
   }
 
   /** Lists the most popular items; null if no events are known. */

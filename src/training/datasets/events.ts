@@ -105,8 +105,9 @@ export class Events implements DatasetSource {
     ];
     if (events.histories !== null) {
       const { of, items } = events.histories;
-      const rows = items.vocabulary(of.items);
-      this.vocabulary = [...this.vocabulary, { rows, place: `${place}history`, times: Infinity }];
+      const groups = items.vocabulary(of.items);
+      const parts = groups.map((rows) => ({ rows, place: `${place}history`, times: Infinity }));
+      this.vocabulary = [...this.vocabulary, ...parts];
     }
   }
 
