@@ -16,7 +16,7 @@ const PACKED = 450_000;
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
  * by a commit that says why.
  */
-const CEILINGS = { index: 88_500, predict: 35_000, readers: 9_000 };
+const CEILINGS = { index: 89_000, predict: 35_500, readers: 9_000 };
 
 /** What the entry that only predicts must not hold. */
 const TRAINING = ["partialFit", "Adagrad", "pairsPerRow", "fitPairs", "negatives", "biInteractionBackward:"];
