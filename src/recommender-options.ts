@@ -90,7 +90,7 @@ export interface RecommenderUpdateOptions
   extends Pick<FitOptions, "batchSize" | "shuffle" | "onEpoch" | "onBatch" | "progress" | "signal"> {
   /** Number of passes over the events, at least 1. Default: 1. */
   epochs?: number | undefined;
-  /** Number of remembered events to train on as well, per new event; at least 0. Default: 1. */
+  /** Number of remembered events to train on as well, per new event, from 0 to 100. Default: 1. */
   replay?: number | undefined;
   /** As in `fit`. Default: as in `fit`. */
   negatives?: number | "all" | undefined;

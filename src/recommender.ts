@@ -233,8 +233,8 @@ export class Recommender<
     const replay = checkNumber(
       `${caller}: replay`,
       options.replay ?? 1,
-      "a number of at least 0",
-      (ratio) => ratio >= 0,
+      "a number from 0 to 100",
+      (ratio) => ratio >= 0 && ratio <= 100,
     );
     const drawn = this.#readNegatives(caller, options);
     this.#learner.ready(caller);

@@ -221,8 +221,8 @@ describe("an update that fails changes nothing", () => {
       "items.length must be the number of rows of contexts (2), got 1",
     ],
     ["no events", [], [], {}, "needs at least one row, got 0"],
-    ["a replay below 0", contexts, taken, { replay: -1 }, "replay must be a number of at least 0, got -1"],
-    ["a replay of NaN", contexts, taken, { replay: NaN }, "replay must be a number of at least 0, got NaN"],
+    ["a replay below 0", contexts, taken, { replay: -1 }, "replay must be a number from 0 to 100, got -1"],
+    ["a replay of NaN", contexts, taken, { replay: NaN }, "replay must be a number from 0 to 100, got NaN"],
     [
       "an option of fit alone",
       contexts,

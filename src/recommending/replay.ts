@@ -25,7 +25,7 @@ export interface Replay {
  * Draws remembered events, each with the same probability, some of them perhaps several times.
  *
  * @param memory What is remembered.
- * @param size How many events to draw, at most as many as are remembered.
+ * @param size How many events to draw.
  * @param key Key of the random numbers.
  * @param place What errors start with.
  * @returns The events; none if nothing is remembered.
@@ -35,7 +35,7 @@ export function drawReplay(memory: UserMemory, size: number, key: RandomKey, pla
   for (let user = 0; user < memory.users; user++)
     starts[user + 1] = starts[user] + memory.itemsOf(user).length;
   const total = starts[memory.users];
-  const count = Math.min(size, total);
+  const count = total > 0 ? size : 0;
   const builder = new CSRBuilder();
   const itemOf = new Uint32Array(count);
   const [users, itemsBefore]: [string[], Uint32Array[]] = [[], []];
