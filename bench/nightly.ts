@@ -1,10 +1,10 @@
 // A recommender that lives: MovieLens 100k in the order of time. Usage: npm run bench -- nightly FOLDER
 // [--seeds 1] [--nights 20] [--set '{"replay": 1, "epochs": 1}']
-// FOLDER holds RecBole's ml-100k.inter, .user and .item; a rating of 4 or 5 is an event. The first fit has 60 %
-// of the events, the others come in equal parts, one per night. Each night three recommenders are measured on
-// the events of the coming day: the stale one of the first fit, the one that `update` keeps going, and a fresh
-// fit on all events so far. A user is old if there was an event before the night. The last part measures
-// users whom training never saw.
+// FOLDER holds RecBole's ml-100k.inter, .user and .item; a rating of 4 or 5 is an event. The first fit has
+// 60 % of the events, the others come in equal parts, one per night. Each night three recommenders are
+// measured on the events of the coming day: the one of the first fit, which never learns more (stale), the
+// one that `update` trains every night, and a fresh fit on all events so far. A user is old if there was an
+// event of this user before the night. The last part measures users whom training never saw.
 
 import { parseArgs } from "node:util";
 import { Adagrad, NFM, Recommender, type RecommenderUpdateOptions } from "../src/index.ts";
@@ -100,15 +100,17 @@ for (const [name, seconds] of [
   ["stale", 0],
   ["update", updating],
   ["fresh fit", fitting],
-] as const)
-  console.log(
-    `${name.padEnd(14)}${["all", "old", "new"].map((kind) => rate(`${name} ${kind}`)).join("")}${seconds.toFixed(1).padStart(9)}`,
-  );
-const shareOf = (kind: string): string =>
-  ((100 * Number(rate(`update ${kind}`))) / Number(rate(`fresh fit ${kind}`))).toFixed(1);
-console.log(
-  `update reaches ${shareOf("all")} % of the fresh fit (old users ${shareOf("old")} %, new users ${shareOf("new")} %) in ${((100 * updating) / fitting).toFixed(1)} % of its time`,
-);
+] as const) {
+  const rates = ["all", "old", "new"].map((kind) => rate(`${name} ${kind}`)).join("");
+  console.log(`${name.padEnd(14)}${rates}${seconds.toFixed(1).padStart(9)}`);
+}
+const shareOf = (kind: string): string => {
+  const share = Number(rate(`update ${kind}`)) / Number(rate(`fresh fit ${kind}`));
+  return `${(100 * share).toFixed(1)} %`;
+};
+const shares = `${shareOf("all")} (old users ${shareOf("old")}, new users ${shareOf("new")})`;
+const time = ((100 * updating) / fitting).toFixed(1);
+console.log(`hr@10 of update relative to the fresh fit: ${shares}, in ${time} % of its time`);
 
 // Users whom training never saw. A user has five films: the last five before the latest one, which is asked
 // for. In each of five rounds a fifth of the users is not trained at all, or trained with these five films.

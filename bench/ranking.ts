@@ -3,9 +3,9 @@
 // user is held out and ranked among all films but those the user has in training, ties counting against it.
 // Contexts are the user with age, gender and occupation, and with "history" the films liked before; items are
 // films with year and genres. Settings and epochs were chosen with --tune, which holds out the three events
-// before the latest and never sees that one. Prints the mean of each metric over the seeds, seconds per epoch,
-// and the time of a list over this catalog and over a generated one. --peers PYTHON prints other libraries
-// below, see peers/README.md; --events OUT only writes the events, as they read them.
+// before the latest and never sees that one. Prints the mean of each metric over the seeds, seconds per
+// epoch, and the time of a list over this catalog and over a generated one. --peers PYTHON prints other
+// libraries below, see peers/README.md; --events OUT only writes the events, as they read them.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -224,6 +224,7 @@ for (const negatives of [64, 128, 256, 512, 1024]) {
   const seconds = median(epochs.map((epoch) => epoch.seconds));
   const perEvent = ((seconds / purchases.length) * 1e6).toFixed(1);
   console.log(
-    `${String(negatives).padStart(6)} negatives ${seconds.toFixed(2).padStart(8)}  (${perEvent} microseconds per event)`,
+    `${String(negatives).padStart(6)} negatives ${seconds.toFixed(2).padStart(8)}  ` +
+      `(${perEvent} microseconds per event)`,
   );
 }

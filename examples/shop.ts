@@ -76,8 +76,8 @@ const cheap = recommender.recommend(someone, {
 });
 console.log(`Below 10 euros, one of each kind: ${cheap.map(({ id }) => id).join(", ")}`);
 
-// 3. Somebody new. Nothing is known at first, so the list holds the most popular products. One click is enough
-//    for a list of one's own, without training.
+// 3. A new visitor. Nothing is known at first, so the list holds the most popular products. After one click
+//    the visitor gets a personal list, without training.
 const visitor = { user: null, country: null };
 const [first] = recommender.recommend(visitor, { top: 1 });
 const clicked = recommender.recommend(visitor, { top: 2, history: ["coffee 1"] });

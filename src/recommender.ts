@@ -238,11 +238,9 @@ export class Recommender<
     );
     const drawn = this.#readNegatives(caller, options);
     this.#learner.ready(caller);
-    const { items, userField, memory } = this.knowledge;
-    if (userField === null || memory === null) {
-      const remedy = "new Recommender(model, items, { users: FIELD }), then fit";
-      throw new TypeError(`${caller}: the recommender remembers no users; ${remedy}`);
-    }
+    const memory = this.memoryFor(caller);
+    const { items } = this.knowledge;
+    const userField = this.knowledge.userField!; // users are remembered by this field
     const place = `${caller}: `;
     const given = { items: taken, users: userField, time, anonymous: false };
     const events = readEvents(place, contexts, given, items.ids);

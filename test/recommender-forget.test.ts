@@ -11,7 +11,7 @@ import {
   RecommenderPredictor,
   SGD,
 } from "../src/index.ts";
-import { readSafetensors } from "../src/model/safetensors.ts";
+import { countIn, float, rowIn, utf8 } from "./helpers/file-bytes.ts";
 import { type Fields, GOODS, TINY, visits } from "./helpers/shop-days.ts";
 
 const SECRET = "zoë – 秘密";
@@ -37,29 +37,9 @@ async function fitted(
   return recommender;
 }
 
-/** How often some bytes are in a file. */
-function countIn(file: Uint8Array, bytes: Uint8Array): number {
-  const [all, part] = [Buffer.from(file), Buffer.from(bytes)];
-  let count = 0;
-  for (let at = all.indexOf(part); at >= 0; at = all.indexOf(part, at + 1)) count++;
-  return count;
-}
-
-const float = (value: number): Uint8Array => new Uint8Array(Float32Array.of(value).buffer);
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** The numbers of a user in w, V and the optimizer's state of both, by tensor. */
-function numbersOf(recommender: Recommender, column: number): Map<string, number[]> {
-  const tables = [...readSafetensors(recommender.save()).tensors].filter(([name]) =>
-    /(linear|embedding)\.weight$/.test(name),
-  );
-  return new Map(
-    tables.map(([name, { shape, data }]) => [
-      name,
-      Array.from(data.subarray(column * shape[1], (column + 1) * shape[1])),
-    ]),
-  );
-}
+/** The numbers of a user in the recommender's file, by tensor. */
+const numbersOf = (recommender: Recommender, column: number): Map<string, number[]> =>
+  new Map(Array.from(rowIn(recommender.save(), column), ([name, row]) => [name, Array.from(row)]));
 
 const columnOf = ({ model }: Recommender, user: string): number => model.encoder!.index(`user=${user}`)!;
 

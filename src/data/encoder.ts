@@ -264,9 +264,9 @@ export class Encoder {
    * Returns the name of a column.
    *
    * @param index Column, from 0 to `numFeatures` - 1.
-   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing". It
-   *   is "#" followed by the column with `hashBits`, because names cannot be recovered then, and for a feature
-   *   that was removed.
+   * @returns A name such as "user=ana", "member", "price@9.5" (a knot of a number) or "price is missing". A
+   *   feature that was removed has "#" followed by the column. So has every feature with `hashBits`, because
+   *   names cannot be recovered then.
    * @throws TypeError or RangeError if it is not a column; Error before `fit`.
    */
   name(index: number): string {
@@ -307,8 +307,8 @@ export class Encoder {
   }
 
   /**
-   * @internal Counts how often levels of some fields have come or gone. Rows that have no other fields must be
-   *   encoded again when the number has changed.
+   * @internal Counts how often levels of some fields have come or gone. Rows that have no other fields must
+   *   be encoded again when the number has changed.
    *
    * @param isMeant Says whether a field counts.
    */

@@ -204,7 +204,9 @@ export function placeOf(
 }
 
 /** Says what is remembered of the users of events. */
-export function rememberedOf(memory: TakenItems | null): (events: ReadEvents) => TakenBefore {
+export function rememberedOf(
+  memory: TakenItems | null,
+): (events: Pick<ReadEvents, "userIds">) => TakenBefore {
   return ({ userIds }) =>
     (user) => {
       const id = userIds?.[user] ?? null;

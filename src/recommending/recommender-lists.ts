@@ -103,6 +103,14 @@ export class RecommenderLists<
     }
   }
 
+  /** @internal Returns what is remembered of users. @throws TypeError if no users are remembered. */
+  protected memoryFor(caller: string): UserMemory {
+    const { memory } = this.knowledge;
+    if (memory !== null) return memory;
+    const remedy = "new Recommender(model, items, { users: FIELD }), then fit";
+    throw new TypeError(`${caller}: the recommender remembers no users; ${remedy}`);
+  }
+
   #updateDirections(): void {
     const predictor = this.ready("Recommender");
     const rows = runAtOnce(this.knowledge.items.catalog.encode(predictor));
@@ -163,14 +171,11 @@ export class RecommenderLists<
   recommendUsers(id: ItemId, options: { top?: number | undefined } = {}): RecommendedUser[] {
     const caller = "Recommender.recommendUsers";
     checkKeys(caller, options, ["top"]);
-    const { items, memory } = this.knowledge;
+    const { items } = this.knowledge;
     const item = items.ids.numberOf(id, `${caller}: id`);
     const top = checkInteger(`${caller}: top`, options.top ?? 10, 1);
     const predictor = this.ready(caller);
-    if (memory === null) {
-      const remedy = "new Recommender(model, items, { users: FIELD }), then fit";
-      throw new TypeError(`${caller}: the recommender remembers no users; ${remedy}`);
-    }
+    const memory = this.memoryFor(caller);
     const candidate = new CSRBuilder();
     pushRow(candidate, runAtOnce(items.catalog.encode(predictor)), item);
     candidate.endRow(caller);

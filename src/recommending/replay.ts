@@ -6,7 +6,7 @@ import { CSRBuilder } from "../data/csr-builder.ts";
 import { pushVector, type SparseRows } from "../data/sparse-row.ts";
 import { type Histories, withMore } from "../ranking/history.ts";
 import type { UserMemory } from "../ranking/user-memory.ts";
-import { historiesOfEvents } from "./held-out.ts";
+import { historiesOfEvents, rememberedOf } from "./held-out.ts";
 import type { Items } from "./items.ts";
 import type { ReadEvents } from "./read-events.ts";
 
@@ -94,19 +94,17 @@ export function withReplay(
     numbers.set(id, ids.length);
     return ids.push(id) - 1;
   });
-  const remembered = ids.map((id) => {
-    const number = memory.numberOf(id);
-    return number < 0 ? new Uint32Array(0) : memory.itemsOf(number);
-  });
+  const before = rememberedOf(memory)({ userIds: ids });
+  const remembered = ids.map((_, user) => before(user));
   const own = historiesOfEvents(place, events, items, (user) => remembered[user]);
   const last = items.history?.settings.last ?? 0;
-  const before = replay.itemsBefore.map((taken) => taken.subarray(Math.max(0, taken.length - last)));
+  const lastBefore = replay.itemsBefore.map((taken) => taken.subarray(Math.max(0, taken.length - last)));
   return {
     contexts: events.contexts,
     replayed: replay.contexts,
     itemOf: Uint32Array.from([...events.itemOf, ...replay.itemOf]),
     users: Uint32Array.from([...events.users!, ...users]),
-    histories: own && withMore(own, before),
+    histories: own && withMore(own, lastBefore),
     past: {
       itemOf: Uint32Array.from(remembered.flatMap((taken) => Array.from(taken))),
       users: Uint32Array.from(remembered.flatMap((taken, user) => Array.from(taken, () => user))),

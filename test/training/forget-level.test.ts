@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { Adagrad, FeatureEncoder, NFM, type NFMOptions, SGD } from "../../src/index.ts";
-import { readSafetensors } from "../../src/model/safetensors.ts";
 import { Predictor } from "../../src/predict.ts";
+import { countIn, float, rowIn, utf8 } from "../helpers/file-bytes.ts";
 import { encoderOf, joined, KINDS, STREAM, stream } from "../helpers/streams.ts";
 
 const BLOCKS = stream(3);
@@ -23,28 +23,9 @@ function trained(options: NFMOptions = {}): NFM {
   return model;
 }
 
-/** How often some bytes are in a file. */
-function countIn(file: Uint8Array, bytes: Uint8Array): number {
-  const [all, part] = [Buffer.from(file), Buffer.from(bytes)];
-  let count = 0;
-  for (let at = all.indexOf(part); at >= 0; at = all.indexOf(part, at + 1)) count++;
-  return count;
-}
-
-const float = (value: number): Uint8Array => new Uint8Array(Float32Array.of(value).buffer);
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** The numbers of a column in a file, by tensor: w, V and the optimizer's state of both. */
-function rowOf(model: NFM, column: number): Map<string, Float32Array> {
-  const { tensors } = readSafetensors(model.save({ optimizer: true }));
-  const tables = [...tensors].filter(([name]) => /(linear|embedding)\.weight$/.test(name));
-  return new Map(
-    tables.map(([name, { shape, data }]) => [
-      name,
-      data.subarray(column * shape[1], (column + 1) * shape[1]),
-    ]),
-  );
-}
+/** The numbers of a column in the model's file. */
+const rowOf = (model: NFM, column: number): Map<string, Float32Array> =>
+  rowIn(model.save({ optimizer: true }), column);
 
 const OPTIMIZERS: [name: string, options: NFMOptions, initial: number][] = [
   ["Adagrad", { optimizer: new Adagrad({ initialAccumulator: 0.25 }) }, 0.25],
