@@ -202,7 +202,7 @@ export class Recommender<
         ? null
         : readValidation(`${caller}: validation`, validation, known, names, watched);
     const histories = historiesOfEvents(place, events, items, before);
-    const source = this.#sourceOf(place, { ...events, histories }, drawn);
+    const source = this.#sourceOf(place, { ...events, histories }, userField, drawn);
     const { onEpoch } = settings;
     const remembering = this.#remembering(events, source, userField, settings.resume);
     const start = { ...settings, onEpoch: remembering(onEpoch) };
@@ -246,11 +246,8 @@ export class Recommender<
     const events = readEvents(place, contexts, given, items.ids);
     const size = Math.round(replay * events.itemOf.length);
     const key = randomKey(drawn.seed, Stream.replay, this.#learner.steps);
-    const source = this.#sourceOf(
-      place,
-      withReplay(place, events, drawReplay(memory, size, key, place), memory, items),
-      drawn,
-    );
+    const all = withReplay(place, events, drawReplay(memory, size, key, place), memory, items);
+    const source = this.#sourceOf(place, all, userField, drawn);
     const remembering = this.#remembering(events, source, userField, true);
     const { onEpoch } = settings;
     const start = { ...settings, epochs, resume: true, onEpoch: remembering(onEpoch) };
@@ -377,12 +374,14 @@ export class Recommender<
   /** Makes training data from events. */
   #sourceOf(
     place: string,
-    { contexts, itemOf, users, histories, past, replayed }: TrainingEvents,
+    { contexts, itemOf, users, userIds, histories, past, replayed }: TrainingEvents,
+    userField: string | null,
     drawn: NegativeOptions,
   ): Events {
     const { items } = this.knowledge;
     const events = {
       ...{ contexts, itemOf, users, past, replayed, isListed: items.isListed },
+      user: userField === null ? null : { field: userField, ids: userIds as readonly string[] },
       histories: histories && { of: histories, items: items.history! },
     };
     const check = items.checkContext.bind(items);
@@ -440,7 +439,8 @@ const UPDATE_OPTIONS = [
 const HELD_OUT_OPTIONS = ["exclude", "repeat", "users", "time"];
 
 /** What training data are made from. */
-type TrainingEvents = Omit<CheckedEvents, "isListed" | "histories"> & {
+type TrainingEvents = Omit<CheckedEvents, "isListed" | "histories" | "user"> & {
+  readonly userIds: ReadEvents["userIds"];
   readonly histories: Histories | null;
 };
 

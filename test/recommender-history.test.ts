@@ -22,6 +22,7 @@ import {
   TINY,
   type Visit,
   visits,
+  withoutSomeUsers,
 } from "./helpers/shop-days.ts";
 import { biInteraction, linearTerm } from "./reference.ts";
 
@@ -44,7 +45,7 @@ async function withHistory(
   return recommender;
 }
 
-/** The same training, with histories that somebody wrote into the contexts. */
+/** The same training, with histories that somebody wrote into the contexts, and without the ids left out. */
 async function byHand(
   like: Recommender,
   contexts: readonly Fields[],
@@ -52,8 +53,10 @@ async function byHand(
   options: RecommenderFitOptions = {},
   events: readonly Visit[] = VISITS,
 ): Promise<Recommender> {
-  const recommender = new Recommender(sameVocabulary(like.model, model), GOODS, { users: "user" });
-  await recommender.fit(contexts, takenIn(events), { ...SHORT, ...options });
+  const recommender = new Recommender(sameVocabulary(like.model, model), GOODS);
+  const users = events.map(({ user }) => user);
+  const trained = withoutSomeUsers(contexts, TINY.seed!);
+  await recommender.fit(trained, takenIn(events), { ...SHORT, users, ...options });
   return recommender;
 }
 
@@ -177,8 +180,38 @@ describe("training with histories is training with contexts that hold them", () 
     const written = await byHand(made, contextsByHand(VISITS));
     await made.fit(later, "took", { ...SHORT, time: "time", resume: true });
     const contexts = contextsByHand([...VISITS, ...later]).slice(VISITS.length);
-    await written.fit(contexts, takenIn(later), { ...SHORT, resume: true });
+    const users = later.map(({ user }) => user);
+    const trained = withoutSomeUsers(contexts, TINY.seed!);
+    await written.fit(trained, takenIn(later), { ...SHORT, users, resume: true });
     expect(tensorsOf(made)).toEqual(tensorsOf(written));
+  });
+
+  it("and half of the events have no user, so that users whom nobody has seen are like others", async () => {
+    const events = Array.from({ length: 400 }, (_, i) => ({ user: `u${i}`, took: `i${i % 9}`, time: i }));
+    const options = { ...SHORT, epochs: 1, time: "time" };
+    const moved = async (history: HistoryOptions | undefined): Promise<number> => {
+      const recommender = new Recommender(new NFM(SOFTMAX), GOODS, { users: "user", history });
+      await recommender.fit(events, "took", options);
+      const { model } = recommender;
+      const untrained = new NFM({ ...SOFTMAX, encoder: model.encoder! });
+      untrained.predict([{ user: "u0" }]);
+      const [own, before] = [model, untrained].map((nfm) => nfm.tensor("embedding.weight").data);
+      const rows = events.map(({ user }) => model.encoder!.index(`user=${user}`)!);
+      return rows.filter((row) => own[row * 4] !== before[row * 4]).length;
+    };
+    expect(await moved(undefined)).toBe(400);
+    expect(Math.abs((await moved({})) - 200)).toBeLessThan(40); // four standard deviations
+  });
+
+  it("and the ids of users are categories, also if they are numbers", async () => {
+    const events = VISITS.map(({ user, ...rest }) => ({ customer: Number(user.slice(1)) * 1.5, ...rest }));
+    const recommender = new Recommender(new NFM(SOFTMAX), GOODS, { users: "customer", history: {} });
+    await recommender.fit(events, "took", { ...SHORT, time: "time" });
+    const { fields, encoder } = recommender.model;
+    expect(fields.find(({ name }) => name === "customer")?.kind).toBe("category");
+    expect(encoder!.index("customer=1.5")).toBeDefined();
+    await recommender.update([{ customer: 77, evening: true }], ["i1"]);
+    expect(encoder!.index("customer=77")).toBeDefined();
   });
 
   it("and the vocabulary has the items of histories, behind contexts and catalog", async () => {

@@ -18,8 +18,9 @@ export const Stream = {
   negatives: 7,
   pairs: 8,
   lists: 9,
-  replay: 11,
   bootstrap: 10,
+  replay: 11,
+  anonymous: 12,
 } as const;
 
 /** The key of one sequence of random numbers. */

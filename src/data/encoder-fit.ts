@@ -17,6 +17,7 @@ import { type ColumnData, columnNames, type FieldKind, type FieldRecord, missing
  */
 export class EncoderFit {
   readonly #options: Readonly<FeatureEncoderOptions>;
+  readonly #kinds: Readonly<Record<string, FieldKind>>;
   readonly #maxFeatures: number;
   readonly #install: (learned: Learned) => void;
   readonly #fields = new Map<string, FieldLearner>();
@@ -32,15 +33,18 @@ export class EncoderFit {
    * Starts without rows.
    *
    * @param options The options of the encoder.
+   * @param kinds The kinds of the fields that are known in advance.
    * @param maxFeatures Most columns that it may need; Infinity: no limit.
    * @param install Receives what was learned.
    */
   constructor(
     options: Readonly<FeatureEncoderOptions>,
+    kinds: Readonly<Record<string, FieldKind>>,
     maxFeatures: number,
     install: (learned: Learned) => void,
   ) {
     this.#options = options;
+    this.#kinds = kinds;
     this.#maxFeatures = maxFeatures;
     this.#install = install;
   }
@@ -98,10 +102,9 @@ export class EncoderFit {
     return field;
   }
 
-  /** The kind that the options give to a field; null: none. */
+  /** The kind of a field that is known in advance; null: it is inferred. */
   #declared(name: string): FieldKind | null {
-    const { fields } = this.#options;
-    return fields !== undefined && Object.hasOwn(fields, name) ? fields[name] : null;
+    return Object.hasOwn(this.#kinds, name) ? this.#kinds[name] : null;
   }
 
   /** Ends a part of the rows: fields that do not occur in a part are not missing there. */

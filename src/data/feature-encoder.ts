@@ -143,14 +143,18 @@ export class FeatureEncoder extends Encoder {
    * @internal Starts to learn map by map. Nothing changes before `finish`.
    *
    * @param maxFeatures Most columns that it may need. Default: no limit.
+   * @param categories Fields whose values are categories, unless the option `fields` says otherwise. Default:
+   *   none is known.
    */
-  beginFit(maxFeatures: number = Infinity): EncoderFit {
+  beginFit(maxFeatures: number = Infinity, categories: readonly string[] = []): EncoderFit {
     if (this.#frozen) {
       throw new Error(
         "FeatureEncoder.fit: this encoder belongs to a model and cannot learn again; make a new one",
       );
     }
-    return new EncoderFit(this.options, maxFeatures, (learned) => {
+    const fields = Object.fromEntries(categories.map((name) => [name, "category"] as const));
+    const known = { ...fields, ...this.options.fields };
+    return new EncoderFit(this.options, known, maxFeatures, (learned) => {
       if (this.learned?.unlisted == null) this.learned = learned;
     });
   }

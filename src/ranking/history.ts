@@ -245,6 +245,7 @@ export function withMore({ starts, items }: Histories, more: readonly Uint32Arra
  * @param histories The history of each context, (rows).
  * @param items The items as they appear in histories.
  * @param space The features of the model.
+ * @param leftOut A feature of each context that is left out, -1: none, (rows). Default: all features stay.
  * @returns The contexts with the features of their histories behind their own, (rows).
  */
 export function* withHistories(
@@ -252,12 +253,13 @@ export function* withHistories(
   histories: Histories,
   items: HistoryItems,
   space: FeatureSpace,
+  leftOut: Int32Array | null = null,
 ): Generator<void, SparseRows> {
   const encoded = yield* items.encode(space);
   const builder = new CSRBuilder();
   const { starts, items: taken } = histories;
   for (let row = 0; row < contexts.rows; row++) {
-    pushRow(builder, contexts, row);
+    pushRow(builder, contexts, row, leftOut?.[row]);
     items.push(builder, encoded, taken.subarray(starts[row], starts[row + 1]));
     builder.endRow(`Recommender: contexts[${row}]`);
     if (row % 64 === 0) yield;
@@ -271,10 +273,16 @@ export function* withHistories(
  * @param builder The builder.
  * @param rows Sparse rows.
  * @param row Number of the row.
+ * @param leftOut The feature that is not copied. Default: all are.
  */
-export function pushRow(builder: CSRBuilder, { indptr, indices, values }: SparseRows, row: number): void {
+export function pushRow(
+  builder: CSRBuilder,
+  { indptr, indices, values }: SparseRows,
+  row: number,
+  leftOut: number = -1,
+): void {
   for (let p = indptr[row]; p < indptr[row + 1]; p++)
-    builder.push(indices[p], values === null ? 1 : values[p]);
+    if (indices[p] !== leftOut) builder.push(indices[p], values === null ? 1 : values[p]);
 }
 
 /**

@@ -63,6 +63,8 @@ export interface ReplayedEvents {
   readonly itemOf: Uint32Array;
   /** User number of each event, (events). */
   readonly users: Uint32Array;
+  /** Id of each user, (users). */
+  readonly userIds: readonly string[];
   /** History of each event, (events); null: contexts have none. */
   readonly histories: Histories | null;
   /** What the users of all events are known to have taken before the new ones. */
@@ -104,6 +106,7 @@ export function withReplay(
     replayed: replay.contexts,
     itemOf: Uint32Array.from([...events.itemOf, ...replay.itemOf]),
     users: Uint32Array.from([...events.users!, ...users]),
+    userIds: ids,
     histories: own && withMore(own, lastBefore),
     past: {
       itemOf: Uint32Array.from(remembered.flatMap((taken) => Array.from(taken))),

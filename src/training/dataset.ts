@@ -115,6 +115,8 @@ export interface DatasetSource {
   readonly labelRange: LabelRange;
   /** The rows from which an encoder learns its vocabulary. */
   readonly vocabulary: readonly VocabularyRows[];
+  /** Fields whose values are names of things even if they are numbers. Absent: none is known. */
+  readonly categories?: readonly string[];
   /** The two strings that the labels were; null or absent: numbers, or no labels. */
   readonly classes?: Classes | null;
   /** Computes the statistics of the labels. Absent, or null: there are no labels. */

@@ -526,7 +526,7 @@ export class Learner {
   }
 
   #learnFeatures(source: DatasetSource): Generator<void, LearnedSpace> {
-    return learnFeatures(source.vocabulary, this.#settings);
+    return learnFeatures(source, this.#settings);
   }
 
   #newModel(

@@ -2,7 +2,6 @@
 // validation rows.
 
 import { wrongType, wrongValue } from "../core/errors.ts";
-import type { Notices } from "../core/notices.ts";
 import { isSparseRow, isSparseRows, needsEncoder } from "../data/checked-rows.ts";
 import { Columns } from "../data/columns.ts";
 import { type EncoderFit, tellFull } from "../data/encoder-fit.ts";
@@ -10,7 +9,7 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
 import type { Level, LevelSearch } from "../data/level-search.ts";
 import { COLUMN_ROWS_PER_PAUSE, ROWS_PER_PAUSE } from "../data/rows.ts";
-import type { VocabularyRows } from "./dataset.ts";
+import type { DatasetSource, VocabularyRows } from "./dataset.ts";
 import type { Settings } from "./options.ts";
 
 /** The features of a model, and the encoder that it keeps. */
@@ -26,37 +25,27 @@ export interface LearnedSpace {
  * not fitted, only the options are used, for a new one. Without an encoder, feature maps get a new encoder,
  * unless `numFeatures` is given: then the keys of feature maps are feature indices.
  *
- * @param vocabulary The rows to learn the vocabulary from.
+ * @param source The data, whose rows the vocabulary is learned from.
  * @param settings The options of the model.
  * @returns The features of the model.
  * @throws TypeError or RangeError that names row and field.
  */
 export function* learnFeatures(
-  vocabulary: readonly VocabularyRows[],
+  { vocabulary, categories }: DatasetSource,
   { encoder: given, numFeatures, maxFeatures, notices }: Settings,
 ): Generator<void, LearnedSpace> {
   if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
   const isNamed = numFeatures === null && vocabulary.some(({ rows }) => needsEncoder(rows));
   if (given === null && !isNamed) return { encoder: null, numFeatures };
   const encoder = new FeatureEncoder(given?.options);
-  yield* learnVocabulary(encoder, vocabulary, maxFeatures ?? Infinity, notices);
+  const fit = encoder.beginFit(maxFeatures ?? Infinity, categories);
+  do yield* addRows(fit, vocabulary);
+  while (!(yield* fit.finishInParts(notices)));
   if (numFeatures !== null && encoder.numFeatures > numFeatures) {
     const least = `at least the number of features in the data (${encoder.numFeatures})`;
     throw wrongValue("NFM: numFeatures", least, numFeatures);
   }
   return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
-}
-
-/** Fits a new encoder to all feature maps. */
-function* learnVocabulary(
-  encoder: FeatureEncoder,
-  vocabulary: readonly VocabularyRows[],
-  maxFeatures: number,
-  notices: Notices,
-): Generator<void, void> {
-  const fit = encoder.beginFit(maxFeatures);
-  do yield* addRows(fit, vocabulary);
-  while (!(yield* fit.finishInParts(notices)));
 }
 
 /** Adds all rows, each part for itself. */

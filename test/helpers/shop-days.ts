@@ -1,5 +1,6 @@
 // A shop whose users come back, and what they took before each event, as a list of weights made by hand.
 
+import { randomKey, randomUniform, Stream } from "../../src/core/random.ts";
 import {
   FeatureEncoder,
   type FeatureValue,
@@ -75,6 +76,14 @@ export function historyFields(ids: readonly string[], options: HistoryOptions = 
     });
   });
   return Object.fromEntries(names.map((name, f) => [name, lists[f]]));
+}
+
+/** The contexts as they are trained: by the seed, half of them without the id of the user. */
+export function withoutSomeUsers(contexts: readonly Fields[], seed: number): Fields[] {
+  const key = randomKey(seed, Stream.anonymous);
+  return contexts.map(({ user, ...rest }, event) =>
+    randomUniform(key, event) < 0.5 ? rest : { user, ...rest },
+  );
 }
 
 /** The contexts of events, without `took` and `time`, and with the histories. All events may be out of order. */

@@ -88,6 +88,7 @@ describe("pairwise gradients", () => {
       contexts: matrix(contexts),
       itemOf,
       users: null,
+      user: null,
       histories: null,
       isListed: Uint8Array.of(1, 1),
     };
