@@ -275,5 +275,26 @@ export interface TrainingKernels {
   sgd(update: Update, learningRate: number, momentum: number): void;
 }
 
-/** All kernels. */
+/** The kernel of lists, which only passes over lists need. */
+export interface ListKernels {
+  /**
+   * Softmax of each row, times `scale`: y[i, j] = e(x[i, j] - m) * (scale / s). Here m is the largest number
+   * of the row, and s is the sum of e(x[i, j] - m) in four partial sums, as in `scoreForward`. e is the
+   * exponential function in float32, with a relative error of at most 3e-7, and 0 from -87 down
+   * (js/softmax.ts). Writes m to most[i] and s to sums[i]. If a number of the row is NaN or infinite above
+   * 0, y and `most` or `sums` are NaN. The padding of x must be -Infinity, and that of y becomes 0. y and x
+   * (B, K), most and sums (B, 1) with stride 1. Rows [start, end).
+   */
+  softmaxRows(
+    y: Tensor,
+    x: Tensor,
+    most: Tensor,
+    sums: Tensor,
+    scale: number,
+    start: number,
+    end: number,
+  ): void;
+}
+
+/** All kernels of prediction and training. */
 export interface Kernels extends ForwardKernels, TrainingKernels {}

@@ -9,7 +9,7 @@ import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
 import type { LabelUnit } from "../model/label-unit.ts";
-import type { BatchSize, MakePass } from "./pass.ts";
+import type { BatchSize, MakePass, Pass } from "./pass.ts";
 
 /** The examples of one batch: those at the positions `start` to `end - 1` of an epoch's order. */
 export interface BatchRange {
@@ -70,14 +70,13 @@ export interface Dataset {
   /**
    * Computes the loss of a batch and its gradient.
    *
-   * @param scores Raw score of each row, (B) or longer; with lists, of each candidate in each context, one
-   *   context behind the other.
-   * @param dScores Receives the gradient of the mean loss by each score, as long as `scores`.
+   * @param pass The pass, which holds the raw scores. Its `dScores` receive the gradient of the mean loss by
+   *   each score.
    * @param range The examples of the batch.
    * @returns The mean loss in the unit of the labels, in float64. It is NaN or infinite if the loss or a
    *   gradient is not finite.
    */
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number;
+  loss(pass: Pass, range: BatchRange): number;
   /**
    * Sums the weights of examples.
    *

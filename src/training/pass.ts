@@ -32,12 +32,30 @@ export interface PassParts {
   backwardLayers(rows: number): void;
 }
 
+/** What a softmax has found in each list, (contexts) or longer. */
+export interface SoftmaxSums {
+  /** The largest score. */
+  readonly most: Float32Array;
+  /** The sum of e^(score - most). */
+  readonly sums: Float32Array;
+}
+
 /** A way to score a batch in training. */
 export interface Pass {
-  /** The scores of the batch after `forward`, as the dataset reads them. */
+  /**
+   * The scores of the batch after `forward`: (rows, 1), or (contexts, candidates) with lists. The dataset reads
+   * them, and may change them.
+   */
   readonly scores: Tensor;
-  /** Gradient of the loss by each score. The dataset writes it before `backward`. */
+  /** Gradient of the loss by each score, of the same shape. The dataset writes it before `backward`. */
   readonly dScores: Tensor;
+  /**
+   * Writes the softmax of each list, times `scale`, to `dScores`. Absent: each row is scored by itself.
+   *
+   * @param scale The factor.
+   * @returns What the loss is computed from.
+   */
+  softmax?(scale: number): SoftmaxSums;
   /** Returns the number of rows for which the network needs buffers. */
   rowsOf(size: BatchSize): number;
   /** Allocates the buffers of the pass for a batch, and keeps its size for the other methods. */

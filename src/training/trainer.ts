@@ -316,7 +316,7 @@ export class Trainer {
       stage.pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
     });
     pass.forward();
-    const mean = dataset.loss(pass.scores.data, pass.dScores.data, range);
+    const mean = dataset.loss(pass, range);
     if (!Number.isFinite(mean)) return mean;
     pass.backward();
     this.#update(this.#settings.optimizer, dataset.movesBias);

@@ -91,7 +91,7 @@ export function watch(dataset: Dataset): { readonly dataset: Dataset; batch(): B
         last = batch;
         dataset.fill(batch, range);
       },
-      loss: (scores, dScores, range) => dataset.loss(scores, dScores, range),
+      loss: (pass, range) => dataset.loss(pass, range),
       weight: (range) => dataset.weight(range),
     },
   };

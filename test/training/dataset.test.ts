@@ -21,7 +21,7 @@ import type { BatchRange, Dataset, DatasetSource, VocabularyRows } from "../../s
 import { readTrainingOptions } from "../../src/training/fit-options.ts";
 import { Learner } from "../../src/training/learner.ts";
 import { readOptions } from "../../src/training/options.ts";
-import type { BatchSize } from "../../src/training/pass.ts";
+import type { BatchSize, Pass } from "../../src/training/pass.ts";
 import type { Validation } from "../../src/training/validation.ts";
 import { datasetOf, drawTensors, gradientsOf, makeTrainer, watch } from "../helpers/trainers.ts";
 import { differences, numbers, type Row, scores as referenceScores } from "../reference.ts";
@@ -77,7 +77,7 @@ class Votes implements DatasetSource {
       usualSize: (count) => ({ rows: count, entries: count * 4 }),
       choose: (range) => ({ rows: range.end - range.start, entries: entriesOf(x, range) }),
       fill: (batch, { order, start, end }) => batch.append(x, order, start, end),
-      loss(scores, dScores, range) {
+      loss({ scores: { data: scores }, dScores: { data: dScores } }, range) {
         const votes = votesOf(range);
         let total = 0;
         for (let i = range.start; i < range.end; i++) {
@@ -236,7 +236,7 @@ class TripletDataset implements Dataset {
   }
 
   /** softplus(b - a) + softplus(c - b). */
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
+  loss({ scores: { data: scores }, dScores: { data: dScores } }: Pass, { start, end }: BatchRange): number {
     const count = end - start;
     let total = 0;
     for (let i = 0; i < count; i++) {

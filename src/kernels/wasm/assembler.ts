@@ -63,6 +63,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "v128.and": operation(simd(78), [V, V], V),
   "v128.andnot": operation(simd(79), [V, V], V),
   "v128.xor": operation(simd(81), [V, V], V),
+  "i32x4.shl": operation(simd(171), [V, I], V),
   "i32x4.shr_u": operation(simd(173), [V, I], V),
   "i32x4.add": operation(simd(174), [V, V], V),
   "i32x4.mul": operation(simd(181), [V, V], V),

@@ -6,11 +6,12 @@
 
 import { exp, log, log1p } from "../../core/math.ts";
 import { randomKey, Stream } from "../../core/random.ts";
+import type { Tensor } from "../../core/tensor.ts";
 import type { SparseRows } from "../../data/sparse-row.ts";
-import type { ListwiseLoss } from "../../losses.ts";
+import { type ListwiseLoss, softmax } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
 import type { BatchRange, Dataset } from "../dataset.ts";
-import type { BatchSize, MakePass } from "../pass.ts";
+import type { BatchSize, MakePass, Pass } from "../pass.ts";
 import { makeListPass } from "../passes/list-pass.ts";
 import { maxEntries } from "./example-rows.ts";
 import type { NegativeSampler } from "./negative-sampler.ts";
@@ -48,20 +49,13 @@ export class EventLists implements Dataset {
   /** Position of each item among the candidates, if it is one, (items). */
   readonly #position: Uint32Array;
   /** What is subtracted from the score of each candidate, (candidates). */
-  readonly #corrections: Float64Array;
+  readonly #corrections: Float32Array;
   /** log(1 - p) of each item, with p its share of the events, (items). Null: all items are candidates. */
   readonly #logAbsent: Float64Array | null;
-  /** The event in whose list each candidate was last left out, plus 1, (candidates). */
-  readonly #leftOut: Uint32Array;
   /** 1 for an item that cannot be drawn, because it has left the catalog, else 0, (items). */
   readonly #hasLeft: Uint8Array;
   /** Positions among the candidates of items that have left. They are in the lists of their own events only. */
   readonly #departed: number[] = [];
-  // The list that the loss sees: its scores, shares, gradients and their positions among the candidates.
-  readonly #scores: Float64Array;
-  readonly #shares: Float64Array;
-  readonly #gradient: Float64Array;
-  readonly #at: Uint32Array;
   /** Numbers of the events of the batch. */
   #chosen: Uint32Array = new Uint32Array(0);
 
@@ -81,11 +75,8 @@ export class EventLists implements Dataset {
     const most = items.rows;
     this.#candidates = new Uint32Array(most);
     this.#position = new Uint32Array(most);
-    this.#corrections = new Float64Array(most);
-    this.#leftOut = new Uint32Array(most);
+    this.#corrections = new Float32Array(most);
     this.#hasLeft = Uint8Array.from({ length: most }, (_, item) => (sampler.logMissed(item) < 0 ? 0 : 1));
-    [this.#scores, this.#shares, this.#gradient] = [0, 1, 2].map(() => new Float64Array(most));
-    this.#at = new Uint32Array(most);
     this.#logAbsent = negatives === null ? null : logAbsent(itemOf, items.rows);
     for (let item = 0; item < most && negatives === null; item++)
       if (this.#hasLeft[item] === 0) this.#addCandidate(item);
@@ -133,44 +124,72 @@ export class EventLists implements Dataset {
     batch.append(items, this.#candidates, 0, this.#count);
   }
 
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
-    const { itemOf, sampler } = this.#parts;
-    const [count, position, leftOut] = [this.#count, this.#position, this.#leftOut];
-    const [listScores, shares, gradient, at] = [this.#scores, this.#shares, this.#gradient, this.#at];
+  loss(pass: Pass, { start, end }: BatchRange): number {
     const events = end - start;
-    const [candidates, corrections] = [this.#candidates, this.#corrections];
-    let total = 0;
-    let check = 0;
-    dScores.fill(0, 0, events * count);
-    leftOut.fill(0, 0, count);
+    this.#makeLists(pass.scores, events);
+    const total = this.#loss === softmax ? this.#softmaxLoss(pass, events) : this.#lossOf(pass, events);
+    return total / events;
+  }
+
+  /** Makes scores lists: corrects them, and puts -Infinity in the place of what is not in the list. */
+  #makeLists({ data, stride }: Tensor, events: number): void {
+    const { itemOf, sampler } = this.#parts;
+    const [count, corrections] = [this.#count, this.#corrections];
+    const [candidates, position] = [this.#candidates, this.#position];
+    const isCorrected = this.#logAbsent !== null;
     for (let i = 0; i < events; i++) {
-      const [event, row, stamp] = [this.#chosen[i], i * count, i + 1];
-      const own = position[itemOf[event]];
+      const [event, row] = [this.#chosen[i], i * stride];
+      if (isCorrected) for (let c = 0; c < count; c++) data[row + c] -= corrections[c];
+      const own = row + position[itemOf[event]];
+      const score = data[own];
       const known = sampler.knownTo(event);
       for (let p = 0; p < known.length; p++) {
         const c = position[known[p]];
-        if (c < count && candidates[c] === known[p]) leftOut[c] = stamp;
+        if (c < count && candidates[c] === known[p]) data[row + c] = -Infinity;
       }
-      for (const c of this.#departed) leftOut[c] = stamp;
-      leftOut[own] = 0;
+      for (const c of this.#departed) data[row + c] = -Infinity;
+      data[own] = score;
+    }
+  }
+
+  /** The loss "softmax" of all lists, by the kernel of the pass. Returns the sum. */
+  #softmaxLoss(pass: Pass, events: number): number {
+    const { most, sums } = pass.softmax!(1 / events);
+    const [{ data: scores, stride }, { data: dScores }] = [pass.scores, pass.dScores];
+    let total = 0;
+    for (let i = 0; i < events; i++) {
+      const own = i * stride + this.#position[this.#parts.itemOf[this.#chosen[i]]];
+      dScores[own] -= 1 / events;
+      total += log(sums[i]) + most[i] - scores[own];
+    }
+    return total;
+  }
+
+  /** Any other loss of all lists, one by one. Returns the sum. */
+  #lossOf({ scores: { data, stride }, dScores: { data: dScores } }: Pass, events: number): number {
+    const count = this.#count;
+    const [scores, shares, gradient] = [0, 1, 2].map(() => new Float64Array(count));
+    const at = new Uint32Array(count);
+    let total = 0;
+    dScores.fill(0);
+    for (let i = 0; i < events; i++) {
+      const row = i * stride;
+      const own = row + this.#position[this.#parts.itemOf[this.#chosen[i]]];
       let length = 0;
-      let ownAt = 0;
-      for (let c = 0; c < count; c++) {
-        if (leftOut[c] === stamp) continue;
-        if (c === own) ownAt = length;
-        listScores[length] = scores[row + c] - corrections[c];
+      for (let c = row; c < row + count; c++) {
+        if (data[c] === -Infinity && c !== own) continue;
+        shares[length] = c === own ? 1 : 0;
+        scores[length] = data[c];
         at[length++] = c;
       }
-      shares[ownAt] = 1;
-      const [listed, shareOf, slopes] = [listScores, shares, gradient].map((x) => x.subarray(0, length));
+      const [listed, shareOf, slopes] = [scores, shares, gradient].map((x) => x.subarray(0, length));
       total += this.#loss.evaluate(listed, shareOf, slopes);
-      shares[ownAt] = 0;
       for (let c = 0; c < length; c++) {
-        dScores[row + at[c]] = slopes[c] / events;
-        check += slopes[c] * 0; // NaN as soon as one gradient is not finite
+        dScores[at[c]] = slopes[c] / events;
+        total += slopes[c] * 0; // NaN as soon as one gradient is not finite
       }
     }
-    return total / events + check;
+    return total;
   }
 
   weight({ start, end }: BatchRange): number {

@@ -10,7 +10,7 @@ import type { ListwiseLoss } from "../../losses.ts";
 import { hasUnequalPair } from "../../metrics/ranking-metrics.ts";
 import type { Batch } from "../../model/batch.ts";
 import type { BatchRange, Dataset, HeldOutRows } from "../dataset.ts";
-import type { BatchSize } from "../pass.ts";
+import type { BatchSize, Pass } from "../pass.ts";
 import { maxEntries } from "./example-rows.ts";
 import { allLabelsEqual, type CheckedLabels, LabelSource } from "./labeled-rows.ts";
 
@@ -149,7 +149,10 @@ class ListDataset implements Dataset {
     }
   }
 
-  loss(scores: Float32Array, dScores: Float32Array, { order, start, end }: BatchRange): number {
+  loss(
+    { scores: { data: scores }, dScores: { data: dScores } }: Pass,
+    { order, start, end }: BatchRange,
+  ): number {
     const { starts, which, shares } = this.#lists;
     const lists = end - start;
     let total = 0;

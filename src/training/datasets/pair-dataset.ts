@@ -4,7 +4,7 @@
 import type { PairwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
 import type { BatchRange, Dataset } from "../dataset.ts";
-import type { BatchSize } from "../pass.ts";
+import type { BatchSize, Pass } from "../pass.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded pairs of rows. An example is a pair. A batch holds all its positives, then all its negatives. */
@@ -58,7 +58,7 @@ export class PairDataset implements Dataset {
     this.#negatives.fill(batch, range);
   }
 
-  loss(scores: Float32Array, dScores: Float32Array, { start, end }: BatchRange): number {
+  loss({ scores: { data: scores }, dScores: { data: dScores } }: Pass, { start, end }: BatchRange): number {
     const loss = this.#loss;
     const pairs = end - start;
     let total = 0;

@@ -3,7 +3,7 @@
 import type { PointwiseLoss } from "../../losses.ts";
 import type { Batch } from "../../model/batch.ts";
 import type { BatchRange, Dataset } from "../dataset.ts";
-import type { BatchSize } from "../pass.ts";
+import type { BatchSize, Pass } from "../pass.ts";
 import type { ExampleRows } from "./example-rows.ts";
 
 /** Encoded rows with targets. An example is a row. */
@@ -63,7 +63,7 @@ export class RowDataset implements Dataset {
   }
 
   /** The weighted mean over the rows of the batch, whose weights must not all be 0. */
-  loss(scores: Float32Array, dScores: Float32Array, range: BatchRange): number {
+  loss({ scores: { data: scores }, dScores: { data: dScores } }: Pass, range: BatchRange): number {
     const { order, start, end } = range;
     const [loss, targets, weights] = [this.#loss, this.#targets, this.#weights];
     const totalWeight = this.weight(range);

@@ -8,7 +8,8 @@ import type { Kernels } from "../../kernels/kernels.ts";
 import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize, Pass, PassParts } from "../pass.ts";
+import type { BatchSize, Pass, PassParts, SoftmaxSums } from "../pass.ts";
+import { ListScores } from "./list-scores.ts";
 import { ProductPass } from "./product-pass.ts";
 
 /**
@@ -36,6 +37,7 @@ class ListPass implements Pass {
   readonly #dLinear: Tensor;
   readonly #a: Tensor;
   readonly #d: Tensor;
+  readonly #lists: ListScores;
   #contexts = 0;
   #candidates = 0;
 
@@ -47,15 +49,20 @@ class ListPass implements Pass {
     const matrix = (): Tensor => memory.allocate(0, embeddingDim);
     [this.#linear, this.#dLinear] = [column(), column()];
     [this.#squares, this.#a, this.#d] = [matrix(), matrix(), matrix()];
+    this.#lists = new ListScores(memory);
     memory.commit();
   }
 
   get scores(): Tensor {
-    return this.#parts.network.scores;
+    return this.#lists.scores;
   }
 
   get dScores(): Tensor {
-    return this.#parts.dScores;
+    return this.#lists.dScores;
+  }
+
+  softmax(scale: number): SoftmaxSums {
+    return this.#lists.softmax(scale);
   }
 
   rowsOf({ rows, contexts = 0 }: BatchSize): number {
@@ -65,10 +72,10 @@ class ListPass implements Pass {
   reserve({ rows, contexts = 0 }: BatchSize): void {
     this.#contexts = contexts;
     this.#candidates = rows - contexts;
-    if (rows <= this.#linear.rows) return;
+    const isLarger = rows > this.#linear.rows;
     for (const x of [this.#linear, this.#dLinear, this.#squares, this.#a, this.#d])
-      this.#memory.resize(x, rows);
-    this.#memory.commit();
+      if (isLarger) this.#memory.resize(x, rows);
+    if (this.#lists.reserve(contexts, rows - contexts) || isLarger) this.#memory.commit();
   }
 
   forward(): void {
@@ -93,6 +100,9 @@ class ListPass implements Pass {
       }
     }
     network.scorePooled(contexts * candidates, true);
+    const { data, stride: listStride } = this.scores;
+    for (let c = 0; c < contexts; c++)
+      data.set(network.scores.data.subarray(c * candidates, (c + 1) * candidates), c * listStride);
   }
 
   backward(): void {
@@ -100,6 +110,9 @@ class ListPass implements Pass {
     const { batch, parameters } = network;
     const kernels = this.#memory.kernels as Kernels;
     const [contexts, candidates] = [this.#contexts, this.#candidates];
+    const { data: slopes, stride: listStride } = this.dScores;
+    for (let c = 0; c < contexts; c++)
+      dScores.data.set(slopes.subarray(c * listStride, c * listStride + candidates), c * candidates);
     this.#parts.backwardLayers(contexts * candidates);
     const { data: sums, stride } = network.sums;
     const [a, d, dLinear, dP] = [this.#a.data, this.#d.data, this.#dLinear.data, dPooled.data];

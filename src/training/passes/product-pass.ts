@@ -10,7 +10,8 @@ import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import type { Dropout } from "../../layers/dropout.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize, Pass, PassParts } from "../pass.ts";
+import type { BatchSize, Pass, PassParts, SoftmaxSums } from "../pass.ts";
+import { ListScores } from "./list-scores.ts";
 
 /** Scores pairs of contexts and candidates by one matrix product. */
 export class ProductPass implements Pass {
@@ -31,9 +32,7 @@ export class ProductPass implements Pass {
   readonly #d: Tensor;
   /** w0 of the candidates' own parts: all candidates share it. */
   readonly #zero: Tensor;
-  /** The scores and their gradients, (C I), one context behind the other, with room for padding. */
-  readonly scores: Tensor;
-  readonly dScores: Tensor;
+  readonly #lists: ListScores;
   #contexts = 0;
   #candidates = 0;
 
@@ -46,10 +45,22 @@ export class ProductPass implements Pass {
     const column = (): Tensor => memory.allocate(0, 1, { stride: 1 });
     const matrix = (): Tensor => memory.allocate(0, embeddingDim);
     [this.#mask, this.#masked, this.#a, this.#d] = [matrix(), matrix(), matrix(), matrix()];
-    [this.#own, this.#dOwn, this.scores, this.dScores] = [column(), column(), column(), column()];
-    this.#turned = column();
+    [this.#own, this.#dOwn, this.#turned] = [column(), column(), column()];
+    this.#lists = new ListScores(memory);
     this.#zero = memory.allocate(1, 1);
     memory.commit();
+  }
+
+  get scores(): Tensor {
+    return this.#lists.scores;
+  }
+
+  get dScores(): Tensor {
+    return this.#lists.dScores;
+  }
+
+  softmax(scale: number): SoftmaxSums {
+    return this.#lists.softmax(scale);
   }
 
   rowsOf({ rows }: BatchSize): number {
@@ -64,12 +75,11 @@ export class ProductPass implements Pass {
       ...[this.#mask, this.#masked].map((x): [Tensor, number] => [x, contexts]),
       ...[this.#a, this.#d].map((x): [Tensor, number] => [x, rows]),
       ...[this.#own, this.#dOwn].map((x): [Tensor, number] => [x, contexts + padded]),
-      ...[this.scores, this.dScores].map((x): [Tensor, number] => [x, contexts * padded]),
       [this.#turned, embeddingDim * padded],
     ];
     const larger = wanted.filter(([x, needed]) => needed > x.rows);
     for (const [x, needed] of larger) this.#memory.resize(x, needed);
-    if (larger.length > 0) this.#memory.commit();
+    if (this.#lists.reserve(contexts, candidates) || larger.length > 0) this.#memory.commit();
     [this.#contexts, this.#candidates] = [contexts, candidates];
   }
 
@@ -89,10 +99,7 @@ export class ProductPass implements Pass {
     const turned = view(this.#turned, 0, sums.cols, candidates, padded);
     kernels.transpose(turned, this.#candidateSums());
     const own = view(this.#own, contexts, 1, candidates, padded);
-    const scores = view(this.scores, 0, contexts, candidates, padded);
-    kernels.matmul(scores, this.#contextSums(), turned, own, 0, contexts);
-    for (let c = 1; c < contexts && padded > candidates; c++)
-      scores.data.copyWithin(c * candidates, c * padded, c * padded + candidates);
+    kernels.matmul(this.scores, this.#contextSums(), turned, own, 0, contexts);
   }
 
   backward(): void {
@@ -102,9 +109,7 @@ export class ProductPass implements Pass {
     const [contexts, candidates] = [this.#contexts, this.#candidates];
     const { stride } = sums;
     const [a, d, padded] = [this.#a, this.#d, strideOf(candidates)];
-    const dScores = view(this.dScores, 0, contexts, candidates, padded);
-    for (let c = contexts - 1; c > 0 && padded > candidates; c--)
-      dScores.data.copyWithin(c * padded, c * candidates, (c + 1) * candidates);
+    const { dScores } = this;
     // The gradient of a context's sums. What depends on the context alone cancels.
     kernels.matmul(a, dScores, this.#candidateSums(), null, 0, contexts);
     if (this.#rate > 0) kernels.multiply(a, a, this.#mask, 0, contexts);

@@ -59,6 +59,7 @@ const MEANING: Record<string, (a: number, b: number) => number> = {
   "v128.and": (a, b) => a & b,
   "v128.andnot": (a, b) => a & ~b,
   "v128.xor": (a, b) => a ^ b,
+  "i32x4.shl": (a, b) => a << b,
   "i32x4.shr_u": (a, b) => (a >>> b) | 0,
   "i32x4.add": (a, b) => (a + b) | 0,
   "i32x4.mul": Math.imul,
