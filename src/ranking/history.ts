@@ -56,12 +56,8 @@ export class HistoryItems {
   readonly settings: HistorySettings;
   /** The names of the fields of histories. */
   readonly fields: ReadonlySet<string>;
-  /** Id of each item as text, (items). */
-  readonly #ids: readonly string[];
   /** Feature map of each item in a history, (items). */
-  readonly #maps: readonly FeatureMap[];
-  /** Feature map of a history without items. */
-  readonly #empty: FeatureMap;
+  readonly maps: readonly Readonly<Record<string, FeatureValue>>[];
   /** Weight of the latest item, the one before, and so on, (last). */
   readonly #weights: Float32Array;
   #encoder: FeatureSpace["encoder"] = null;
@@ -84,7 +80,6 @@ export class HistoryItems {
       throw new TypeError(`${place} must be feature maps (${reason}), got sparse rows`);
     }
     this.settings = settings;
-    this.#ids = ids.map(String);
     const columns = settings.fields.map((field) => {
       const values = readColumn(items, field, place, "history.fields");
       for (let i = 0; i < values.length; i++) if (values[i] != null) return values;
@@ -92,41 +87,13 @@ export class HistoryItems {
     });
     const names = settings.fields.map((field) => `${FIELD} ${field}`);
     this.fields = new Set([FIELD, ...names]);
-    this.#maps = Array.from({ length: countRows(items) }, (_, i): FeatureMap => {
+    this.maps = Array.from({ length: countRows(items) }, (_, i) => {
       const others = columns.map((values, c) => [names[c], values[i] as FeatureValue] as const);
       const present = others.filter(([, value]) => value != null);
-      return Object.fromEntries([[FIELD, { [this.#ids[i]]: 1 }] as const, ...present]);
+      return Object.fromEntries([[FIELD, { [String(ids[i])]: 1 }] as const, ...present]);
     });
-    const isText = (value: unknown): boolean => value == null || typeof value === "string" || isList(value);
-    const texts = names.filter((_, c) => Array.prototype.every.call(columns[c], isText));
-    this.#empty = Object.fromEntries([[FIELD, {}] as const, ...texts.map((name) => [name, []] as const)]);
     this.#weights = Float32Array.from({ length: settings.last }, () => 1);
     for (let i = 1; i < settings.last; i++) this.#weights[i] = this.#weights[i - 1] * settings.decay;
-  }
-
-  /** Returns the name of the feature of an item in histories. */
-  nameOf(item: number): string {
-    return `${FIELD}=${this.#ids[item]}`;
-  }
-
-  /**
-   * Lists what an encoder should learn.
-   *
-   * @param taken The numbers of the items that occur in histories.
-   * @returns The feature maps of these items. The maps of a group have the same fields, so that no field of a
-   *   history counts as missing. Without items an empty history, from which an encoder learns the fields, so
-   *   that later trainings can give them levels.
-   */
-  vocabulary(taken: Iterable<number>): FeatureMap[][] {
-    const groups = new Map<string, FeatureMap[]>();
-    for (const item of new Set(taken)) {
-      const map = this.#maps[item];
-      const fields = JSON.stringify(Object.keys(map));
-      const group = groups.get(fields);
-      if (group === undefined) groups.set(fields, [map]);
-      else group.push(map);
-    }
-    return groups.size > 0 ? [...groups.values()] : [[this.#empty]];
   }
 
   /**
@@ -148,7 +115,7 @@ export class HistoryItems {
     if (this.#encoded !== null && this.#encoder === encoder && this.#encodedAt === changes)
       return this.#encoded;
     const isExpected = (field: string): boolean => this.fields.has(field);
-    this.#encoded = yield* readRows(this.#maps, { encoder, numFeatures, isExpected }, "Recommender: history");
+    this.#encoded = yield* readRows(this.maps, { encoder, numFeatures, isExpected }, "Recommender: history");
     this.#encoder = encoder;
     this.#encodedAt = changes;
     return this.#encoded;
@@ -172,6 +139,36 @@ export class HistoryItems {
       }
     }
   }
+}
+
+/**
+ * Lists what an encoder should learn of histories.
+ *
+ * @param items The items as they appear in histories.
+ * @param taken The numbers of the items that occur in histories.
+ * @returns The feature maps of these items. The maps of a group have the same fields, so that no field of a
+ *   history counts as missing. Without items an empty history, from which an encoder learns the fields, so
+ *   that later trainings can give them levels.
+ */
+export function historyVocabulary({ maps, fields }: HistoryItems, taken: Iterable<number>): FeatureMap[][] {
+  const groups = new Map<string, FeatureMap[]>();
+  for (const item of new Set(taken)) {
+    const map = maps[item];
+    const names = JSON.stringify(Object.keys(map));
+    const group = groups.get(names);
+    if (group === undefined) groups.set(names, [map]);
+    else group.push(map);
+  }
+  if (groups.size > 0) return [...groups.values()];
+  const isText = (value: FeatureValue): boolean =>
+    value == null || typeof value === "string" || isList(value);
+  const texts = [...fields].filter((name) => name !== FIELD && maps.every((map) => isText(map[name])));
+  return [[Object.fromEntries([[FIELD, {}] as const, ...texts.map((name) => [name, []] as const)])]];
+}
+
+/** Returns the name of the feature that the item of an id has in histories. */
+export function historyName(id: unknown): string {
+  return `${FIELD}=${String(id)}`;
 }
 
 /** What each of several users took, one user or event behind the other, the oldest first. */

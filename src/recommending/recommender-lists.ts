@@ -11,7 +11,7 @@ import { pushVector, rowOf, type SparseVector } from "../data/sparse-row.ts";
 import type { Explanation } from "../explain/explain.ts";
 import { scoreRows } from "../model/scoring.ts";
 import { Directions } from "../ranking/directions.ts";
-import { pushRow } from "../ranking/history.ts";
+import { historyName, pushRow } from "../ranking/history.ts";
 import { selectTop } from "../ranking/top.ts";
 import type { UserMemory } from "../ranking/user-memory.ts";
 import type { Knowledge } from "./knowledge.ts";
@@ -122,7 +122,10 @@ export class RecommenderLists<
     const predictor = this.ready("Recommender.recommend");
     const { items } = this.knowledge;
     const features = new Map(
-      Array.from(read.history, (taken) => [predictor.encoder!.index(items.history!.nameOf(taken)), taken]),
+      Array.from(read.history, (taken) => [
+        predictor.encoder!.index(historyName(items.ids.ids[taken])),
+        taken,
+      ]),
     );
     const itemOf = (feature: number): number | null => features.get(feature) ?? null;
     const catalog = runAtOnce(items.catalog.encode(predictor));

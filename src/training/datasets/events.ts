@@ -12,7 +12,13 @@ import type { SparseRows } from "../../data/sparse-row.ts";
 import type { Loss, PairwiseLoss, PointwiseLoss } from "../../losses.ts";
 import { type LabelUnit, targetsIn } from "../../model/label-unit.ts";
 import { type Catalog, featuresOf } from "../../ranking/catalog.ts";
-import { type Histories, type HistoryItems, pushRow, withHistories } from "../../ranking/history.ts";
+import {
+  type Histories,
+  type HistoryItems,
+  historyVocabulary,
+  pushRow,
+  withHistories,
+} from "../../ranking/history.ts";
 import type { Dataset, DatasetSource, LabelStatistics, VocabularyRows } from "../dataset.ts";
 import { EventLists } from "./event-lists.ts";
 import { ChosenRows, JoinedRows } from "./example-rows.ts";
@@ -119,7 +125,7 @@ export class Events implements DatasetSource {
     this.categories = events.user === null ? [] : [events.user.field];
     if (events.histories !== null) {
       const { of, items } = events.histories;
-      const groups = items.vocabulary(of.items);
+      const groups = historyVocabulary(items, of.items);
       const parts = groups.map((rows) => ({ rows, place: `${place}history`, times: Infinity }));
       this.vocabulary = [...this.vocabulary, ...parts];
     }
