@@ -1,8 +1,8 @@
 // Recommending on MovieLens 100k as implicit feedback. Usage: npm run bench -- ranking FOLDER [options]
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each
 // user is held out and ranked among all films but those the user has in training, ties counting against it.
-// Contexts are the user with age, gender and occupation, and with "history" the films liked before; items are
-// films with year and genres. Settings and epochs were chosen with --tune, which holds out the three events
+// Contexts are the user with age, gender and occupation, with "month" the month of the event as well, and with
+// "history" the films liked before; items are films with year and genres. Settings and epochs were chosen with --tune, which holds out the three events
 // before the latest and never sees that one. Prints the mean of each metric over the seeds, seconds per
 // epoch, and the time of a list over this catalog and over a generated one. --peers PYTHON prints other
 // libraries below, see peers/README.md; --events OUT only writes the events, as they read them.
@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Adagrad, type FeatureMap, NFM, Recommender } from "../src/index.ts";
 import { isML100k } from "./ml-100k.ts";
-import { eventsOf, readFilms, readUsers, writeEvents } from "./ranking/events.ts";
+import { type Event, eventsOf, readFilms, readUsers, writeEvents } from "./ranking/events.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -49,16 +49,20 @@ interface Setting {
   readonly batchSize: number;
   readonly k: number;
   readonly lr: number;
+  /** Whether the month of the event is a feature of its context. */
+  readonly month: boolean;
   /** Films of the history, and the weight of each relative to the one after it; null: none. */
   readonly history: { readonly last: number; readonly decay: number } | null;
 }
 
 const fm: Omit<Setting, "loss" | "epochs"> = {
-  ...{ hidden: [], k: 64, lr: 0.05, negatives: 4, batchSize: 256, dropout: [0.3, 0], l2: 0, history: null },
+  ...{ hidden: [], k: 64, lr: 0.05, negatives: 4, batchSize: 256, dropout: [0.3, 0], l2: 0 },
+  ...{ month: false, history: null },
 };
 const softmax: Omit<Setting, "epochs"> = {
   ...{ ...fm, loss: "softmax", negatives: 64, batchSize: 128, dropout: [0.5, 0] },
 };
+const wide = { k: 128, batchSize: 64, dropout: [0.7, 0] } as const;
 const nfm: Omit<Setting, "loss" | "epochs"> = {
   ...{ ...fm, hidden: [16], k: 128, dropout: [0.5, 0.2], l2: 0.0005 },
 };
@@ -70,7 +74,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "NFM, bpr": { ...nfm, loss: "bpr", epochs: 45 },
   "NFM, max-margin": { ...nfm, loss: "max-margin", epochs: 35 },
   "NFM, log": { ...nfm, loss: "log", epochs: 60 },
-  "FM, softmax": { ...softmax, epochs: 16 },
+  "FM, softmax": { ...softmax, ...wide, epochs: 24 },
+  "FM, softmax, month": { ...softmax, ...wide, epochs: 24, month: true },
   "FM, bpr, history": { ...fm, loss: "bpr", epochs: 40, history },
   "FM, log, history": { ...fm, loss: "log", negatives: 16, epochs: 12, history },
   "FM, softmax, history": { ...softmax, epochs: 8, history },
@@ -103,7 +108,12 @@ if (values.events !== undefined) {
   console.log(`${values.events} holds train.csv, heldout.csv, items.csv and users.csv`);
   process.exit();
 }
-const [train, heldOut] = [eventsOf(users, "train"), eventsOf(users, "heldOut")];
+const parts = [eventsOf(users, "train"), eventsOf(users, "heldOut")];
+const [train, heldOut] = parts;
+/** The same events with the number of their month, counted in parts of 30 days. */
+const ofMonths = parts.map((events): Event[] =>
+  events.map((event) => ({ ...event, month: `m${Math.floor(event.time / (30 * 86400))}` })),
+);
 const given = JSON.parse(values.set ?? "{}") as Partial<Setting>;
 const purpose = values.tune ? "to tune with" : "for the report";
 console.log(`${train.length} events to train on, ${heldOut.length} ${purpose}, ${films.length} films`);
@@ -117,6 +127,7 @@ let isFirst = true;
 for (const name of [...Object.keys(SETTINGS), DEFAULTS]) {
   if (values.only !== undefined && values.only !== name) continue;
   const setting = name === DEFAULTS ? null : { ...SETTINGS[name], ...given };
+  const [past, coming] = setting?.month === true ? ofMonths : parts;
   const sums = METRICS.map(() => 0);
   const [seconds, best, perSeed]: [number[], number[], string[]] = [[], [], []];
   let error = 0;
@@ -125,18 +136,18 @@ for (const name of [...Object.keys(SETTINGS), DEFAULTS]) {
       setting === null
         ? new NFM({ loss: "softmax", hiddenUnits: [], seed, notices: false })
         : modelOf(setting, seed);
-    const past = setting === null ? {} : setting.history;
-    const options = { users: "user", ...(past === null ? {} : { history: past }) };
+    const histories = setting === null ? {} : setting.history;
+    const options = { users: "user", ...(histories === null ? {} : { history: histories }) };
     const recommender = new Recommender(model, films, options);
     const fit =
       setting === null
         ? {}
         : { epochs: setting.epochs, batchSize: setting.batchSize, negatives: setting.negatives };
-    const { epochs, bestEpoch } = await recommender.fit(train, "film", {
+    const { epochs, bestEpoch } = await recommender.fit(past, "film", {
       ...{ ...fit, time: "time" },
-      ...(values.tune ? { validation: { contexts: heldOut, items: "film", time: "time" } } : {}),
+      ...(values.tune ? { validation: { contexts: coming, items: "film", time: "time" } } : {}),
     });
-    const report = recommender.report(heldOut, "film", { metrics: METRICS, time: "time" });
+    const report = recommender.report(coming, "film", { metrics: METRICS, time: "time" });
     if (isFirst)
       show(
         "popularity",
