@@ -54,10 +54,23 @@ async function byHand(
   events: readonly Visit[] = VISITS,
 ): Promise<Recommender> {
   const recommender = new Recommender(sameVocabulary(like.model, model), GOODS);
-  const users = events.map(({ user }) => user);
-  const trained = withoutSomeUsers(contexts, TINY.seed!);
-  await recommender.fit(trained, takenIn(events), { ...SHORT, users, ...options });
+  await fitByHand(recommender, contexts, { ...SHORT, ...options }, events, 1);
   return recommender;
+}
+
+/** Trains epoch by epoch, each with the contexts of this epoch. */
+async function fitByHand(
+  recommender: Recommender,
+  contexts: readonly Fields[],
+  options: RecommenderFitOptions,
+  events: readonly Visit[],
+  firstEpoch: number,
+): Promise<void> {
+  const users = events.map(({ user }) => user);
+  for (let epoch = firstEpoch; epoch < firstEpoch + SHORT.epochs!; epoch++) {
+    const trained = withoutSomeUsers(contexts, TINY.seed!, epoch);
+    await recommender.fit(trained, takenIn(events), { ...options, users, epochs: 1, resume: epoch > 1 });
+  }
 }
 
 /** What a user took in the events, the oldest first. */
@@ -180,13 +193,11 @@ describe("training with histories is training with contexts that hold them", () 
     const written = await byHand(made, contextsByHand(VISITS));
     await made.fit(later, "took", { ...SHORT, time: "time", resume: true });
     const contexts = contextsByHand([...VISITS, ...later]).slice(VISITS.length);
-    const users = later.map(({ user }) => user);
-    const trained = withoutSomeUsers(contexts, TINY.seed!);
-    await written.fit(trained, takenIn(later), { ...SHORT, users, resume: true });
+    await fitByHand(written, contexts, SHORT, later, 4);
     expect(tensorsOf(made)).toEqual(tensorsOf(written));
   });
 
-  it("and half of the events have no user, so that users whom nobody has seen are like others", async () => {
+  it("and four of five events have no user, so that users whom nobody has seen are like others", async () => {
     const events = Array.from({ length: 400 }, (_, i) => ({ user: `u${i}`, took: `i${i % 9}`, time: i }));
     const options = { ...SHORT, epochs: 1, time: "time" };
     const moved = async (history: HistoryOptions | undefined): Promise<number> => {
@@ -200,7 +211,7 @@ describe("training with histories is training with contexts that hold them", () 
       return rows.filter((row) => own[row * 4] !== before[row * 4]).length;
     };
     expect(await moved(undefined)).toBe(400);
-    expect(Math.abs((await moved({})) - 200)).toBeLessThan(40); // four standard deviations
+    expect(Math.abs((await moved({})) - 80)).toBeLessThan(32); // four standard deviations
   });
 
   it("and the ids of users are categories, also if they are numbers", async () => {

@@ -242,24 +242,27 @@ export function withMore({ starts, items }: Histories, more: readonly Uint32Arra
  * @param histories The history of each context, (rows).
  * @param items The items as they appear in histories.
  * @param space The features of the model.
- * @param leftOut A feature of each context that is left out, -1: none, (rows). Default: all features stay.
- * @returns The contexts with the features of their histories behind their own, (rows).
+ * @param hidden A feature of each context, -1: none, (rows). Behind all contexts stand all contexts again
+ *   without it. Null: each context stands there once. Default: null.
+ * @returns The contexts with the features of their histories behind their own, (rows) or (2 rows).
  */
 export function* withHistories(
   contexts: SparseRows,
   histories: Histories,
   items: HistoryItems,
   space: FeatureSpace,
-  leftOut: Int32Array | null = null,
+  hidden: Int32Array | null = null,
 ): Generator<void, SparseRows> {
   const encoded = yield* items.encode(space);
   const builder = new CSRBuilder();
   const { starts, items: taken } = histories;
-  for (let row = 0; row < contexts.rows; row++) {
-    pushRow(builder, contexts, row, leftOut?.[row]);
-    items.push(builder, encoded, taken.subarray(starts[row], starts[row + 1]));
-    builder.endRow(`Recommender: contexts[${row}]`);
-    if (row % 64 === 0) yield;
+  for (const leftOut of hidden === null ? [null] : [null, hidden]) {
+    for (let row = 0; row < contexts.rows; row++) {
+      pushRow(builder, contexts, row, leftOut?.[row]);
+      items.push(builder, encoded, taken.subarray(starts[row], starts[row + 1]));
+      builder.endRow(`Recommender: contexts[${row}]`);
+      if (row % 64 === 0) yield;
+    }
   }
   return builder.build(space.numFeatures ?? undefined, "Recommender: contexts");
 }

@@ -78,11 +78,11 @@ export function historyFields(ids: readonly string[], options: HistoryOptions = 
   return Object.fromEntries(names.map((name, f) => [name, lists[f]]));
 }
 
-/** The contexts as they are trained: by the seed, half of them without the id of the user. */
-export function withoutSomeUsers(contexts: readonly Fields[], seed: number): Fields[] {
-  const key = randomKey(seed, Stream.anonymous);
+/** The contexts as they are trained in an epoch: by the seed, most of them without the id of the user. */
+export function withoutSomeUsers(contexts: readonly Fields[], seed: number, epoch: number): Fields[] {
+  const key = randomKey(seed, Stream.anonymous, epoch);
   return contexts.map(({ user, ...rest }, event) =>
-    randomUniform(key, event) < 0.5 ? rest : { user, ...rest },
+    randomUniform(key, event) < 0.8 ? rest : { user, ...rest },
   );
 }
 

@@ -18,8 +18,10 @@ import type { NegativeSampler } from "./negative-sampler.ts";
 
 /** What the lists are made from. */
 export interface EventListParts {
-  /** Context of each event, (events). */
+  /** Contexts, (contexts). */
   readonly contexts: SparseRows;
+  /** Returns the number of the context of an event in an epoch. */
+  readonly contextOf: (event: number, epoch: number) => number;
   /** The catalog, (items). */
   readonly items: SparseRows;
   /** Item number of each event, (events). */
@@ -56,8 +58,9 @@ export class EventLists implements Dataset {
   readonly #hasLeft: Uint8Array;
   /** Positions among the candidates of items that have left. They are in the lists of their own events only. */
   readonly #departed: number[] = [];
-  /** Numbers of the events of the batch. */
+  /** Numbers of the events of the batch, and of their contexts. */
   #chosen: Uint32Array = new Uint32Array(0);
+  #contexts: Uint32Array = new Uint32Array(0);
 
   /**
    * Keeps the parts of the data.
@@ -91,14 +94,17 @@ export class EventLists implements Dataset {
   }
 
   choose({ epoch, order, start, end }: BatchRange): BatchSize {
-    const { contexts, items, itemOf, events, negatives, sampler } = this.#parts;
+    const { contexts, contextOf, items, itemOf, events, negatives, sampler } = this.#parts;
     const count = end - start;
-    if (this.#chosen.length < count) this.#chosen = new Uint32Array(count);
+    if (this.#chosen.length < count)
+      [this.#chosen, this.#contexts] = [new Uint32Array(count), new Uint32Array(count)];
     let entries = 0;
     for (let i = 0; i < count; i++) {
       const event = events[order === null ? start + i : order[start + i]];
+      const context = contextOf(event, epoch);
       this.#chosen[i] = event;
-      entries += contexts.indptr[event + 1] - contexts.indptr[event];
+      this.#contexts[i] = context;
+      entries += contexts.indptr[context + 1] - contexts.indptr[context];
     }
     this.#count = this.#fixed;
     for (let i = 0; i < count; i++) this.#addCandidate(itemOf[this.#chosen[i]]);
@@ -120,7 +126,7 @@ export class EventLists implements Dataset {
 
   fill(batch: Batch, { start, end }: BatchRange): void {
     const { contexts, items } = this.#parts;
-    batch.append(contexts, this.#chosen, 0, end - start);
+    batch.append(contexts, this.#contexts, 0, end - start);
     batch.append(items, this.#candidates, 0, this.#count);
   }
 

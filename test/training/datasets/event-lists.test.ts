@@ -77,6 +77,7 @@ function setUp({ layers, k = 5, binary = false, items: count = 7, negatives = nu
       N,
     ),
     items: CSRMatrix.fromRows(items, N),
+    contextOf: (event) => event,
     ...{ itemOf, negatives },
     events: Uint32Array.from(EVENTS.keys()),
     sampler: new NegativeSampler(new Uint8Array(count).fill(1), itemOf, users, popularity, SEED),
