@@ -78,8 +78,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   "FM, softmax, month": { ...softmax, ...wide, epochs: 24, month: true },
   "FM, bpr, history": { ...fm, loss: "bpr", epochs: 40, history },
   "FM, log, history": { ...fm, loss: "log", negatives: 16, epochs: 12, history },
-  "FM, softmax, history": { ...softmax, epochs: 8, history },
-  "FM, all, history": { ...softmax, negatives: "all", epochs: 8, history },
+  "FM, softmax, history": { ...softmax, epochs: 16, history },
+  "FM, all, history": { ...softmax, negatives: "all", epochs: 16, history },
 };
 /** A model without options but these, so that the library chooses everything else. */
 const DEFAULTS = "defaults, history";

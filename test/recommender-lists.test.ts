@@ -1,6 +1,7 @@
 // The lists of a recommender, against scores that the test computes by itself from the tensors of the model.
 
 import { describe, expect, it } from "vitest";
+import { NFM, Recommender } from "../src/index.ts";
 import {
   contextEntries,
   EVENTS,
@@ -126,6 +127,17 @@ describe("a list of popular items", () => {
       [{ user: "nobody" }, ["f3"]],
     ] as const)
       expect(SHOP.recommend(context, { history }).every((one) => one.popular === undefined)).toBe(true);
+  });
+
+  it("counts a value once that an item has twice", async () => {
+    const items = [
+      { item: "a", tags: ["x", "x"] },
+      { item: "b", tags: ["x"] },
+      { item: "c", tags: ["x"] },
+    ];
+    const recommender = new Recommender(new NFM({ loss: "softmax", hiddenUnits: [], notices: false }), items);
+    await recommender.fit([{ u: "1" }, { u: "2" }], ["a", "b"], { epochs: 1 });
+    expect(recommender.recommend({ u: "1" }, { atMost: { tags: 2 } })).toHaveLength(2);
   });
 
   it("keeps to the limits of a varied list", () => {

@@ -49,7 +49,7 @@ export function chooseVaried(
     if (next < 0) break;
     isOut[next] = 1;
     const item = pool[next];
-    const values = limits.map(({ valuesOf }) => valuesOf(item));
+    const values = limits.map(({ valuesOf }) => [...new Set(valuesOf(item))]);
     const isFull = limits.some(({ most }, l) => values[l].some((value) => (used[l].get(value) ?? 0) >= most));
     if (isFull) continue;
     values.forEach((own, l) => {
