@@ -5,8 +5,8 @@
 
 // ln 2 = LN2_HIGH + LN2_LOW, and n * LN2_HIGH is exact for |n| < 2^20 (Cody & Waite 1980). Values as in
 // FDLIBM.
-const LN2_HIGH = 0.6931471803691238;
-const LN2_LOW = 1.9082149292705877e-10;
+export const LN2_HIGH = 0.6931471803691238;
+export const LN2_LOW = 1.9082149292705877e-10;
 /** 1 / ln 2. */
 const INV_LN2 = 1.4426950408889634;
 /** Exponent of the first entry of `POWERS`. */

@@ -47,6 +47,10 @@ export function asIntegers(x: Tensor): Uint32Array {
  * @param value The value.
  */
 export function fill(x: Tensor, value: number): void {
+  if (x.stride === x.cols) {
+    x.data.fill(value);
+    return;
+  }
   for (let i = 0; i < x.rows; i++) x.data.fill(value, i * x.stride, i * x.stride + x.cols);
 }
 
@@ -83,12 +87,25 @@ export function copyInto(target: Tensor, source: Tensor): void {
  * @returns The copy, (rows * cols).
  */
 export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
+  if (!transposed && x.stride === x.cols) return x.data.slice(0, x.rows * x.cols);
   const packed = new Float32Array(x.rows * x.cols);
   for (let i = 0; i < x.rows; i++) {
     for (let j = 0; j < x.cols; j++)
       packed[transposed ? j * x.rows + i : i * x.cols + j] = x.data[i * x.stride + j];
   }
   return packed;
+}
+
+/**
+ * Views the elements of a tensor without padding, or copies them if that is not possible.
+ *
+ * @param x The tensor, (rows, cols).
+ * @param transposed Whether the elements are wanted column by column instead of row by row.
+ * @returns The elements, (rows * cols). They must not be changed.
+ */
+export function packedView(x: Tensor, transposed: boolean): Float32Array {
+  const isPacked = !transposed && x.stride === x.cols;
+  return isPacked ? x.data.subarray(0, x.rows * x.cols) : toPacked(x, transposed);
 }
 
 /**
@@ -99,6 +116,10 @@ export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
  * @param transposed Whether the copy is column by column instead of row by row. Default: false.
  */
 export function fromPacked(x: Tensor, packed: Float32Array, transposed: boolean = false): void {
+  if (!transposed && x.stride === x.cols) {
+    x.data.set(packed);
+    return;
+  }
   for (let i = 0; i < x.rows; i++) {
     for (let j = 0; j < x.cols; j++)
       x.data[i * x.stride + j] = packed[transposed ? j * x.rows + i : i * x.cols + j];

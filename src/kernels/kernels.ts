@@ -296,5 +296,14 @@ export interface ListKernels {
   ): void;
 }
 
+/** The kernel of initial values. */
+export interface RandomKernels {
+  /**
+   * Normal random numbers in a row: x[i, j] = std * (number j of the key), in float64 and rounded once
+   * (`randomNormal` of core/random.ts). The padding stays 0. x (N, K) with a padded stride, or K = 1.
+   */
+  normalRow(x: Tensor, i: number, key: RandomKey, std: number): void;
+}
+
 /** All kernels of prediction and training. */
 export interface Kernels extends ForwardKernels, TrainingKernels {}

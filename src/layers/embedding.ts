@@ -2,29 +2,33 @@
 // 2017, section 3.1). A pass reads only the rows of features in the batch. Gradients are summed per feature
 // of the batch: the feature number t among the T touched features has row t of dV and of dw.
 
-import { randomKey, randomNormal, Stream } from "../core/random.ts";
+import { randomKey, Stream } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
-import type { ForwardKernels, Kernels, SparseBatch } from "../kernels/kernels.ts";
+import type { ForwardKernels, Kernels, RandomKernels, SparseBatch } from "../kernels/kernels.ts";
+
+/** The drawing of rows yields once per so many of them. */
+const ROWS_PER_PAUSE = 256;
 
 /**
  * Draws rows of V ~ N(0, std^2). Row i depends only on the seed and on i, so that a table can grow without
  * changing a number. Yields now and then.
  *
+ * @param kernels The kernel of random rows, of the model's memory.
  * @param v V, (N, K).
  * @param seed Integer from 0 to 2^53 - 1.
  * @param std Standard deviation, at least 0.
  * @param from First row to draw, from 0 to N. The rows before it keep their values.
  */
 export function* initializeEmbedding(
+  kernels: RandomKernels,
   v: Tensor,
   seed: number,
   std: number,
   from: number,
 ): Generator<void, void> {
   for (let i = from; i < v.rows; i++) {
-    if (i % 64 === 0) yield;
-    const key = randomKey(seed, Stream.embedding, i);
-    for (let j = 0; j < v.cols; j++) v.data[i * v.stride + j] = std * randomNormal(key, j);
+    if (i % ROWS_PER_PAUSE === 0) yield;
+    kernels.normalRow(v, i, randomKey(seed, Stream.embedding, i), std);
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { type RandomKey, randomKey, randomNormal, Stream } from "../core/random.ts";
 import { fill, type Tensor } from "../core/tensor.ts";
+import { randomKernels } from "../kernels/random.ts";
 import { initializeEmbedding } from "../layers/embedding.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -21,7 +22,7 @@ export function* initializeParameters(
 ): Generator<void, void> {
   parameters.markChanged();
   for (const [position, { value, init, transposed }] of parameters.all.entries()) {
-    if (value === parameters.embedding.value) yield* initializeEmbedding(value, seed, initStd, 0);
+    if (value === parameters.embedding.value) yield* initializeRows(parameters, seed, initStd, 0);
     else if (typeof init === "number") fill(value, init);
     else fillNormal(value, transposed, randomKey(seed, Stream.parameter, position), init.std);
   }
@@ -37,13 +38,13 @@ export function* initializeParameters(
  * @param from First new row. The rows before it keep their values.
  */
 export function* initializeRows(
-  { embedding, linear }: Parameters,
+  { embedding, linear, memory }: Parameters,
   seed: number,
   initStd: number,
   from: number,
 ): Generator<void, void> {
   linear.value.data.fill(0, from);
-  yield* initializeEmbedding(embedding.value, seed, initStd, from);
+  yield* initializeEmbedding(memory.addKernels(randomKernels), embedding.value, seed, initStd, from);
 }
 
 /**

@@ -3,7 +3,7 @@
 // configuration before it allocates memory for the model.
 
 import { checkKeys, describe, wrongType } from "../core/errors.ts";
-import { fromPacked, toPacked } from "../core/tensor.ts";
+import { fromPacked, packedView } from "../core/tensor.ts";
 import type { Encoder } from "../data/encoder.ts";
 import { STACK_KEYS } from "./architecture.ts";
 import { type ModelBytes, readBytes } from "./bytes.ts";
@@ -154,16 +154,16 @@ export function loadParameters(parameters: Parameters, { tensors }: ModelFile): 
 }
 
 /**
- * Copies the parameters into tensors of a file.
+ * Lists the parameters as tensors of a file.
  *
  * @param parameters The parameters.
- * @returns The tensors by name, in PyTorch's shapes.
+ * @returns The tensors by name, in PyTorch's shapes. They may be views of the parameters.
  */
 export function parametersToFile(parameters: Parameters): Map<string, FileTensor> {
   const tensors = new Map<string, FileTensor>();
   for (const parameter of parameters.all) {
     const { name, value, transposed } = parameter;
-    tensors.set(name, { shape: parameters.shapeOf(parameter), data: toPacked(value, transposed) });
+    tensors.set(name, { shape: parameters.shapeOf(parameter), data: packedView(value, transposed) });
   }
   return tensors;
 }

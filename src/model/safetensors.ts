@@ -71,7 +71,8 @@ export function writeSafetensors({ metadata, tensors, blobs = new Map() }: Safet
   bytes.set(json, 8);
   let at = start;
   for (const { data } of tensors.values()) {
-    for (let i = 0; i < data.length; i++, at += 4) view.setFloat32(at, data[i], true);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
   }
   for (const blob of blobs.values()) {
     bytes.set(blob, at);
@@ -84,26 +85,38 @@ export function writeSafetensors({ metadata, tensors, blobs = new Map() }: Safet
  * Reads a file of float32 tensors. The file may also have PyTorch's counters, which are not float32.
  *
  * @param bytes The file.
- * @returns The contents. Every number is finite.
+ * @returns The contents. Every number is finite. The tensors may be views of the file.
  * @throws Error that says what is wrong with the file and where.
  */
 export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
   const { metadata, entries, dataStart } = readHeader(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tensors = new Map<string, FileTensor>();
   const counters = new Set<string>();
   for (const { name, kind, shape, start, end } of entries) {
     if (kind === "counter") counters.add(name);
     if (kind !== "tensor") continue;
-    const data = new Float32Array((end - start) / 4);
-    for (let i = 0; i < data.length; i++) {
-      data[i] = view.getFloat32(dataStart + start + i * 4, true);
-      if (!Number.isFinite(data[i]))
-        throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
+    const data = floatsOf(bytes.subarray(dataStart + start, dataStart + end));
+    if (!isFinite32(data)) {
+      const i = data.findIndex((value) => !Number.isFinite(value));
+      throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
     }
     tensors.set(name, { shape, data });
   }
   return { metadata, tensors, counters };
+}
+
+/** Views bytes as floats. They are copied only if no float may start at their address. */
+function floatsOf(bytes: Uint8Array): Float32Array {
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 > 0 ? bytes.slice() : bytes;
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/** Says whether all numbers are finite: NaN and infinity are the floats whose exponent has all bits set. */
+function isFinite32({ buffer, byteOffset, length }: Float32Array): boolean {
+  const bits = new Int32Array(buffer, byteOffset, length);
+  let overflow = 0;
+  for (let i = 0; i < length; i++) overflow |= (bits[i] & 0x7f800000) + 0x00800000;
+  return overflow >= 0;
 }
 
 /**

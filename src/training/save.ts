@@ -2,7 +2,7 @@
 // record of the training. The format is safetensors (model/safetensors.ts).
 
 import { describe } from "../core/errors.ts";
-import { fromPacked, toPacked } from "../core/tensor.ts";
+import { fromPacked, packedView } from "../core/tensor.ts";
 import type { LossName } from "../links.ts";
 import { lossByName } from "../losses.ts";
 import { architectureToJSON } from "../model/architecture.ts";
@@ -70,7 +70,7 @@ export function writeModelFile(
   for (const { parameter, state } of trained ?? []) {
     if (state === null) continue;
     const shape = parameters.shapeOf(parameter);
-    tensors.set(`optimizer.${parameter.name}`, { shape, data: toPacked(state, parameter.transposed) });
+    tensors.set(`optimizer.${parameter.name}`, { shape, data: packedView(state, parameter.transposed) });
   }
   const { labelRange, steps, epochs } = record;
   const training = trained === null ? { labelRange } : { labelRange, steps, epochs };
@@ -103,8 +103,10 @@ function savedOptimizer({ config }: ModelFile): unknown {
 export function checkOptimizerState(file: ModelFile): void {
   if (savedOptimizer(file) !== "adagrad") return;
   for (const [name, { data }] of file.tensors) {
-    const bad = name.startsWith("optimizer.") ? data.findIndex((sum) => !(sum > 0)) : -1;
-    if (bad >= 0)
+    if (!name.startsWith("optimizer.")) continue;
+    let bad = 0;
+    while (bad < data.length && data[bad] > 0) bad++;
+    if (bad < data.length)
       throw new Error(`load: tensor "${name}"[${bad}] must be a sum of squares above 0, got ${data[bad]}`);
   }
 }

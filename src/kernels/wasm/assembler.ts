@@ -4,9 +4,9 @@
 // exports functions; it has nothing else.
 
 /** Types of WebAssembly values. */
-export type ValueType = "i32" | "f32" | "v128";
+export type ValueType = "i32" | "f32" | "f64" | "v128";
 
-const TYPE_CODES: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+const TYPE_CODES: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
 /** One operation of WebAssembly. */
 export interface Operation {
@@ -32,7 +32,7 @@ const operation = (
   result,
   ...(align === undefined ? {} : { align }),
 });
-const [I, F, V] = ["i32", "f32", "v128"] as const;
+const [I, F, D, V] = ["i32", "f32", "f64", "v128"] as const;
 
 /** The operations that the assembler knows, by their names in the WebAssembly specification. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -73,6 +73,23 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "f32x4.mul": operation(simd(230), [V, V], V),
   "f32x4.div": operation(simd(231), [V, V], V),
   "f32x4.max": operation(simd(233), [V, V], V),
+  "v128.or": operation(simd(80), [V, V], V),
+  "v128.bitselect": operation(simd(82), [V, V, V], V),
+  "v128.any_true": operation(simd(83), [V], I),
+  "i64x2.shr_u": operation(simd(205), [V, I], V),
+  "f64x2.splat": operation(simd(20), [D], V),
+  "f64x2.lt": operation(simd(73), [V, V], V),
+  "f64x2.gt": operation(simd(74), [V, V], V),
+  "f64x2.abs": operation(simd(236), [V], V),
+  "f64x2.neg": operation(simd(237), [V], V),
+  "f64x2.sqrt": operation(simd(239), [V], V),
+  "f64x2.add": operation(simd(240), [V, V], V),
+  "f64x2.sub": operation(simd(241), [V, V], V),
+  "f64x2.mul": operation(simd(242), [V, V], V),
+  "f64x2.div": operation(simd(243), [V, V], V),
+  "f64x2.convert_low_i32x4_s": operation(simd(254), [V], V),
+  "f64x2.convert_low_i32x4_u": operation(simd(255), [V], V),
+  "f32x4.demote_f64x2_zero": operation(simd(94), [V], V),
 };
 
 /** A value to be computed. */
@@ -213,6 +230,21 @@ export function i32x4(...lanes: readonly [number, number, number, number]): Expr
   return {
     emit: (code) => {
       code.bytes.push(...simd(12), ...new Uint8Array(Int32Array.of(...lanes).buffer));
+      code.push("v128");
+    },
+  };
+}
+
+/**
+ * Makes a vector with two times the same f64 constant.
+ *
+ * @param value The number.
+ * @returns The expression.
+ */
+export function f64x2(value: number): Expression {
+  return {
+    emit: (code) => {
+      code.bytes.push(...simd(12), ...new Uint8Array(Float64Array.of(value, value).buffer));
       code.push("v128");
     },
   };

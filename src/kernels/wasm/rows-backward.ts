@@ -3,6 +3,7 @@
 // of all rows together.
 
 import { i32x4, load, type ModuleBuilder, op } from "./assembler.ts";
+import { randomBits } from "./random-bits.ts";
 import { at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
 
 /**
@@ -66,8 +67,6 @@ function emitDropoutForward(m: ModuleBuilder): void {
       const limit = f.local("v128", op("i32x4.splat", threshold));
       const factor = f.local("v128", splat(keep));
       const bits = f.local("v128");
-      const scramble = (distance: number): void =>
-        f.set(bits, op("v128.xor", bits, op("i32x4.shr_u", bits, distance)));
       f.for(start, end, 1, (i) => {
         const row = f.local("i32", op("i32.mul", i, rowBytes));
         const element = f.local(
@@ -75,14 +74,8 @@ function emitDropoutForward(m: ModuleBuilder): void {
           op("i32x4.add", op("i32x4.splat", op("i32.mul", i, cols)), i32x4(0, 1, 2, 3)),
         );
         columns(f, row, plus(row, rowBytes), 1, (j) => {
-          f.set(bits, op("i32x4.add", element, first));
-          scramble(16);
-          f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x21f0aaad)));
-          scramble(15);
-          f.set(bits, op("i32x4.add", bits, second));
-          scramble(16);
-          f.set(bits, op("i32x4.mul", bits, op("i32x4.splat", 0x735a2d97)));
-          scramble(15);
+          f.set(bits, element);
+          randomBits(f, bits, first, second);
           const dropped = op("i32x4.lt_s", op("i32x4.shr_u", bits, 1), limit);
           f.set(bits, op("v128.andnot", factor, dropped));
           f.store("v128.store", plus(mask, j), bits);

@@ -6,6 +6,7 @@ import {
   Code,
   type FunctionBuilder,
   f32,
+  f64x2,
   i32x4,
   lane,
   load,
@@ -77,14 +78,15 @@ const givesFloats = (name: string): boolean => /^f32/.test(name) && !/\.(gt|ne)$
 
 describe("every operation", () => {
   it.each(
-    Object.keys(OPERATIONS).filter((name) => !/load|store/.test(name)),
+    Object.keys(OPERATIONS).filter((name) => !/load|store|64x2|^v128.(or|bitselect|any_true)/.test(name)),
   )("%s computes what it says", (name) => {
     const { operands, result } = OPERATIONS[name];
     expect(MEANING[name], `${name} needs a meaning in this test`).toBeDefined();
-    const read = (type: ValueType, address: number): Operand => load(`${type}.load`, address);
+    const read = (type: ValueType, address: number): Operand =>
+      load(`${type as "i32" | "f32" | "v128"}.load`, address);
     const { run, memory } = compile([], (b) => {
       const value = op(name, ...operands.map((type, i) => read(type, 16 * i)));
-      b.store(`${result!}.store`, 64, value);
+      b.store(`${result as "i32" | "f32" | "v128"}.store`, 64, value);
     });
     const samples = takesFloats(name) ? FLOATS : INTEGERS;
     for (const a of samples) {
@@ -103,6 +105,71 @@ describe("every operation", () => {
         }
       }
     }
+  });
+
+  const DOUBLES: Record<string, (a: number, b: number) => number | boolean> = {
+    "f64x2.lt": (a, b) => a < b,
+    "f64x2.gt": (a, b) => a > b,
+    "f64x2.abs": Math.abs,
+    "f64x2.neg": (a) => -a,
+    "f64x2.sqrt": Math.sqrt,
+    "f64x2.add": (a, b) => a + b,
+    "f64x2.sub": (a, b) => a - b,
+    "f64x2.mul": (a, b) => a * b,
+    "f64x2.div": (a, b) => a / b,
+  };
+  it.each(Object.entries(DOUBLES))("%s computes two doubles", (name, meaning) => {
+    const { run, memory } = compile([], (b) => {
+      const operands = OPERATIONS[name].operands.map((_, i) => load("v128.load", 16 * i));
+      b.store("v128.store", 64, op(name, ...operands));
+    });
+    const samples = [0, -0, 1.1, -3e200, 5e-324, Infinity, -Infinity, NaN, 0.3];
+    for (const a of samples) {
+      for (const b of samples) {
+        for (const at of [0, 8]) {
+          memory.setFloat64(at, at === 0 ? a : b, true);
+          memory.setFloat64(16 + at, at === 0 ? b : a, true);
+        }
+        run();
+        [meaning(a, b), meaning(b, a)].forEach((expected, lane) => {
+          const at = 64 + 8 * lane;
+          if (typeof expected === "number") expect(memory.getFloat64(at, true), name).toBe(expected);
+          else expect(memory.getBigInt64(at, true), name).toBe(expected ? -1n : 0n);
+        });
+      }
+    }
+  });
+
+  it("that no other test names converts, shifts and selects", () => {
+    const { run, memory } = compile(["f64"], (b, x) => {
+      const [first, second, mask] = [0, 16, 32].map((at) => load("v128.load", at));
+      const results = [
+        op("f64x2.splat", x),
+        op("v128.or", first, second),
+        op("v128.bitselect", first, second, mask),
+        op("i64x2.shr_u", first, 52),
+        op("f64x2.convert_low_i32x4_s", first),
+        op("f64x2.convert_low_i32x4_u", first),
+        op("f32x4.demote_f64x2_zero", f64x2(0.1)),
+      ];
+      results.forEach((result, i) => b.store("v128.store", 64 + 16 * i, result));
+      b.store("i32.store", 200, op("v128.any_true", first));
+      b.store("i32.store", 204, op("v128.any_true", op("v128.xor", first, first)));
+    });
+    const words = [-5, 0x40080000, 7, 0x3ff00000 + 0x80000000 - 2 ** 32];
+    words.forEach((word, i) => memory.setInt32(4 * i, word, true));
+    [1, 2, 4, 8].forEach((word, i) => memory.setInt32(16 + 4 * i, word, true));
+    [-1, 0, 0x0f, -1].forEach((word, i) => memory.setInt32(32 + 4 * i, word, true));
+    run(2.75);
+    expect([memory.getFloat64(64, true), memory.getFloat64(72, true)]).toEqual([2.75, 2.75]);
+    words.forEach((word, i) => expect(memory.getInt32(80 + 4 * i, true)).toBe(word | [1, 2, 4, 8][i]));
+    const chosen = [words[0], 2, (words[2] & 0x0f) | (4 & ~0x0f), words[3]];
+    chosen.forEach((word, i) => expect(memory.getInt32(96 + 4 * i, true)).toBe(word));
+    expect([memory.getBigInt64(112, true), memory.getBigInt64(120, true)]).toEqual([0x400n, 0xbffn]);
+    expect([memory.getFloat64(128, true), memory.getFloat64(136, true)]).toEqual([-5, 0x40080000]);
+    expect([memory.getFloat64(144, true), memory.getFloat64(152, true)]).toEqual([2 ** 32 - 5, 0x40080000]);
+    expect([0, 4, 8, 12].map((at) => memory.getFloat32(160 + at, true))).toEqual([f(0.1), f(0.1), 0, 0]);
+    expect([memory.getInt32(200, true), memory.getInt32(204, true)]).toEqual([1, 0]);
   });
 
   it("on memory reads and writes at address plus offset", () => {
