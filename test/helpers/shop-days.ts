@@ -82,7 +82,7 @@ export function historyFields(ids: readonly string[], options: HistoryOptions = 
 export function withoutSomeUsers(contexts: readonly Fields[], seed: number, epoch: number): Fields[] {
   const key = randomKey(seed, Stream.anonymous, epoch);
   return contexts.map(({ user, ...rest }, event) =>
-    randomUniform(key, event) < 0.8 ? rest : { user, ...rest },
+    randomUniform(key, event) < 0.9 ? rest : { user, ...rest },
   );
 }
 

@@ -20,8 +20,11 @@ export interface Operation {
   readonly align?: number;
 }
 
-const simd = (n: number): readonly number[] => (n < 0x80 ? [0xfd, n] : [0xfd, (n & 0x7f) | 0x80, n >> 7]);
-const operation = (
+/** The opcode of a SIMD operation. */
+export const simd = (n: number): readonly number[] =>
+  n < 0x80 ? [0xfd, n] : [0xfd, (n & 0x7f) | 0x80, n >> 7];
+/** Describes an operation. */
+export const operation = (
   code: number | readonly number[],
   operands: readonly ValueType[],
   result: ValueType | null,
@@ -32,10 +35,13 @@ const operation = (
   result,
   ...(align === undefined ? {} : { align }),
 });
-const [I, F, D, V] = ["i32", "f32", "f64", "v128"] as const;
+const [I, F, V] = ["i32", "f32", "v128"] as const;
+
+/** Operations by their names. */
+export type Operations = Readonly<Record<string, Operation>>;
 
 /** The operations that the assembler knows, by their names in the WebAssembly specification. */
-export const OPERATIONS: Readonly<Record<string, Operation>> = {
+export const OPERATIONS: Operations = {
   "i32.load": operation(0x28, [I], I, 2),
   "f32.load": operation(0x2a, [I], F, 2),
   "i32.store": operation(0x36, [I, I], null, 2),
@@ -73,23 +79,6 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "f32x4.mul": operation(simd(230), [V, V], V),
   "f32x4.div": operation(simd(231), [V, V], V),
   "f32x4.max": operation(simd(233), [V, V], V),
-  "v128.or": operation(simd(80), [V, V], V),
-  "v128.bitselect": operation(simd(82), [V, V, V], V),
-  "v128.any_true": operation(simd(83), [V], I),
-  "i64x2.shr_u": operation(simd(205), [V, I], V),
-  "f64x2.splat": operation(simd(20), [D], V),
-  "f64x2.lt": operation(simd(73), [V, V], V),
-  "f64x2.gt": operation(simd(74), [V, V], V),
-  "f64x2.abs": operation(simd(236), [V], V),
-  "f64x2.neg": operation(simd(237), [V], V),
-  "f64x2.sqrt": operation(simd(239), [V], V),
-  "f64x2.add": operation(simd(240), [V, V], V),
-  "f64x2.sub": operation(simd(241), [V, V], V),
-  "f64x2.mul": operation(simd(242), [V, V], V),
-  "f64x2.div": operation(simd(243), [V, V], V),
-  "f64x2.convert_low_i32x4_s": operation(simd(254), [V], V),
-  "f64x2.convert_low_i32x4_u": operation(simd(255), [V], V),
-  "f32x4.demote_f64x2_zero": operation(simd(94), [V], V),
 };
 
 /** A value to be computed. */
@@ -145,11 +134,17 @@ export class Code {
    * @param name Name of the operation.
    * @param operands The operands.
    * @param offset Number of bytes to add to the address, for operations on memory. Default: 0.
+   * @param known The operations to look in. Default: `OPERATIONS`.
    * @throws TypeError for an unknown operation, or for operands of a wrong number or type.
    */
-  operate(name: string, operands: readonly Operand[], offset: number = 0): void {
-    if (!Object.hasOwn(OPERATIONS, name)) throw new TypeError(`unknown operation ${name}`);
-    const { code, operands: types, result, align } = OPERATIONS[name];
+  operate(
+    name: string,
+    operands: readonly Operand[],
+    offset: number = 0,
+    known: Operations = OPERATIONS,
+  ): void {
+    if (!Object.hasOwn(known, name)) throw new TypeError(`unknown operation ${name}`);
+    const { code, operands: types, result, align } = known[name];
     if (operands.length !== types.length)
       throw new TypeError(`${name} takes ${types.length} operands, got ${operands.length}`);
     for (const operand of operands) this.value(operand);
@@ -230,21 +225,6 @@ export function i32x4(...lanes: readonly [number, number, number, number]): Expr
   return {
     emit: (code) => {
       code.bytes.push(...simd(12), ...new Uint8Array(Int32Array.of(...lanes).buffer));
-      code.push("v128");
-    },
-  };
-}
-
-/**
- * Makes a vector with two times the same f64 constant.
- *
- * @param value The number.
- * @returns The expression.
- */
-export function f64x2(value: number): Expression {
-  return {
-    emit: (code) => {
-      code.bytes.push(...simd(12), ...new Uint8Array(Float64Array.of(value, value).buffer));
       code.push("v128");
     },
   };

@@ -9,7 +9,6 @@ import type { RandomKernels } from "../kernels.ts";
 import {
   type Expression,
   type FunctionBuilder,
-  f64x2,
   i32x4,
   type ModuleBuilder,
   type Operand,
@@ -17,13 +16,14 @@ import {
   shuffle,
   type Variable,
 } from "./assembler.ts";
+import { double, f64x2 } from "./doubles.ts";
 import { randomBits } from "./random-bits.ts";
 import { columns, integers, plus } from "./vectors.ts";
 
-const add = (a: Operand, b: Operand): Expression => op("f64x2.add", a, b);
-const sub = (a: Operand, b: Operand): Expression => op("f64x2.sub", a, b);
-const mul = (a: Operand, b: Operand): Expression => op("f64x2.mul", a, b);
-const div = (a: Operand, b: Operand): Expression => op("f64x2.div", a, b);
+const add = (a: Operand, b: Operand): Expression => double("f64x2.add", a, b);
+const sub = (a: Operand, b: Operand): Expression => double("f64x2.sub", a, b);
+const mul = (a: Operand, b: Operand): Expression => double("f64x2.mul", a, b);
+const div = (a: Operand, b: Operand): Expression => double("f64x2.div", a, b);
 
 /** The value of a polynomial by Horner's rule, the coefficient of the highest power first. */
 function polynomial(coefficients: readonly number[], x: Operand): Expression {
@@ -41,7 +41,7 @@ export function emit(m: ModuleBuilder): void {
   m.function("normalRow", [...integers(4), "f64"] as const, (f, row, cols, k0, k1, std) => {
     const first = f.local("v128", op("i32x4.splat", k0));
     const second = f.local("v128", op("i32x4.splat", k1));
-    const scale = f.local("v128", op("f64x2.splat", std));
+    const scale = f.local("v128", double("f64x2.splat", std));
     const position = f.local("v128", i32x4(0, 1, 2, 3));
     const bits = f.local("v128");
     /** Writes four numbers; those with a lane of 0 in `mask` become 0. Null: no lane is 0. */
@@ -49,7 +49,7 @@ export function emit(m: ModuleBuilder): void {
       f.set(bits, position);
       randomBits(f, bits, first, second);
       const halves = [bits, shuffle(bits, bits, 2, 3, 2, 3)].map((two) =>
-        op("f32x4.demote_f64x2_zero", mul(scale, normal(f, two))),
+        double("f32x4.demote_f64x2_zero", mul(scale, normal(f, two))),
       );
       const numbers = shuffle(halves[0], halves[1], 0, 1, 4, 5);
       f.store("v128.store", address, mask === null ? numbers : op("v128.and", numbers, mask));
@@ -64,25 +64,25 @@ export function emit(m: ModuleBuilder): void {
 
 /** Writes the normal random numbers of the two random integers in the lower half of a vector. */
 function normal(f: FunctionBuilder, bits: Operand): Variable {
-  const p = f.local("v128", mul(add(op("f64x2.convert_low_i32x4_u", bits), f64x2(0.5)), f64x2(2 ** -32)));
+  const p = f.local("v128", mul(add(double("f64x2.convert_low_i32x4_u", bits), f64x2(0.5)), f64x2(2 ** -32)));
   const q = f.local("v128", sub(p, f64x2(0.5)));
   const r = f.local("v128", sub(f64x2(0.180625), mul(q, q)));
   const top = polynomial([59.10937472, 159.29113202, 50.434271938, 3.3871327179], r);
   const bottom = polynomial([67.1875636, 78.757757664, 17.895169469, 1], r);
   const result = f.local("v128", div(mul(q, top), bottom));
-  const isTail = f.local("v128", op("f64x2.gt", op("f64x2.abs", q), f64x2(0.425)));
-  f.if(op("v128.any_true", isTail), () => {
-    const isLow = f.local("v128", op("f64x2.lt", q, f64x2(0)));
-    const outer = op("v128.bitselect", p, sub(f64x2(1), p), isLow);
-    const distance = sub(op("f64x2.sqrt", op("f64x2.neg", logarithm(f, outer))), f64x2(1.6));
+  const isTail = f.local("v128", double("f64x2.gt", double("f64x2.abs", q), f64x2(0.425)));
+  f.if(double("v128.any_true", isTail), () => {
+    const isLow = f.local("v128", double("f64x2.lt", q, f64x2(0)));
+    const outer = double("v128.bitselect", p, sub(f64x2(1), p), isLow);
+    const distance = sub(double("f64x2.sqrt", double("f64x2.neg", logarithm(f, outer))), f64x2(1.6));
     f.set(r, distance);
     const x = div(
       polynomial([0.17023821103, 1.3067284816, 2.75681539, 1.4234372777], r),
       polynomial([0.12021132975, 0.7370016425, 1], r),
     );
     const tail = f.local("v128", x);
-    f.set(tail, op("v128.bitselect", op("f64x2.neg", tail), tail, isLow));
-    f.set(result, op("v128.bitselect", tail, result, isTail));
+    f.set(tail, double("v128.bitselect", double("f64x2.neg", tail), tail, isLow));
+    f.set(result, double("v128.bitselect", tail, result, isTail));
   });
   return result;
 }
@@ -90,22 +90,22 @@ function normal(f: FunctionBuilder, bits: Operand): Variable {
 /** Writes the natural logarithm of two normal numbers above 0. */
 function logarithm(f: FunctionBuilder, value: Expression): Expression {
   const bits = f.local("v128", value);
-  const biased = op("i64x2.shr_u", bits, 52);
+  const biased = double("i64x2.shr_u", bits, 52);
   const exponent = f.local(
     "v128",
-    sub(op("f64x2.convert_low_i32x4_s", shuffle(biased, biased, 0, 2, 0, 2)), f64x2(1023)),
+    sub(double("f64x2.convert_low_i32x4_s", shuffle(biased, biased, 0, 2, 0, 2)), f64x2(1023)),
   );
   const fraction = op("v128.and", bits, i32x4(-1, 0x000fffff, -1, 0x000fffff));
-  const m = f.local("v128", op("v128.or", fraction, i32x4(0, 0x3ff00000, 0, 0x3ff00000)));
-  const isLarge = f.local("v128", op("f64x2.gt", m, f64x2(1.4142135623730951)));
-  f.set(m, op("v128.bitselect", mul(m, f64x2(0.5)), m, isLarge));
+  const m = f.local("v128", double("v128.or", fraction, i32x4(0, 0x3ff00000, 0, 0x3ff00000)));
+  const isLarge = f.local("v128", double("f64x2.gt", m, f64x2(1.4142135623730951)));
+  f.set(m, double("v128.bitselect", mul(m, f64x2(0.5)), m, isLarge));
   f.set(exponent, add(exponent, op("v128.and", f64x2(1), isLarge)));
   const s = f.local("v128", div(sub(m, f64x2(1)), add(m, f64x2(1))));
   const z = f.local("v128", mul(s, s));
   const odd = [19, 17, 15, 13, 11, 9, 7, 5, 3].map((n) => 1 / n);
-  const double = f.local("v128", mul(f64x2(2), s));
-  const series = mul(mul(double, z), polynomial(odd, z));
-  const low = add(double, add(series, mul(exponent, f64x2(LN2_LOW))));
+  const twice = f.local("v128", mul(f64x2(2), s));
+  const series = mul(mul(twice, z), polynomial(odd, z));
+  const low = add(twice, add(series, mul(exponent, f64x2(LN2_LOW))));
   return add(mul(exponent, f64x2(LN2_HIGH)), low);
 }
 
