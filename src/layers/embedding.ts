@@ -7,7 +7,7 @@ import type { Tensor } from "../core/tensor.ts";
 import type { ForwardKernels, Kernels, RandomKernels, SparseBatch } from "../kernels/kernels.ts";
 
 /** The drawing of rows yields once per so many of them. */
-const ROWS_PER_PAUSE = 256;
+const ROWS_PER_PAUSE = 64;
 
 /**
  * Draws rows of V ~ N(0, std^2). Row i depends only on the seed and on i, so that a table can grow without
