@@ -5,9 +5,10 @@
 import { parseArgs } from "node:util";
 import type { Tensor } from "../src/core/tensor.ts";
 import { forwardKernels } from "../src/kernels/forward.ts";
-import type { Kernels, ListKernels, SparseBatch } from "../src/kernels/kernels.ts";
+import type { Kernels, ListKernels, RandomKernels, SparseBatch } from "../src/kernels/kernels.ts";
 import { listKernels } from "../src/kernels/lists.ts";
 import { Memory } from "../src/kernels/memory.ts";
+import { randomKernels } from "../src/kernels/random.ts";
 import { trainingKernels } from "../src/kernels/training.ts";
 import { compile } from "../src/kernels/wasm/space.ts";
 
@@ -23,10 +24,13 @@ const indices = Array.from({ length: B * NX }, (_, i) => Math.floor(((i % NX) + 
 const touched = [...new Set(indices)];
 const nnz = indices.length;
 
+/** The kernels of all sets. */
+type AllKernels = Kernels & ListKernels & RandomKernels;
+
 /** Each kernel with its call, and what it moves: floats of arithmetic or floats of memory. */
 type Case = readonly [
   name: string,
-  run: (kernels: Kernels & ListKernels, t: Record<string, Tensor>, batch: SparseBatch) => void,
+  run: (kernels: AllKernels, t: Record<string, Tensor>, batch: SparseBatch) => void,
   flops: number,
   floats: number,
 ];
@@ -81,6 +85,7 @@ const cases: readonly Case[] = [
   ["dropout backward", (k, t) => k.multiply(t.b, t.c, t.a, 0, B), 0, 3 * B * K],
   ["score forward", (k, t) => k.scoreForward(t.scores, t.bias, t.linear, t.a, t.v1, 0, B), 0, B * K],
   ["softmax of rows", (k, t) => k.softmaxRows(t.b, t.a, t.scores, t.linear, 1, 0, B), 0, 4 * B * K],
+  ["normal random row", (k, t) => k.normalRow(t.a, 0, { k0: 1, k1: 2 }, 0.01), 0, K],
   ["score backward", (k, t) => k.scoreBackward(t.b, t.scores, t.v1, 0, B), 0, B * K],
   [
     "Adagrad, touched rows",
@@ -107,7 +112,8 @@ const cases: readonly Case[] = [
 function setUp(backend: "js" | "wasm"): (run: Case[1]) => void {
   const memory = new Memory(backend);
   memory.addKernels(trainingKernels);
-  const kernels = memory.addKernels(listKernels) as Kernels & ListKernels;
+  memory.addKernels(listKernels);
+  const kernels = memory.addKernels(randomKernels) as AllKernels;
   const shapes: Record<string, readonly [rows: number, cols: number, stride?: number]> = {
     v: [N, K],
     state: [N, K],
@@ -175,17 +181,18 @@ function time(calls: readonly (() => void)[]): number[] {
   return best;
 }
 
+const SETS = [forwardKernels, trainingKernels, listKernels, randomKernels];
+
 /** Milliseconds to emit and compile the modules, the first time and at best. */
 const compilations = Array.from({ length: 30 }, () => {
   const start = performance.now();
-  for (const set of [forwardKernels, trainingKernels, listKernels]) compile(set);
+  for (const set of SETS) compile(set);
   return performance.now() - start;
 });
 const runners = (["js", "wasm"] as const).map(setUp);
 console.log(`k = ${K}, hidden [${K}], batch ${B}, ${NX} features per row, Node ${process.version}`);
-console.log(
-  `all modules emitted and compiled in ${compilations[0].toFixed(1)} ms the first time, ${Math.min(...compilations).toFixed(1)} ms at best\n`,
-);
+const [firstTime, atBest] = [compilations[0], Math.min(...compilations)].map((ms) => ms.toFixed(1));
+console.log(`all modules emitted and compiled in ${firstTime} ms the first time, ${atBest} ms at best\n`);
 console.log("kernel                      js us   wasm us   ratio     wasm rate");
 for (const [name, run, flops, floats] of cases) {
   const [js, wasm] = time(runners.map((runner) => () => runner(run)));
@@ -193,7 +200,7 @@ for (const [name, run, flops, floats] of cases) {
     flops > 0
       ? `${(flops / wasm / 1e3).toFixed(1)} GFLOP/s`
       : `${((floats * 4) / wasm / 1e3).toFixed(1)} GB/s`;
-  console.log(
-    `${name.padEnd(24)} ${js.toFixed(1).padStart(8)}  ${wasm.toFixed(2).padStart(8)}  ${(js / wasm).toFixed(1).padStart(5)}x  ${rate.padStart(13)}`,
-  );
+  const times = `${js.toFixed(1).padStart(8)}  ${wasm.toFixed(2).padStart(8)}`;
+  const ratio = (js / wasm).toFixed(1).padStart(5);
+  console.log(`${name.padEnd(24)} ${times}  ${ratio}x  ${rate.padStart(13)}`);
 }

@@ -1,11 +1,12 @@
 // Recommending on MovieLens 100k as implicit feedback. Usage: npm run bench -- ranking FOLDER [options]
 // FOLDER holds RecBole's ml-100k.inter, .user and .item. A rating of 4 or 5 is an event; the latest of each
 // user is held out and ranked among all films but those the user has in training, ties counting against it.
-// Contexts are the user with age, gender and occupation, with "month" the month of the event as well, and with
-// "history" the films liked before; items are films with year and genres. Settings and epochs were chosen with --tune, which holds out the three events
-// before the latest and never sees that one. Prints the mean of each metric over the seeds, seconds per
-// epoch, and the time of a list over this catalog and over a generated one. --peers PYTHON prints other
-// libraries below, see peers/README.md; --events OUT only writes the events, as they read them.
+// Contexts are the user with age, gender and occupation, with "month" the month of the event as well, and
+// with "history" the films liked before. Items are films with year and genres. Settings and epochs were
+// chosen with --tune, which holds out the three events before the latest and never sees that one. Prints the
+// mean of each metric over the seeds, seconds per epoch, and the time of a list over this catalog and over a
+// generated one. --peers PYTHON prints other libraries below, see peers/README.md. --events OUT only writes
+// the events, as they read them.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -114,8 +114,8 @@ export class Recommender<
   }
 
   /**
-   * Takes items out of the catalog. They are no longer listed and never compared with. What users took of them
-   * stays remembered, because it says something about the users.
+   * Takes items out of the catalog. They are no longer listed and never compared with. What users took of
+   * them stays remembered, because it says something about the users.
    *
    * @param ids Ids of items of the catalog.
    * @throws TypeError or RangeError that names the id. Nothing has changed then.
@@ -285,8 +285,8 @@ export class Recommender<
   }
 
   /**
-   * Measures as `evaluate` does, and says how far to trust the result: standard errors, the same metrics for a
-   * list of the most popular items, for new users, new items and users with few or many events, and what the
+   * Measures as `evaluate` does, and says how far to trust the result: standard errors, the same metrics for
+   * a list of the most popular items, for new users, new items and users with few or many events, and what the
    * lists are like.
    *
    * @param contexts Features of user and situation, (events).

@@ -87,7 +87,7 @@ export function copyInto(target: Tensor, source: Tensor): void {
  * @returns The copy, (rows * cols).
  */
 export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
-  if (!transposed && x.stride === x.cols) return x.data.slice(0, x.rows * x.cols);
+  if (isPacked(x, transposed)) return x.data.slice(0, x.rows * x.cols);
   const packed = new Float32Array(x.rows * x.cols);
   for (let i = 0; i < x.rows; i++) {
     for (let j = 0; j < x.cols; j++)
@@ -104,8 +104,19 @@ export function toPacked(x: Tensor, transposed: boolean = false): Float32Array {
  * @returns The elements, (rows * cols). They must not be changed.
  */
 export function packedView(x: Tensor, transposed: boolean): Float32Array {
-  const isPacked = !transposed && x.stride === x.cols;
-  return isPacked ? x.data.subarray(0, x.rows * x.cols) : toPacked(x, transposed);
+  return isPacked(x, transposed) ? x.data.subarray(0, x.rows * x.cols) : toPacked(x, transposed);
+}
+
+/** Says whether the elements of a tensor lie in memory in the wanted order and without padding. */
+function isPacked({ cols, stride }: Tensor, transposed: boolean): boolean {
+  return !transposed && stride === cols;
+}
+
+/** Says whether all numbers are finite. */
+export function allFinite(data: Float32Array): boolean {
+  let check = 0;
+  for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN as soon as one number is not finite
+  return check === 0;
 }
 
 /**
@@ -116,7 +127,7 @@ export function packedView(x: Tensor, transposed: boolean): Float32Array {
  * @param transposed Whether the copy is column by column instead of row by row. Default: false.
  */
 export function fromPacked(x: Tensor, packed: Float32Array, transposed: boolean = false): void {
-  if (!transposed && x.stride === x.cols) {
+  if (isPacked(x, transposed)) {
     x.data.set(packed);
     return;
   }

@@ -281,8 +281,8 @@ export interface ListKernels {
    * Softmax of each row, times `scale`: y[i, j] = e(x[i, j] - m) * (scale / s). Here m is the largest number
    * of the row, and s is the sum of e(x[i, j] - m) in four partial sums, as in `scoreForward`. e is the
    * exponential function in float32, with a relative error of at most 3e-7, and 0 from -87 down
-   * (js/softmax.ts). Writes m to most[i] and s to sums[i]. If a number of the row is NaN or infinite above
-   * 0, y and `most` or `sums` are NaN. The padding of x must be -Infinity, and that of y becomes 0. y and x
+   * (js/softmax.ts). Writes m to most[i] and s to sums[i]. If the row holds NaN or Infinity, y and log(s) + m
+   * are NaN. The padding of x must be -Infinity, and that of y becomes 0. y and x
    * (B, K), most and sums (B, 1) with stride 1. Rows [start, end).
    */
   softmaxRows(
@@ -300,7 +300,7 @@ export interface ListKernels {
 export interface RandomKernels {
   /**
    * Normal random numbers in a row: x[i, j] = std * (number j of the key), in float64 and rounded once
-   * (`randomNormal` of core/random.ts). The padding stays 0. x (N, K) with a padded stride, or K = 1.
+   * (`randomNormal` of core/random.ts). The padding becomes 0. x (N, K) with a padded stride.
    */
   normalRow(x: Tensor, i: number, key: RandomKey, std: number): void;
 }

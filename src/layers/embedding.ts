@@ -6,9 +6,6 @@ import { randomKey, Stream } from "../core/random.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { ForwardKernels, Kernels, RandomKernels, SparseBatch } from "../kernels/kernels.ts";
 
-/** The drawing of rows yields once per so many of them. */
-const ROWS_PER_PAUSE = 64;
-
 /**
  * Draws rows of V ~ N(0, std^2). Row i depends only on the seed and on i, so that a table can grow without
  * changing a number. Yields now and then.
@@ -27,7 +24,7 @@ export function* initializeEmbedding(
   from: number,
 ): Generator<void, void> {
   for (let i = from; i < v.rows; i++) {
-    if (i % ROWS_PER_PAUSE === 0) yield;
+    if (i % 64 === 0) yield;
     kernels.normalRow(v, i, randomKey(seed, Stream.embedding, i), std);
   }
 }

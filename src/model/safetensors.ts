@@ -3,6 +3,7 @@
 // of the tensors. The reader checks every part of a file, because files may come from anywhere.
 
 import { describe } from "../core/errors.ts";
+import { allFinite } from "../core/tensor.ts";
 
 /** A float32 tensor of a file. */
 export interface FileTensor {
@@ -96,7 +97,7 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
     if (kind === "counter") counters.add(name);
     if (kind !== "tensor") continue;
     const data = floatsOf(bytes.subarray(dataStart + start, dataStart + end));
-    if (!isFinite32(data)) {
+    if (!allFinite(data)) {
       const i = data.findIndex((value) => !Number.isFinite(value));
       throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
     }
@@ -109,14 +110,6 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
 function floatsOf(bytes: Uint8Array): Float32Array {
   const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 > 0 ? bytes.slice() : bytes;
   return new Float32Array(buffer, byteOffset, byteLength / 4);
-}
-
-/** Says whether all numbers are finite: NaN and infinity are the floats whose exponent has all bits set. */
-function isFinite32({ buffer, byteOffset, length }: Float32Array): boolean {
-  const bits = new Int32Array(buffer, byteOffset, length);
-  let overflow = 0;
-  for (let i = 0; i < length; i++) overflow |= (bits[i] & 0x7f800000) + 0x00800000;
-  return overflow >= 0;
 }
 
 /**

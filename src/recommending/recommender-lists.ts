@@ -1,5 +1,5 @@
-// The lists of a recommender that need more code than serving wants: varied lists, reasons, similar items, and
-// the users who may want an item.
+// The lists of a recommender that need more code than serving wants: varied lists, reasons, similar items,
+// and the users who may want an item.
 
 import { checkInteger, checkKeys, checkNumber, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import { runAtOnce } from "../core/event-loop.ts";
@@ -136,8 +136,8 @@ export class RecommenderLists<
   }
 
   /**
-   * Finds the items that are most like an item, by the cosine similarity of their embeddings. The embedding of
-   * an item is the sum of those of its features.
+   * Finds the items that are most like an item, by the cosine similarity of their embeddings. The embedding
+   * of an item is the sum of those of its features.
    *
    * @param id Id of the item.
    * @param options.top How many items at most, at least 1. Default: 10.

@@ -503,7 +503,10 @@ export class Learner {
     this.#model = null;
   }
 
-  /** The model as a file, with further parts if there are any. `withOptimizer`: everything needed to go on training as if nothing had happened. */
+  /**
+   * The model as a file, with further parts if there are any. `withOptimizer`: with everything needed to go on
+   * training as if nothing had happened.
+   */
   save(withOptimizer: boolean, more: FileParts | null = null): Uint8Array {
     const model = this.#ready("save");
     const trained = withOptimizer ? (model.trainer?.trained ?? []) : null;

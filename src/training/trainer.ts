@@ -4,7 +4,7 @@
 // of a batch, N features, K embedding dimension, H width of the last layer, T distinct features of a batch.
 
 import { randomKey, Stream } from "../core/random.ts";
-import { fill, type Tensor } from "../core/tensor.ts";
+import { allFinite, fill, type Tensor } from "../core/tensor.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { tensorsOf } from "../model/folded-layers.ts";
@@ -393,11 +393,4 @@ function copyOf({ data, cols, stride }: Tensor, rows: Uint32Array | null): Float
 function putBack({ data, cols, stride }: Tensor, rows: Uint32Array | null, copy: Float32Array): void {
   if (rows === null) data.set(copy);
   else rows.forEach((row, t) => data.set(copy.subarray(t * cols, (t + 1) * cols), row * stride));
-}
-
-/** Says whether all numbers are finite. */
-function allFinite(data: Float32Array): boolean {
-  let check = 0;
-  for (let i = 0; i < data.length; i++) check += data[i] * 0; // NaN as soon as one number is not finite
-  return check === 0;
 }

@@ -1,5 +1,5 @@
-// The softmax of lists in plain JavaScript. Its exponential function is e^x = 2^n e^r with x = n ln 2 + r, and
-// a Taylor polynomial of degree 7 for e^r, as in core/math.ts, but every operation is rounded to float32.
+// The softmax of lists in plain JavaScript. Its exponential function is `expBelowZero` of core/math.ts
+// (x = n ln 2 + r, and a Taylor polynomial of degree 7 for e^r), with every operation rounded to float32.
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { ListKernels } from "../kernels.ts";

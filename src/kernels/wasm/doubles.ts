@@ -1,5 +1,5 @@
-// Operations on vectors of two doubles, which only the kernels of training need: a program that predicts does
-// not load them.
+// Operations on vectors of two doubles, and those that code with doubles needs besides. They are apart from
+// the other operations, so that a program that only predicts does not load them.
 
 import { type Expression, type Operand, type Operations, operation, simd } from "./assembler.ts";
 

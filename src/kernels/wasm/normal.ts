@@ -1,6 +1,6 @@
 // The SIMD kernel of random rows: the function of its module, and its call. It computes `randomNormal` of
-// core/random.ts operation by operation, in float64, for four numbers at a time. The logarithm, which only the
-// tails of the distribution need, is `log` of core/math.ts for numbers from 2^-33 to 1/2.
+// core/random.ts operation by operation, in float64, for four numbers at a time. Only the tails of the
+// distribution need a logarithm. It is `log` of core/math.ts for numbers from 2^-33 to 1/2.
 
 import { LN2_HIGH, LN2_LOW } from "../../core/math.ts";
 import type { RandomKey } from "../../core/random.ts";

@@ -1,5 +1,5 @@
-// The SIMD kernel of lists: the function of its module, and the calls of this function. js/softmax.ts describes
-// the exponential function. Addresses and strides are in bytes.
+// The SIMD kernel of lists: the function of its module, and the call of this function. js/softmax.ts
+// describes the exponential function. Addresses and strides are in bytes.
 
 import { INV_LN2, LEAST, LN2_HIGH, LN2_LOW, ROUNDER, TAYLOR } from "../js/softmax.ts";
 import type { Exports, RowAddress } from "../kernel-set.ts";

@@ -56,7 +56,7 @@ export class EventLists implements Dataset {
   readonly #logAbsent: Float64Array | null;
   /** 1 for an item that cannot be drawn, because it has left the catalog, else 0, (items). */
   readonly #hasLeft: Uint8Array;
-  /** Positions among the candidates of items that have left. They are in the lists of their own events only. */
+  /** Positions among the candidates of items that have left. Only the lists of their own events hold them. */
   readonly #departed: number[] = [];
   /** Numbers of the events of the batch, and of their contexts. */
   #chosen: Uint32Array = new Uint32Array(0);
@@ -137,18 +137,18 @@ export class EventLists implements Dataset {
     return total / events;
   }
 
-  /** Makes scores lists: corrects them, and puts -Infinity in the place of what is not in the list. */
+  /** Corrects the scores, and puts -Infinity in the place of candidates that are not in the list. */
   #makeLists({ data, stride }: Tensor, events: number): void {
-    const { itemOf, sampler } = this.#parts;
+    const { sampler } = this.#parts;
     const [count, corrections] = [this.#count, this.#corrections];
     const [candidates, position] = [this.#candidates, this.#position];
     const isCorrected = this.#logAbsent !== null;
     for (let i = 0; i < events; i++) {
-      const [event, row] = [this.#chosen[i], i * stride];
+      const row = i * stride;
       if (isCorrected) for (let c = 0; c < count; c++) data[row + c] -= corrections[c];
-      const own = row + position[itemOf[event]];
+      const own = row + this.#ownOf(i);
       const score = data[own];
-      const known = sampler.knownTo(event);
+      const known = sampler.knownTo(this.#chosen[i]);
       for (let p = 0; p < known.length; p++) {
         const c = position[known[p]];
         if (c < count && candidates[c] === known[p]) data[row + c] = -Infinity;
@@ -164,7 +164,7 @@ export class EventLists implements Dataset {
     const [{ data: scores, stride }, { data: dScores }] = [pass.scores, pass.dScores];
     let total = 0;
     for (let i = 0; i < events; i++) {
-      const own = i * stride + this.#position[this.#parts.itemOf[this.#chosen[i]]];
+      const own = i * stride + this.#ownOf(i);
       dScores[own] -= 1 / events;
       total += log(sums[i]) + most[i] - scores[own];
     }
@@ -180,7 +180,7 @@ export class EventLists implements Dataset {
     dScores.fill(0);
     for (let i = 0; i < events; i++) {
       const row = i * stride;
-      const own = row + this.#position[this.#parts.itemOf[this.#chosen[i]]];
+      const own = row + this.#ownOf(i);
       let length = 0;
       for (let c = row; c < row + count; c++) {
         if (data[c] === -Infinity && c !== own) continue;
@@ -200,6 +200,11 @@ export class EventLists implements Dataset {
 
   weight({ start, end }: BatchRange): number {
     return end - start;
+  }
+
+  /** The position among the candidates of the item of an event of the batch. */
+  #ownOf(i: number): number {
+    return this.#position[this.#parts.itemOf[this.#chosen[i]]];
   }
 
   /** Adds an item to the candidates, if it is not among them. */

@@ -5,10 +5,9 @@
 
 import type { Tensor } from "../../core/tensor.ts";
 import type { Kernels } from "../../kernels/kernels.ts";
-import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize, Pass, PassParts, SoftmaxSums } from "../pass.ts";
+import type { BatchSize, Pass, PassParts } from "../pass.ts";
 import { ListScores } from "./list-scores.ts";
 import { ProductPass } from "./product-pass.ts";
 
@@ -26,9 +25,8 @@ export function makeListPass(parts: PassParts): Pass {
 }
 
 /** Scores pairs of contexts and candidates through the layers of the network. */
-class ListPass implements Pass {
+class ListPass extends ListScores implements Pass {
   readonly #parts: PassParts;
-  readonly #memory: Memory;
   /** Sum of w_i x_i of each row, (R, 1). */
   readonly #linear: Tensor;
   /** Sum of t t of each row, with t = x_i v_i, (R, K). The sums of t are in the network. */
@@ -37,52 +35,35 @@ class ListPass implements Pass {
   readonly #dLinear: Tensor;
   readonly #a: Tensor;
   readonly #d: Tensor;
-  readonly #lists: ListScores;
-  #contexts = 0;
-  #candidates = 0;
 
   constructor(parts: PassParts) {
     const { memory, embeddingDim } = parts.network.parameters;
+    super(memory);
     this.#parts = parts;
-    this.#memory = memory;
     const column = (): Tensor => memory.allocate(0, 1, { stride: 1 });
     const matrix = (): Tensor => memory.allocate(0, embeddingDim);
     [this.#linear, this.#dLinear] = [column(), column()];
     [this.#squares, this.#a, this.#d] = [matrix(), matrix(), matrix()];
-    this.#lists = new ListScores(memory);
     memory.commit();
-  }
-
-  get scores(): Tensor {
-    return this.#lists.scores;
-  }
-
-  get dScores(): Tensor {
-    return this.#lists.dScores;
-  }
-
-  softmax(scale: number): SoftmaxSums {
-    return this.#lists.softmax(scale);
   }
 
   rowsOf({ rows, contexts = 0 }: BatchSize): number {
     return Math.max(rows, contexts * (rows - contexts));
   }
 
-  reserve({ rows, contexts = 0 }: BatchSize): void {
-    this.#contexts = contexts;
-    this.#candidates = rows - contexts;
-    const isLarger = rows > this.#linear.rows;
-    for (const x of [this.#linear, this.#dLinear, this.#squares, this.#a, this.#d])
-      if (isLarger) this.#memory.resize(x, rows);
-    if (this.#lists.reserve(contexts, rows - contexts) || isLarger) this.#memory.commit();
+  reserve(size: BatchSize): void {
+    const own = [this.#linear, this.#dLinear, this.#squares, this.#a, this.#d];
+    this.reserveLists(
+      size,
+      own.map((x) => [x, size.rows]),
+    );
   }
 
   forward(): void {
     const { network } = this.#parts;
     const { batch, parameters } = network;
-    const kernels = this.#memory.kernels as Kernels;
-    const [contexts, candidates] = [this.#contexts, this.#candidates];
+    const kernels = this.memory.kernels as Kernels;
+    const [contexts, candidates] = [this.contexts, this.candidates];
     linearForward(kernels, batch, parameters.linear.value, this.#linear);
     const { sums: sumsOf, pooled: ofRows } = network; // the pooled vectors of the rows are not used
     biInteractionForward(kernels, batch, parameters.embedding.value, sumsOf, ofRows, this.#squares);
@@ -108,8 +89,8 @@ class ListPass implements Pass {
   backward(): void {
     const { network, dScores, dPooled } = this.#parts;
     const { batch, parameters } = network;
-    const kernels = this.#memory.kernels as Kernels;
-    const [contexts, candidates] = [this.#contexts, this.#candidates];
+    const kernels = this.memory.kernels as Kernels;
+    const [contexts, candidates] = [this.contexts, this.candidates];
     const { data: slopes, stride: listStride } = this.dScores;
     for (let c = 0; c < contexts; c++)
       dScores.data.set(slopes.subarray(c * listStride, c * listStride + candidates), c * candidates);

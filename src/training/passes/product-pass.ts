@@ -6,17 +6,15 @@
 
 import { strideOf, type Tensor } from "../../core/tensor.ts";
 import type { Kernels } from "../../kernels/kernels.ts";
-import type { Memory } from "../../kernels/memory.ts";
 import { biInteractionForward } from "../../layers/bi-interaction.ts";
 import type { Dropout } from "../../layers/dropout.ts";
 import { linearBackward, linearForward } from "../../layers/embedding.ts";
-import type { BatchSize, Pass, PassParts, SoftmaxSums } from "../pass.ts";
+import type { BatchSize, Pass, PassParts } from "../pass.ts";
 import { ListScores } from "./list-scores.ts";
 
 /** Scores pairs of contexts and candidates by one matrix product. */
-export class ProductPass implements Pass {
+export class ProductPass extends ListScores implements Pass {
   readonly #parts: PassParts;
-  readonly #memory: Memory;
   /** Rate of the dropout. */
   readonly #rate: number;
   /** Mask of each context and its sums under this mask, each (C, K). */
@@ -32,62 +30,43 @@ export class ProductPass implements Pass {
   readonly #d: Tensor;
   /** w0 of the candidates' own parts: all candidates share it. */
   readonly #zero: Tensor;
-  readonly #lists: ListScores;
-  #contexts = 0;
-  #candidates = 0;
 
   constructor(parts: PassParts) {
     const { memory, embeddingDim } = parts.network.parameters;
+    super(memory);
     const [stage] = parts.network.stages;
     this.#parts = parts;
-    this.#memory = memory;
     this.#rate = stage === undefined ? 0 : (stage.layer as Dropout).rate;
     const column = (): Tensor => memory.allocate(0, 1, { stride: 1 });
     const matrix = (): Tensor => memory.allocate(0, embeddingDim);
     [this.#mask, this.#masked, this.#a, this.#d] = [matrix(), matrix(), matrix(), matrix()];
     [this.#own, this.#dOwn, this.#turned] = [column(), column(), column()];
-    this.#lists = new ListScores(memory);
     this.#zero = memory.allocate(1, 1);
     memory.commit();
-  }
-
-  get scores(): Tensor {
-    return this.#lists.scores;
-  }
-
-  get dScores(): Tensor {
-    return this.#lists.dScores;
-  }
-
-  softmax(scale: number): SoftmaxSums {
-    return this.#lists.softmax(scale);
   }
 
   rowsOf({ rows }: BatchSize): number {
     return rows;
   }
 
-  reserve({ rows, contexts = 0 }: BatchSize): void {
+  reserve(size: BatchSize): void {
+    const { rows, contexts = 0 } = size;
     const candidates = rows - contexts;
     const { embeddingDim } = this.#parts.network.parameters;
     const padded = strideOf(candidates);
-    const wanted: [Tensor, number][] = [
+    this.reserveLists(size, [
       ...[this.#mask, this.#masked].map((x): [Tensor, number] => [x, contexts]),
       ...[this.#a, this.#d].map((x): [Tensor, number] => [x, rows]),
       ...[this.#own, this.#dOwn].map((x): [Tensor, number] => [x, contexts + padded]),
       [this.#turned, embeddingDim * padded],
-    ];
-    const larger = wanted.filter(([x, needed]) => needed > x.rows);
-    for (const [x, needed] of larger) this.#memory.resize(x, needed);
-    if (this.#lists.reserve(contexts, candidates) || larger.length > 0) this.#memory.commit();
-    [this.#contexts, this.#candidates] = [contexts, candidates];
+    ]);
   }
 
   forward(): void {
     const { network } = this.#parts;
     const { batch, parameters, sums, pooled, linear, output, stages } = network;
-    const kernels = this.#memory.kernels as Kernels;
-    const [contexts, candidates] = [this.#contexts, this.#candidates];
+    const kernels = this.memory.kernels as Kernels;
+    const [contexts, candidates] = [this.contexts, this.candidates];
     linearForward(kernels, batch, parameters.linear.value, linear);
     biInteractionForward(kernels, batch, parameters.embedding.value, sums, pooled, null);
     kernels.scoreForward(this.#own, this.#zero, linear, pooled, output, contexts, contexts + candidates);
@@ -105,8 +84,8 @@ export class ProductPass implements Pass {
   backward(): void {
     const { network, gradientOf } = this.#parts;
     const { batch, parameters, sums } = network;
-    const kernels = this.#memory.kernels as Kernels;
-    const [contexts, candidates] = [this.#contexts, this.#candidates];
+    const kernels = this.memory.kernels as Kernels;
+    const [contexts, candidates] = [this.contexts, this.candidates];
     const { stride } = sums;
     const [a, d, padded] = [this.#a, this.#d, strideOf(candidates)];
     const { dScores } = this;
@@ -141,7 +120,7 @@ export class ProductPass implements Pass {
   /** The sums of the candidates, (I, K). */
   #candidateSums(): Tensor {
     const { sums } = this.#parts.network;
-    return view(sums, this.#contexts * sums.stride, this.#candidates, sums.cols, sums.stride);
+    return view(sums, this.contexts * sums.stride, this.candidates, sums.cols, sums.stride);
   }
 }
 
