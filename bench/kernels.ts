@@ -11,6 +11,7 @@ import { Memory } from "../src/kernels/memory.ts";
 import { randomKernels } from "../src/kernels/random.ts";
 import { trainingKernels } from "../src/kernels/training.ts";
 import { compile } from "../src/kernels/wasm/space.ts";
+import { Batch } from "../src/model/batch.ts";
 
 const { values } = parseArgs({
   options: { k: { type: "string", default: "64" }, batch: { type: "string", default: "128" } },
@@ -45,7 +46,7 @@ const norm = (t: Record<string, Tensor>) => ({
 });
 const cases: readonly Case[] = [
   ["linear forward", (k, t, b) => k.linearForward(b, t.w, t.linear, 0, B), 0, B * NX * 2],
-  ["linear backward", (k, t, b) => k.linearBackward(b, t.linear, t.dw), 0, B * NX * 3],
+  ["linear backward", (k, t, b) => k.linearBackward(b, t.linear, t.dw, 0, b.touchedCount), 0, B * NX * 3],
   [
     "Bi-Interaction forward",
     (k, t, b) => k.biInteractionForward(b, t.v, t.a, t.b, null, 0, B),
@@ -54,7 +55,7 @@ const cases: readonly Case[] = [
   ],
   [
     "Bi-Interaction backward",
-    (k, t, b) => k.biInteractionBackward(b, t.v, t.a, t.b, t.dV, 0, K),
+    (k, t, b) => k.biInteractionBackward(b, t.v, t.a, t.b, t.dV, 0, b.touchedCount),
     0,
     3 * B * NX * K + 2 * B * K,
   ],
@@ -135,31 +136,17 @@ function setUp(backend: "js" | "wasm"): (run: Case[1]) => void {
   const t: Record<string, Tensor> = {};
   for (const [name, [rows, cols, stride]] of Object.entries(shapes))
     t[name] = memory.allocate(rows, cols, { stride });
-  const contents = [
-    Array.from({ length: B + 1 }, (_, b) => b * NX),
-    indices,
-    indices.map((i) => touched.indexOf(i)),
-    touched,
-  ];
-  const integers = contents.map(({ length }) => memory.allocateIntegers(length));
+  const batch = new Batch(memory);
+  batch.reserve(B, nnz, N);
   memory.commit();
-  contents.forEach((content, i) => integers[i].data.set(content));
   for (const [name, tensor] of Object.entries(t)) {
     for (let i = 0; i < tensor.data.length; i++)
       tensor.data[i] =
         name.endsWith("tate") || name === "v4" ? 1 : name === "half" && random() < 0.5 ? 0 : random() - 0.5;
   }
-  const [indptr, index, slots, features] = integers.map(({ data }) => data);
-  const batch = {
-    rows: B,
-    indptr,
-    indices: index,
-    values: null,
-    slots,
-    touched: features,
-    touchedCount: touched.length,
-    context: null,
-  };
+  const indptr = Uint32Array.from({ length: B + 1 }, (_, b) => b * NX);
+  batch.append({ rows: B, cols: N, indptr, indices: Uint32Array.from(indices), values: null }, null, 0, B);
+  batch.indexFeatures();
   return (run) => run(kernels, t, batch);
 }
 
@@ -186,7 +173,7 @@ const SETS = [forwardKernels, trainingKernels, listKernels, randomKernels];
 /** Milliseconds to emit and compile the modules, the first time and at best. */
 const compilations = Array.from({ length: 30 }, () => {
   const start = performance.now();
-  for (const set of SETS) compile(set);
+  for (const set of SETS) compile(set, false);
   return performance.now() - start;
 });
 const runners = (["js", "wasm"] as const).map(setUp);

@@ -24,7 +24,7 @@ import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
 import type { ModelBytes } from "./model/bytes.ts";
-import type { PredictOptions, Ranked, RankOptions } from "./predictor.ts";
+import { LOAD_KEYS, type PredictOptions, type Ranked, type RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
 import { GroupedRows } from "./training/datasets/groups.ts";
 import { checkLabeledRows, LabeledRows, readTargets } from "./training/datasets/labeled-rows.ts";
@@ -348,7 +348,7 @@ export class NFM {
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
   static load(bytes: ModelBytes, overrides: LoadOverrides = {}): NFM {
-    checkKeys("load", overrides, ["optimizer", "backend", "loss", "layers", "onNotice", "notices"]);
+    checkKeys("load", overrides, ["optimizer", ...LOAD_KEYS]);
     const learner = Learner.load(bytes, overrides);
     const model = new this();
     model.#learner = learner;

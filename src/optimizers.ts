@@ -168,6 +168,16 @@ export class SGD implements Optimizer {
   }
 }
 
+/**
+ * Says whether an optimizer computes its steps by the kernels alone.
+ *
+ * @param optimizer Any optimizer.
+ * @returns False for optimizers of the user's own, which include subclasses with an `update` of their own.
+ */
+export function isBuiltInOptimizer({ update }: Optimizer): boolean {
+  return update === Adagrad.prototype.update || update === SGD.prototype.update;
+}
+
 function checkRate(owner: string, rate: unknown): number {
   return checkNumber(`${owner}: learningRate`, rate, "a number of at least 0", (r) => r >= 0);
 }

@@ -25,6 +25,7 @@ import {
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import { attribute, type Explanation, nameParts } from "./explain/explain.ts";
 import { Memory } from "./kernels/memory.ts";
+import { readThreads } from "./kernels/threads/thread-options.ts";
 import type { Layer } from "./layers/layer.ts";
 import { type Link, type LossName, linkOf, savedLoss } from "./links.ts";
 import type { Loss } from "./losses.ts";
@@ -54,6 +55,13 @@ export type BackendName = "auto" | "wasm" | "js";
 export interface PredictorOptions extends NoticeOptions {
   /** The kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
+  /**
+   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the same
+   * bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
+   */
+  threads?: number | "auto" | undefined;
+  /** Where `neural-fm/thread.js` is, for pages that may not run workers from text. Default: from text. */
+  workerUrl?: string | URL | undefined;
   /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
   loss?: LossName | Loss | undefined;
   /** Takes the place of the saved layers; needed if one is your own. Default: the saved ones. */
@@ -92,6 +100,12 @@ export interface PredictorSummary {
   readonly numFeatures: number;
   readonly backend: "wasm" | "js";
 }
+
+/** The names of the options of `Predictor.load`. */
+export const LOAD_KEYS: readonly string[] = [
+  ...["backend", "threads", "workerUrl"],
+  ...["loss", "layers", "onNotice", "notices"],
+];
 
 /** Most features of a row that `explain` takes, since it lists every pair of them. */
 const MAX_EXPLAINED = 2000;
@@ -148,7 +162,7 @@ export class Predictor {
    * @throws Error, TypeError or RangeError that says what is wrong with the file.
    */
   static load(bytes: ModelBytes, options: PredictorOptions = {}): Predictor {
-    checkKeys("load", options, ["backend", "loss", "layers", "onNotice", "notices"]);
+    checkKeys("load", options, LOAD_KEYS);
     const file = readModelFile(bytes);
     const encoder = file.encoder === undefined ? null : Encoder.fromJSON(file.encoder);
     if (encoder !== null) checkFitted(encoder);
@@ -170,7 +184,7 @@ export class Predictor {
     const architecture = { numFeatures, embeddingDim, layers };
     checkTensors(file, listParameters(architecture));
     const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
-    const parameters = new Parameters(architecture, new Memory(backend));
+    const parameters = new Parameters(architecture, new Memory(backend, readThreads(options, "load")));
     const predictor = new this(parameters, encoder, linkOf(loss), readNotices(options, "load"), labels);
     predictor.allocate();
     loadParameters(parameters, file);

@@ -143,14 +143,14 @@ export interface ForwardKernels {
 export interface TrainingKernels {
   /**
    * Gradient of w: dw[slot] = sum of dScores[b] * x_i over the entries of the feature, in batch order.
-   * dScores (B, 1) and dw (T, 1), both with stride 1.
+   * dScores (B, 1) and dw (T, 1), both with stride 1. Rows [start, end) of dw.
    */
-  linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void;
+  linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor, start: number, end: number): void;
 
   /**
    * Gradient of V (He & Chua 2017, equation 11): dV[slot, j] = sum over the entries of the feature, in batch
    * order, of ((sums[b, j] - x_i * v_ij) * dPooled[b, j]) * x_i. v (N, K), sums and dPooled (B, K), dV (T,
-   * K). Columns [start, end).
+   * K). Rows [start, end) of dV.
    */
   biInteractionBackward(
     batch: SparseBatch,
@@ -166,7 +166,7 @@ export interface TrainingKernels {
    * Gradient of V for rows that are parts of several joined rows: dV[slot, j] = sum over the entries of the
    * feature, in batch order, of (a[b, j] - (x_i * v_ij) * d[b, j]) * x_i. Here a is the gradient by the sum
    * of the part's t = x_i * v_i, and -d / 2 that by the sum of its t * t. v (N, K), a and d (B, K), dV (T,
-   * K). Columns [start, end).
+   * K). Rows [start, end) of dV.
    */
   partsBackward(
     batch: SparseBatch,
@@ -264,15 +264,16 @@ export interface TrainingKernels {
 
   /**
    * Step of Adagrad (Duchi et al. 2011): g += l2 * theta; G += g * g; theta -= (learningRate * g) / sqrt(G),
-   * where G is the state.
+   * where G is the state. Rows [start, end) of the gradient; without them all rows.
    */
-  adagrad(update: Update, learningRate: number): void;
+  adagrad(update: Update, learningRate: number, start?: number, end?: number): void;
 
   /**
    * Step of stochastic gradient descent: g += l2 * theta. With a state v: v = momentum * v + g and
-   * theta -= learningRate * v. Without a state: theta -= learningRate * g.
+   * theta -= learningRate * v. Without a state: theta -= learningRate * g. Rows [start, end) of the gradient;
+   * without them all rows.
    */
-  sgd(update: Update, learningRate: number, momentum: number): void;
+  sgd(update: Update, learningRate: number, momentum: number, start?: number, end?: number): void;
 }
 
 /** The kernel of lists, which only passes over lists need. */

@@ -6,13 +6,22 @@
 import { strideOf, type Tensor } from "../core/tensor.ts";
 import { forwardKernels } from "./forward.ts";
 import type { KernelSet } from "./kernel-set.ts";
-import type { ForwardKernels, TrainingKernels } from "./kernels.ts";
+import type { ForwardKernels, Kernels, TrainingKernels } from "./kernels.ts";
+import {
+  type Block,
+  cannotAllocate,
+  capacitiesOf,
+  type Layout,
+  layOut,
+  moveTo,
+  moveWithin,
+  tryRoomy,
+} from "./layout.ts";
+import { canShareMemory } from "./threads/start-worker.ts";
+import { type ThreadOptions, type Threads, threadsOf } from "./threads/threads.ts";
 import { compile, findObstacle, WasmSpace } from "./wasm/space.ts";
 
 export type { KernelSet } from "./kernel-set.ts";
-
-/** Bytes kept free at the start of a WebAssembly memory, so that address 0 can stand for "none". */
-const RESERVED = 16;
 
 /** The layout of a tensor. */
 export interface TensorOptions {
@@ -31,24 +40,6 @@ export interface Integers {
   readonly data: Uint32Array;
 }
 
-type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
-
-/** A tensor, or integers as rows of one word each, and its place in memory. */
-interface Block {
-  readonly view: { data: Words; rows?: number };
-  /** Words per row. A word has 4 bytes. */
-  readonly stride: number;
-  readonly lasting: boolean;
-  /** Number of rows at present. */
-  rows: number;
-  /** Number of rows after the next commit. */
-  wanted: number;
-  /** Number of rows that fit into its place; -1 before the first commit. */
-  capacity: number;
-  /** Byte address in a WebAssembly memory; 0 before the first commit. */
-  start: number;
-}
-
 /** Allocates the tensors of one model and provides the kernels for them. */
 export class Memory {
   readonly #requested: "auto" | "wasm" | "js";
@@ -63,23 +54,78 @@ export class Memory {
   #blocks: readonly Block[] = [];
   /** The blocks that the next commit will add. */
   #added: Block[] = [];
+  readonly #threadOptions: ThreadOptions;
+  /** The threads that compute; null: only the calling one. */
+  #threads: Threads | null = null;
 
   /**
    * Chooses the backend.
    *
    * @param requested "auto" takes WebAssembly SIMD if the engine can run it, and plain JavaScript otherwise.
+   * @param threads How many threads compute. Where threads cannot share memory, and in plain JavaScript, it is
+   *   one. Default: one.
    * @param origin Internal: the memory whose compiled kernels are shared.
    * @throws Error that says why, for "wasm" in an engine that cannot run it.
    */
-  constructor(requested: "auto" | "wasm" | "js", origin: Memory | null = null) {
+  constructor(
+    requested: "auto" | "wasm" | "js",
+    threads: ThreadOptions = ONE_THREAD,
+    origin: Memory | null = null,
+  ) {
     this.#requested = requested;
     this.#modules = origin === null ? new Map() : origin.#modules;
+    this.#threadOptions = threads;
     if (requested === "js") return;
     const obstacle = origin === null ? findObstacle() : null;
-    if (obstacle === null) this.#space = new WasmSpace();
-    else if (requested === "wasm") {
+    if (obstacle === null) {
+      const isShared = threads.threads > 1 && canShareMemory();
+      if (isShared) this.#threads = threadsOf(this, threads);
+      this.#space = new WasmSpace(isShared);
+    } else if (requested === "wasm") {
       throw new Error(`backend: "wasm" cannot run here (${obstacle}); use "auto" or "js"`);
     }
+  }
+
+  /** Number of threads that compute long work. */
+  get threads(): number {
+    return this.#threads?.count ?? 1;
+  }
+
+  /**
+   * Runs code whose kernel calls may be computed by several threads, if there is enough work. Inside it,
+   * `kernels` is another object, whose calls need not have run when they return.
+   *
+   * @param work Number of multiplications and additions of the kernels.
+   * @param run Calls kernels of layers and passes of the library. It calls `settle` before it reads what they
+   *   write, and before it writes what they read.
+   * @throws Error if a worker thread has died. What the kernels should have written is then undefined.
+   */
+  together(work: number, run: () => void): void {
+    const space = this.#space;
+    if (this.#threads === null || space === null) {
+      run();
+      return;
+    }
+    this.#threads.together(
+      work,
+      run,
+      () => ({ memory: space.memory!, modules: space.modules, functions: space.functions }),
+      this.kernels,
+      (functions) => {
+        const sets = [forwardKernels, ...this.#sets];
+        return sets.reduce((kernels, set) => extend(kernels, set.bind(functions, space.row)), {});
+      },
+    );
+  }
+
+  /** Inside `together`: waits until all kernels called so far have run. */
+  settle(): void {
+    this.#threads?.settle();
+  }
+
+  /** Ends the worker threads. The next long work starts others. */
+  close(): void {
+    this.#threads?.close();
   }
 
   /**
@@ -94,6 +140,8 @@ export class Memory {
    * can run after the first commit. After a commit that changes the backend this is another object.
    */
   get kernels(): ForwardKernels & Partial<TrainingKernels> {
+    const together = this.#threads?.kernels;
+    if (together) return together as Kernels;
     this.#kernels ??= this.#sets.reduce(
       (kernels, set) => extend(kernels, this.#link(set)),
       this.#link(forwardKernels),
@@ -110,6 +158,7 @@ export class Memory {
   addKernels<K extends object>(set: KernelSet<K>): ForwardKernels & K {
     const { kernels } = this;
     if (!this.#sets.includes(set)) {
+      this.close(); // workers have the functions that were known when they started
       extend(kernels, this.#link(set));
       this.#sets.push(set);
     }
@@ -188,14 +237,14 @@ export class Memory {
    * @returns The new memory.
    */
   fork(): Memory {
-    const fork = new Memory(this.#space === null ? "js" : this.#requested, this);
+    const fork = new Memory(this.#space === null ? "js" : this.#requested, this.#threadOptions, this);
     fork.#sets.push(...this.#sets);
     return fork;
   }
 
   #link<K extends object>(set: KernelSet<K>): K {
     if (this.#space === null) return set.create();
-    const module = this.#modules.get(set) ?? compile(set);
+    const module = this.#modules.get(set) ?? compile(set, this.#threads !== null);
     this.#modules.set(set, module);
     return this.#space.link(set, module);
   }
@@ -232,111 +281,18 @@ export class Memory {
     );
     blocks.forEach((block, i) => moveTo(places[i].buffer, places[i].capacity, block));
     if (!leavesSpace) return;
+    this.close();
+    this.#threads = null;
     this.#space = null;
     this.#kernels = null;
   }
 }
+
+const ONE_THREAD: ThreadOptions = { threads: 1, workerUrl: undefined };
 
 /**
  * Adds properties. After `Object.assign`, V8 would store the object as a dictionary, whose calls are slower.
  */
 function extend<K extends object>(kernels: K, added: object): K {
   return Object.defineProperties(kernels, Object.getOwnPropertyDescriptors(added));
-}
-
-/** The places of blocks in a WebAssembly memory. */
-interface Layout {
-  /** Number of rows that fit into the place of each block. */
-  readonly capacities: readonly number[];
-  /** Byte address of each block, a multiple of 16. */
-  readonly starts: readonly number[];
-  /** Byte address behind the last block. */
-  readonly end: number;
-}
-
-function layOut(blocks: readonly Block[], capacities: readonly number[]): Layout {
-  let end = RESERVED;
-  const starts = blocks.map((block, i) => {
-    const start = end;
-    end += bytesOf(block, capacities[i]);
-    return start;
-  });
-  return { capacities, starts, end };
-}
-
-/** Number of bytes of some rows of a block, rounded up to a multiple of 16. */
-function bytesOf({ stride }: Block, rows: number): number {
-  return strideOf(rows * stride) * 4;
-}
-
-/**
- * Runs `attempt` with a capacity for each block: at least twice the old one if a lasting block no longer
- * fits. If that throws, runs it again with the smallest possible capacities.
- */
-function tryRoomy<T>(blocks: readonly Block[], attempt: (capacities: readonly number[]) => T): T {
-  try {
-    return attempt(capacitiesOf(blocks, 2));
-  } catch {
-    return attempt(capacitiesOf(blocks, 1));
-  }
-}
-
-/**
- * Computes the capacity of each block. That of a lasting block never shrinks. A buffer has exactly its rows.
- */
-function capacitiesOf(blocks: readonly Block[], growth: 1 | 2): number[] {
-  return blocks.map(({ lasting, wanted, capacity }) => {
-    if (!lasting) return wanted;
-    return wanted <= capacity ? capacity : Math.max(wanted, growth * capacity);
-  });
-}
-
-/** Moves blocks to their places in a memory whose bytes from `used` on are zero. */
-function moveWithin(buffer: ArrayBuffer, used: number, blocks: readonly Block[], layout: Layout): void {
-  const bytes = new Uint8Array(buffer);
-  // Lasting blocks move only to higher addresses, so the last one is moved first.
-  for (let i = blocks.length - 1; i >= 0; i--) {
-    const [block, to] = [blocks[i], layout.starts[i]];
-    if (!block.lasting || block.start === to) continue;
-    bytes.copyWithin(to, block.start, block.start + bytesOf(block, Math.min(block.rows, block.wanted)));
-  }
-  blocks.forEach((block, i) => {
-    const start = layout.starts[i];
-    const stays = start === block.start && block.wanted === block.rows;
-    const kept = block.lasting || stays ? Math.min(block.rows, block.wanted) * block.stride * 4 : 0;
-    const end = Math.min(used, start + bytesOf(block, block.wanted));
-    if (start + kept < end) bytes.fill(0, start + kept, end);
-    if (!stays || block.view.data.buffer !== buffer) place(block, buffer, start, layout.capacities[i]);
-  });
-}
-
-/** Moves a block to an ArrayBuffer of zeros, or changes its size within its own ArrayBuffer. */
-function moveTo(buffer: ArrayBuffer, capacity: number, block: Block): void {
-  const { rows, wanted, stride, lasting } = block;
-  const old = block.view.data;
-  if (buffer === old.buffer && rows === wanted) return;
-  place(block, buffer, 0, capacity);
-  const kept = lasting || rows === wanted ? Math.min(rows, wanted) * stride : 0;
-  if (buffer === old.buffer) block.view.data.fill(0, kept);
-  else block.view.data.set(old.subarray(0, kept));
-}
-
-/** Makes the view of a block at its new place. */
-function place(block: Block, buffer: ArrayBuffer, start: number, capacity: number): void {
-  const { view, stride, wanted } = block;
-  const length = wanted * stride;
-  const isTensor = view.rows !== undefined;
-  view.data = isTensor ? new Float32Array(buffer, start, length) : new Uint32Array(buffer, start, length);
-  if (isTensor) view.rows = wanted;
-  block.start = start;
-  block.capacity = capacity;
-  block.rows = wanted;
-}
-
-function cannotAllocate(bytes: number, error: unknown): RangeError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new RangeError(
-    `cannot allocate ${(bytes / 2 ** 20).toFixed(0)} MiB for the model (${reason}); ` +
-      "use fewer features, a smaller embeddingDim or a smaller batchSize",
-  );
 }

@@ -46,5 +46,5 @@ export function biInteractionBackward(
   dPooled: Tensor,
   dV: Tensor,
 ): void {
-  kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, v.cols);
+  kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, batch.touchedCount);
 }

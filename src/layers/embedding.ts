@@ -50,5 +50,5 @@ export function linearForward(kernels: ForwardKernels, batch: SparseBatch, w: Te
  * @param dw Receives the gradient of each weight that the batch touches, (T, 1).
  */
 export function linearBackward(kernels: Kernels, batch: SparseBatch, dScores: Tensor, dw: Tensor): void {
-  kernels.linearBackward(batch, dScores, dw);
+  kernels.linearBackward(batch, dScores, dw, 0, batch.touchedCount);
 }

@@ -10,6 +10,7 @@ import type { Context, Kernels } from "../kernels/kernels.ts";
 import { biInteractionForward } from "../layers/bi-interaction.ts";
 import { linearForward } from "../layers/embedding.ts";
 import type { Layer, LayerPass } from "../layers/layer.ts";
+import { isBuiltIn } from "./architecture.ts";
 import { Batch } from "./batch.ts";
 import type { LabelUnit } from "./label-unit.ts";
 import type { Parameters } from "./parameters.ts";
@@ -52,6 +53,10 @@ export class Network {
   readonly output: Tensor;
   /** Outputs of the batch after `forward`, (B, 1). They are the raw scores if there is no unit. */
   readonly scores: Tensor;
+  /** Whether all layers are the library's own. */
+  readonly isBuiltIn: boolean;
+  /** Multiplications and additions of the layers per row, roughly. */
+  readonly #workPerRow: number;
   /** The result of the last `contextOf`. */
   readonly #context: Context;
   readonly #update: (() => void) | null;
@@ -106,6 +111,11 @@ export class Network {
       return { layer, pass: { ...pass, parameters, gradients: {}, cache: Object.fromEntries(caches) } };
     });
     this.last = x;
+    this.isBuiltIn = layers.every(({ layer }) => isBuiltIn(layer));
+    this.#workPerRow = this.stages.reduce((work, { pass }) => {
+      const weights = Object.values(pass.parameters).map(({ rows, cols }) => rows * cols);
+      return work + pass.y.cols + weights.reduce((sum, size) => sum + size, 0);
+    }, x.cols);
     this.output = parameters.output?.value ?? memory.allocate(1, x.cols, { lasting: true });
     this.scores = memory.allocate(0, 1, { stride: 1 });
     this.#context = {
@@ -162,6 +172,17 @@ export class Network {
     }
     this.#isNew = false;
     if (parameters.output === null) fill(this.output, 1);
+  }
+
+  /**
+   * Estimates the work of a forward pass of the batch.
+   *
+   * @param rows Number of rows that go through the layers.
+   * @returns The number of multiplications and additions.
+   */
+  work(rows: number): number {
+    const { batch, parameters } = this;
+    return 2 * batch.indptr[batch.rows] * parameters.embeddingDim + rows * this.#workPerRow;
   }
 
   /** Recomputes the folded layers if a parameter has changed. */

@@ -75,7 +75,7 @@ export class Learner {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#given = settings;
-    this.#memory = new Memory(settings.backend);
+    this.#memory = new Memory(settings.backend, settings.threads);
   }
 
   /**

@@ -24,6 +24,8 @@ export const MODEL_KEYS: readonly string[] = [
     "encoder",
     "seed",
     "backend",
+    "threads",
+    "workerUrl",
     "onNotice",
     "notices",
   ],

@@ -14,6 +14,8 @@ import { checkFieldKinds, checkNumbers, type NumbersOption } from "../data/encod
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FieldKind } from "../data/fields.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
+import { readThreads } from "../kernels/threads/thread-options.ts";
+import type { ThreadOptions } from "../kernels/threads/threads.ts";
 import { type LossName, savedLoss } from "../links.ts";
 import { type Loss, readLoss, squared } from "../losses.ts";
 import {
@@ -82,6 +84,13 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   seed?: number | undefined;
   /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
+  /**
+   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the same
+   * bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
+   */
+  threads?: number | "auto" | undefined;
+  /** Where `neural-fm/thread.js` is, for pages that may not run workers from text. Default: from text. */
+  workerUrl?: string | URL | undefined;
 }
 
 /** Coefficients of L2 regularization, each at least 0. */
@@ -120,6 +129,7 @@ export interface Settings extends ArchitectureSettings {
   readonly encoder: FeatureEncoder | null;
   readonly seed: number;
   readonly backend: BackendName;
+  readonly threads: ThreadOptions;
   /** Where notices go. */
   readonly notices: Notices;
   /** The options as the user passed them, from which `settingsFor` starts. */
@@ -170,6 +180,7 @@ export function readOptions(
     encoder: encoder?.fitted ? encoder.frozen() : (encoder ?? null),
     seed: checkInteger(`${place}: seed`, options.seed ?? 0, 0),
     backend: checkChoice(`${place}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]),
+    threads: readThreads(options, place),
     notices: readNotices(options, place),
     given: copyOf(options),
   };
@@ -308,6 +319,8 @@ export function settingsFromFile(
     labels: labels ?? "raw",
     loss: savedLoss(config, overrides.loss, CONFIG_PLACE),
     backend: overrides.backend,
+    threads: overrides.threads,
+    workerUrl: overrides.workerUrl,
     onNotice: overrides.onNotice,
     notices: overrides.notices,
     encoder: encoder ?? undefined,

@@ -60,7 +60,9 @@ export interface Pass {
   rowsOf(size: BatchSize): number;
   /** Allocates the buffers of the pass for a batch, and keeps its size for the other methods. */
   reserve(size: BatchSize): void;
-  /** Computes `scores`. */
+  /** Returns the number of multiplications and additions of both directions, roughly. */
+  work(): number;
+  /** Computes `scores`. It may run inside `Memory.together`, and so may `backward`. */
   forward(): void;
   /** Computes the gradients of all trainable parameters from `dScores`. */
   backward(): void;

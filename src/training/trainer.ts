@@ -11,7 +11,7 @@ import { tensorsOf } from "../model/folded-layers.ts";
 import { initializeRows } from "../model/initialize.ts";
 import { Network } from "../model/network.ts";
 import type { Parameter, Parameters } from "../model/parameters.ts";
-import type { Optimizer } from "../optimizers.ts";
+import { isBuiltInOptimizer, type Optimizer } from "../optimizers.ts";
 import type { Predictor } from "../predictor.ts";
 import type { BatchRange, Dataset, LabelRange } from "./dataset.ts";
 import type { Settings } from "./options.ts";
@@ -311,15 +311,24 @@ export class Trainer {
 
   /** Takes a step on the rows in the batch. Returns the mean loss before it. */
   #run(dataset: Dataset, range: BatchRange, pass: Pass): number {
+    const { memory } = this.#parameters;
+    const { optimizer, seed } = this.#settings;
     this.#parameters.markChanged(); // batch norm changes its running statistics in the forward pass
     this.#network.stages.forEach((stage, i) => {
-      stage.pass.key = randomKey(this.#settings.seed, Stream.dropout, this.record.steps, i);
+      stage.pass.key = randomKey(seed, Stream.dropout, this.record.steps, i);
     });
-    pass.forward();
-    const mean = dataset.loss(pass, range);
+    let mean = NaN;
+    // Code of the user reads what kernels have written as soon as they return, so it gets one thread.
+    const isOwn = !isBuiltInOptimizer(optimizer) || !this.#network.isBuiltIn;
+    memory.together(isOwn ? 0 : pass.work(), () => {
+      pass.forward();
+      memory.settle();
+      mean = dataset.loss(pass, range);
+      if (!Number.isFinite(mean)) return;
+      pass.backward();
+      this.#update(optimizer, dataset.movesBias);
+    });
     if (!Number.isFinite(mean)) return mean;
-    pass.backward();
-    this.#update(this.#settings.optimizer, dataset.movesBias);
     this.#parameters.markChanged();
     this.record.steps++;
     return mean;

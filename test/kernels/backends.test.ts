@@ -62,29 +62,27 @@ function compare(
     const tensors = build((rows, cols, stride) => memory.allocate(rows, cols, { stride }));
     const indices = rows.flatMap((row) => row.indices);
     const touched = [...new Set(indices)];
-    const lengths = [rows.length + 1, indices.length, indices.length, touched.length];
-    const integers = lengths.map((length) => memory.allocateIntegers(length));
+    const indptr0 = rows.reduce(
+      (starts, row) => [...starts, starts[starts.length - 1] + row.indices.length],
+      [0],
+    );
+    const contents = [indptr0, indices, touched, indices.map((index) => touched.indexOf(index))];
+    const integers = contents.map(({ length }) => memory.allocateIntegers(length));
     const values = memory.allocate(1, indices.length);
     memory.commit();
     const next = numbers(7, wild);
     for (const tensor of Object.values(tensors)) fill(tensor, next);
-    const contents = [
-      rows.reduce((indptr, row) => [...indptr, indptr[indptr.length - 1] + row.indices.length], [0]),
-      indices,
-      indices.map((index) => touched.indexOf(index)),
-      touched,
-    ];
     contents.forEach((content, i) => integers[i].data.set(content));
     values.data.set(rows.flatMap((row) => row.values));
-    const [indptr, index, slots, features] = integers.map(({ data }) => data);
+    const [indptr, index, features, slots] = integers.map(({ data }) => data);
     run(kernels, tensors, {
       rows: rows.length,
       indptr,
       indices: index,
       values: binary ? null : values.data,
-      slots,
       touched: features,
       touchedCount: touched.length,
+      slots,
       context: null,
     });
     return tensors;
@@ -138,14 +136,15 @@ describe.each(SIZES)("with %i columns", (k) => {
           }),
           (kernels, t, batch) => {
             kernels.linearForward(batch, t.w, t.linear, 0, 13);
-            kernels.linearBackward(batch, t.dScores, t.dw);
+            const half = batch.touchedCount >> 1;
+            kernels.linearBackward(batch, t.dScores, t.dw, 0, half);
+            kernels.linearBackward(batch, t.dScores, t.dw, half, batch.touchedCount);
             kernels.biInteractionForward(batch, t.v, t.sums, t.pooled, t.squares, 0, 5);
             kernels.biInteractionForward(batch, t.v, t.sums, t.pooled, null, 5, 13);
-            const half = 4 * Math.floor(k / 8);
             kernels.biInteractionBackward(batch, t.v, t.sums, t.dPooled, t.dV, 0, half);
-            kernels.biInteractionBackward(batch, t.v, t.sums, t.dPooled, t.dV, half, k);
+            kernels.biInteractionBackward(batch, t.v, t.sums, t.dPooled, t.dV, half, batch.touchedCount);
             kernels.partsBackward(batch, t.v, t.sums, t.dPooled, t.dParts, 0, half);
-            kernels.partsBackward(batch, t.v, t.sums, t.dPooled, t.dParts, half, k);
+            kernels.partsBackward(batch, t.v, t.sums, t.dPooled, t.dParts, half, batch.touchedCount);
           },
           `binary ${binary}, wild ${wild}`,
           sparse(),
@@ -339,7 +338,11 @@ describe.each(SIZES)("with %i columns", (k) => {
             for (let i = 0; i < state.data.length; i++) state.data[i] = Math.abs(state.data[i]) + 1e-8;
           const rows = asIntegers(t.rows);
           rows.set([7, 0, 8, 3, 4]);
-          kernels.adagrad({ theta: t.theta, state: t.state, gradient: t.gradient, rows, count: 5, l2 }, 0.05);
+          const named = { theta: t.theta, state: t.state, gradient: t.gradient, rows, count: 5, l2 };
+          kernels.adagrad(named, 0.05, 0, 2);
+          kernels.adagrad(named, 0.05, 2, 5);
+          kernels.sgd(named, 0.05, 0.9, 0, 3);
+          kernels.sgd(named, 0.05, 0.9, 3, 5);
           kernels.adagrad(
             { theta: t.theta, state: t.state, gradient: t.gradient, rows: null, count: 5, l2 },
             0.05,
@@ -375,10 +378,10 @@ describe("the emitted modules", () => {
     );
     expect(new Set(names).size).toBe(names.length);
     const kernels = new Memory("wasm").addKernels(trainingKernels);
-    const shared = ["matmulTransposed", "activationForward", "activationBackward", "sgd", "name"];
-    const relu = ["reluForward", "reluBackward"];
+    const shared = ["matmulTransposed", "activationForward", "activationBackward", "name"];
+    const parts = ["reluForward", "reluBackward", "momentum"];
     expect(names.sort()).toEqual(
-      [...Object.keys(kernels).filter((name) => !shared.includes(name)), ...relu].sort(),
+      [...Object.keys(kernels).filter((name) => !shared.includes(name)), ...parts].sort(),
     );
   });
 });

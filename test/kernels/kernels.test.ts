@@ -107,9 +107,9 @@ function sparseBatch(rows: readonly Row[], binary: boolean): SparseBatch {
     indptr: integers(indptr),
     indices: integers(indices),
     values: binary ? null : values,
-    slots: integers(indices.map((index) => touched.indexOf(index))),
     touched: integers(touched),
     touchedCount: touched.length,
+    slots: integers(indices.map((index) => touched.indexOf(index))),
     context: null,
   };
 }
@@ -215,7 +215,7 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
 
     it("linearBackward sums per touched feature in batch order, whatever stood there before", () => {
       const [dScores, dw] = [column(rows.length, random(2)), column(batch.touchedCount + 2, () => SENTINEL)];
-      kernels.linearBackward(batch, dScores, dw);
+      kernels.linearBackward(batch, dScores, dw, 0, batch.touchedCount);
       expectBits(
         dw,
         (t) => {
@@ -368,7 +368,7 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
       const v = tensor(N, k, random(k));
       const [a, d] = [tensor(rows.length, k, random(k + 1)), tensor(rows.length, k, random(k + 2))];
       const dV = tensor(batch.touchedCount + 1, k, () => SENTINEL);
-      kernels.partsBackward(batch, v, a, d, dV, 0, k);
+      kernels.partsBackward(batch, v, a, d, dV, 0, batch.touchedCount);
       expectBits(
         dV,
         (t, j) => {
@@ -389,7 +389,7 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
       const dPooled = tensor(rows.length, k, random(k + 100));
       const dV = tensor(batch.touchedCount + 1, k, () => SENTINEL);
       kernels.biInteractionForward(batch, v, sums, pooled, null, 0, rows.length);
-      kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, k);
+      kernels.biInteractionBackward(batch, v, sums, dPooled, dV, 0, batch.touchedCount);
       const own = (t: number) => entries.filter((entry) => entry.index === batch.touched[t]);
       expectBits(
         dV,
@@ -992,16 +992,23 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
         },
       },
       single(
+        "linearBackward",
+        "rows",
+        batch.touchedCount,
+        () => column(batch.touchedCount + 1, () => SENTINEL),
+        (o, s, e) => kernels.linearBackward(batch, linear, o, s, e),
+      ),
+      single(
         "biInteractionBackward",
-        "columns",
-        k,
+        "rows",
+        batch.touchedCount,
         () => out(batch.touchedCount + 1),
         (o, s, e) => kernels.biInteractionBackward(batch, v, x, y, o, s, e),
       ),
       single(
         "partsBackward",
-        "columns",
-        k,
+        "rows",
+        batch.touchedCount,
         () => out(batch.touchedCount + 1),
         (o, s, e) => kernels.partsBackward(batch, v, x, y, o, s, e),
       ),
@@ -1058,6 +1065,24 @@ describe.each(["js", "wasm"] as const)("kernels %s", (backend) => {
           };
         },
       },
+      ...[true, false].map(
+        (hasState): Ranged => ({
+          name: hasState ? "adagrad and momentum" : "sgd",
+          axis: "rows",
+          size: 4,
+          build: () => {
+            const [theta, state] = [out(5), tensor(5, k, () => SENTINEL)];
+            const update = { theta, state, gradient: tensor(4, k, random(5)), rows: null, count: 4, l2: 0.1 };
+            return {
+              outputs: [theta, state],
+              run: (s, e) => {
+                if (hasState) kernels.adagrad(update, 0.05, s, e);
+                kernels.sgd({ ...update, state: hasState ? state : null }, 0.05, 0.9, s, e);
+              },
+            };
+          },
+        }),
+      ),
       single("multiply", "rows", B, out, (o, s, e) => kernels.multiply(o, x, y, s, e)),
       single("scoreForward", "rows", B, scores, (o, s, e) =>
         kernels.scoreForward(o, one, linear, x, h, s, e),

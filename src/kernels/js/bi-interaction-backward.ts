@@ -6,13 +6,20 @@ import type { SparseBatch } from "../kernels.ts";
 const f = Math.fround;
 
 /** `linearBackward` of kernels.ts. */
-export function linearBackward(batch: SparseBatch, dScores: Tensor, dw: Tensor): void {
-  const { rows, indptr, slots, values, touchedCount } = batch;
+export function linearBackward(
+  batch: SparseBatch,
+  dScores: Tensor,
+  dw: Tensor,
+  start: number,
+  end: number,
+): void {
+  const { rows, indptr, slots, values } = batch;
   const { data: out, stride } = dw;
-  for (let t = 0; t < touchedCount; t++) out[t * stride] = 0;
+  out.fill(0, start * stride, end * stride);
   for (let b = 0; b < rows; b++) {
     const dScore = dScores.data[b * dScores.stride];
     for (let p = indptr[b]; p < indptr[b + 1]; p++) {
+      if (slots[p] < start || slots[p] >= end) continue;
       out[slots[p] * stride] += values === null ? dScore : f(dScore * values[p]);
     }
   }
@@ -28,14 +35,14 @@ export function biInteractionBackward(
   start: number,
   end: number,
 ): void {
-  const { rows, indptr, indices, slots, values, touchedCount } = batch;
+  const { rows, indptr, indices, slots, values } = batch;
   const [vData, sumsData, gradient, out] = [v.data, sums.data, dPooled.data, dV.data];
-  const [vStride, stride] = [v.stride, dV.stride];
-  for (let t = 0; t < touchedCount; t++) out.fill(0, t * stride + start, t * stride + end);
+  const { stride, cols } = dV;
+  out.fill(0, start * stride, end * stride);
   for (let b = 0; b < rows; b++) {
     const [first, last] = [indptr[b], indptr[b + 1]];
-    for (let j = start; j < end; j += 4) {
-      const at = b * sums.stride + j;
+    for (let j = 0; j < cols; j += 4) {
+      const at = b * stride + j;
       const s0 = sumsData[at],
         s1 = sumsData[at + 1],
         s2 = sumsData[at + 2],
@@ -45,7 +52,8 @@ export function biInteractionBackward(
         d2 = gradient[at + 2],
         d3 = gradient[at + 3];
       for (let p = first; p < last; p++) {
-        const from = indices[p] * vStride + j;
+        if (slots[p] < start || slots[p] >= end) continue;
+        const from = indices[p] * stride + j;
         const to = slots[p] * stride + j;
         if (values === null) {
           out[to] += f(f(s0 - vData[from]) * d0);
@@ -74,20 +82,20 @@ export function partsBackward(
   start: number,
   end: number,
 ): void {
-  const { rows, indptr, indices, slots, values, touchedCount } = batch;
+  const { rows, indptr, indices, slots, values } = batch;
   const [vData, aData, dData, out] = [v.data, a.data, d.data, dV.data];
-  const [vStride, stride] = [v.stride, dV.stride];
-  for (let t = 0; t < touchedCount; t++) out.fill(0, t * stride + start, t * stride + end);
+  const { stride, cols } = dV;
+  out.fill(0, start * stride, end * stride);
   for (let b = 0; b < rows; b++) {
-    const row = b * a.stride;
+    const row = b * stride;
     for (let p = indptr[b]; p < indptr[b + 1]; p++) {
-      const [from, to] = [indices[p] * vStride, slots[p] * stride];
+      if (slots[p] < start || slots[p] >= end) continue;
+      const [from, to] = [indices[p] * stride, slots[p] * stride];
       if (values === null) {
-        for (let j = start; j < end; j++)
-          out[to + j] += f(aData[row + j] - f(vData[from + j] * dData[row + j]));
+        for (let j = 0; j < cols; j++) out[to + j] += f(aData[row + j] - f(vData[from + j] * dData[row + j]));
       } else {
         const x = values[p];
-        for (let j = start; j < end; j++)
+        for (let j = 0; j < cols; j++)
           out[to + j] += f(f(aData[row + j] - f(f(x * vData[from + j]) * dData[row + j])) * x);
       }
     }

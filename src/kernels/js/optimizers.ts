@@ -5,13 +5,18 @@ import type { Update } from "../kernels.ts";
 const f = Math.fround;
 
 /** `adagrad` of kernels.ts. */
-export function adagrad(update: Update, learningRate: number): void {
-  const { rows, count, l2 } = update;
+export function adagrad(
+  update: Update,
+  learningRate: number,
+  start: number = 0,
+  end: number = update.count,
+): void {
+  const { rows, l2 } = update;
   const { data: theta, cols, stride } = update.theta;
   const { data: gradient, stride: gradientStride } = update.gradient;
   const state = update.state!.data;
   const rate = f(learningRate);
-  for (let t = 0; t < count; t++) {
+  for (let t = start; t < end; t++) {
     const from = t * gradientStride;
     const to = (rows === null ? t : rows[t]) * stride;
     for (let j = 0; j < cols; j++) {
@@ -24,14 +29,20 @@ export function adagrad(update: Update, learningRate: number): void {
 }
 
 /** `sgd` of kernels.ts. */
-export function sgd(update: Update, learningRate: number, momentum: number): void {
-  const { rows, count, l2 } = update;
+export function sgd(
+  update: Update,
+  learningRate: number,
+  momentum: number,
+  start: number = 0,
+  end: number = update.count,
+): void {
+  const { rows, l2 } = update;
   const { data: theta, cols, stride } = update.theta;
   const { data: gradient, stride: gradientStride } = update.gradient;
   const velocity = update.state && update.state.data;
   const rate = f(learningRate);
   const keep = f(momentum);
-  for (let t = 0; t < count; t++) {
+  for (let t = start; t < end; t++) {
     const from = t * gradientStride;
     const to = (rows === null ? t : rows[t]) * stride;
     for (let j = 0; j < cols; j++) {

@@ -455,9 +455,11 @@ export class ModuleBuilder {
   /**
    * Writes the module.
    *
+   * @param sharedPages Largest number of pages of a memory that threads share; null: the memory is not shared.
+   *   Default: null.
    * @returns The module in binary form.
    */
-  toBytes(): Uint8Array<ArrayBuffer> {
+  toBytes(sharedPages: number | null = null): Uint8Array<ArrayBuffer> {
     const functions = this.#functions;
     const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
     const section = (id: number, write: (into: number[]) => void): void => {
@@ -473,7 +475,8 @@ export class ModuleBuilder {
       into.push(1);
       text(into, "env");
       text(into, "memory");
-      into.push(0x02, 0x00, 0x00);
+      into.push(0x02, sharedPages === null ? 0x00 : 0x03, 0x00);
+      if (sharedPages !== null) unsigned(into, sharedPages);
     });
     section(3, (into) => list(into, functions, (_, i) => unsigned(into, i)));
     section(7, (into) =>

@@ -103,7 +103,7 @@ export function bind(wasm: Exports, row: RowAddress): ForwardKernels {
       const [from, to, width] = [row(a, start), row(c, start), rowBytes(b)];
       const count = end - start;
       const shift = addressOrNone(bias);
-      wasm.matmul(to, rowBytes(c), from, rowBytes(a), 4, a.cols, address(b), width, shift, 0, count, width);
+      wasm.matmul(to, rowBytes(c), from, rowBytes(a), 4, a.cols, address(b), width, shift, count, width);
     },
 
     activationForward(name, y, x, start, end) {

@@ -1,23 +1,30 @@
-// The matrix product. The sums of one tile of c stay in registers while p runs over the depth. Each sum adds
-// its terms in ascending order from 0, as the plain version does. The same function computes all three
-// products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is transposed by
-// exchanging aRow and aCol.
+// The matrix product. The sums of one tile of c stay in registers while p runs over a block of the depth. Each
+// sum adds its terms in ascending order from 0, as the plain version does. The same function computes all
+// three products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is transposed
+// by exchanging aRow and aCol. One of the two is always 4 bytes.
 
-import { type FunctionBuilder, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
-import { add, integers, mul, plus, range, splat } from "./vectors.ts";
+import {
+  type FunctionBuilder,
+  load,
+  type ModuleBuilder,
+  type Operand,
+  op,
+  type Variable,
+} from "./assembler.ts";
+import { add, at, integers, mul, plus, range, splat } from "./vectors.ts";
 
 /**
- * The shapes of tiles. The last one is a single vector wide, for the remaining columns. Measured at 64, 128
- * and 256 columns: tiles of 4 x 8 floats reach 38 GFLOP/s on Node 20 and 58 on Node 24. Tiles of 3 x 16
- * floats reach 37 and 34, because their sums do not fit into the registers.
+ * The shapes of tiles. The last one is a single vector wide, for the remaining columns. Measured with the
+ * innermost loop below at 64 columns: tiles of 4 x 8 floats reach 32 GFLOP/s on Node 20 and 36 on Node 24, 2 x
+ * 16 reach 33 and 35, 5 x 8 reach 21 and 36, 6 x 8 reach 24 and 25, 3 x 12 reach 18 and 31.
  */
 const TILES: readonly (readonly [rows: number, vectors: number])[] = [
   [4, 2],
   [4, 1],
 ];
 
-/** Number of steps of p per iteration of the innermost loop. */
-const UNROLL = 4;
+/** Rows of c and depth of a block, whose parts of a and of b stay in the second-level cache. */
+const [ROWS, DEPTH] = [128, 128];
 
 /**
  * Adds `matmul`, which computes `matmul` and `matmulTransposed` of kernels.ts.
@@ -26,66 +33,88 @@ const UNROLL = 4;
  */
 export function emitMatmul(m: ModuleBuilder): void {
   // Computes the rows 0 to end - 1 of c, all columns. Strides and `width` are in bytes. bias = 0: there is no
-  // bias. more = 1: the sums start from the present values of c.
-  m.function("matmul", integers(12), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, end, width) => {
-    const start = f.local("i32");
-    const j = f.local("i32");
-    const operands = { c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, start, j };
-    for (const [rows, vectors] of TILES) {
-      const bytes = 16 * vectors;
-      const last = f.local(
-        "i32",
-        vectors === 1 ? width : op("i32.sub", width, op("i32.and", op("i32.sub", width, j), bytes - 1)),
-      );
-      f.while(j, last, bytes, () => {
-        f.set(start, 0);
-        const whole = f.local("i32", op("i32.sub", end, rows - 1));
-        f.if(op("i32.lt_u", rows - 1, end), () => {
-          f.while(start, whole, rows, () => tile(f, rows, vectors, operands));
-        });
-        f.while(start, end, 1, () => tile(f, 1, vectors, operands));
+  // bias.
+  m.function("matmul", integers(11), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, end, width) => {
+    const [start, j] = range(2).map(() => f.local("i32"));
+    const most = f.local("i32", depth); // a product of depth 0 is the bias
+    f.if(op("i32.eqz", depth), () => f.set(most, 1));
+    f.for(0, end, ROWS, (firstRow) => {
+      const lastRow = least(f, plus(firstRow, ROWS), end);
+      f.for(0, most, DEPTH, (p) => {
+        const endP = least(f, plus(p, DEPTH), depth);
+        const operands = { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j, p, endP };
+        f.set(j, 0);
+        for (const [rows, vectors] of TILES) {
+          const bytes = 16 * vectors;
+          const rest = op("i32.and", op("i32.sub", width, j), bytes - 1);
+          f.while(j, f.local("i32", op("i32.sub", width, rest)), bytes, () => {
+            f.set(start, firstRow);
+            const restRows = op("i32.and", op("i32.sub", lastRow, start), rows - 1);
+            const whole = f.local("i32", op("i32.sub", lastRow, restRows));
+            f.if(
+              op("i32.sub", aCol, 4),
+              () => f.while(start, whole, rows, () => tile(f, rows, vectors, operands, "rows of c")),
+              () => f.while(start, whole, rows, () => tile(f, rows, vectors, operands, "depth")),
+            );
+            f.while(start, lastRow, 1, () => tile(f, 1, vectors, operands, "depth"));
+          });
+        }
       });
-    }
+    });
   });
 }
 
+/** The smaller one of two integers, as a new variable. */
+function least(f: FunctionBuilder, a: Operand, b: Operand): Variable {
+  const result = f.local("i32", a);
+  f.if(op("i32.lt_u", b, result), () => f.set(result, b));
+  return result;
+}
+
 type Operands = Record<
-  "c" | "cRow" | "a" | "aRow" | "aCol" | "depth" | "b" | "bRow" | "bias" | "more" | "start" | "j",
+  "c" | "cRow" | "a" | "aRow" | "aCol" | "depth" | "b" | "bRow" | "bias" | "start" | "j" | "p" | "endP",
   Variable
 >;
 
 /**
- * Writes the code for one tile of c: `rows` rows from row `start` on, 4 * `vectors` columns from byte `j` on.
+ * Writes the code for one tile of c: `rows` rows from row `start` on, 4 * `vectors` columns from
+ * byte `j` on, the depth from `p` to `endP` - 1. The innermost loop takes one step of p. With more steps per
+ * iteration, V8 of Node 20 loads the operands of all steps first and runs out of registers: 23 GFLOP/s.
+ *
+ * @param contiguous Which elements of a lie side by side. Rows of c are offsets of one pointer; else each row
+ *   has a pointer.
  */
 function tile(
   f: FunctionBuilder,
   rows: number,
   vectors: number,
-  { c, cRow, a, aRow, aCol, depth, b, bRow, bias, more, start, j }: Operands,
+  { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j, p, endP }: Operands,
+  contiguous: "rows of c" | "depth",
 ): void {
-  const out = range(rows).map((i) => f.local("i32", plus(plus(c, j), op("i32.mul", plus(start, i), cRow))));
+  const out = range(rows).map((i) => f.local("i32", at(plus(c, j), plus(start, i), cRow)));
   const sums = range(rows).map(() => range(vectors).map(() => f.local("v128", splat(0))));
   const eachSum = (body: (sum: Variable, i: number, v: number) => void): void =>
     sums.forEach((row, i) => row.forEach((sum, v) => body(sum, i, v)));
-  f.if(more, () => eachSum((sum, i, v) => f.set(sum, load("v128.load", out[i], 16 * v))));
-  const left = range(rows).map((i) => f.local("i32", plus(a, op("i32.mul", plus(start, i), aRow))));
-  const right = f.local("i32", plus(b, j));
+  f.if(p, () => eachSum((sum, i, v) => f.set(sum, load("v128.load", out[i], 16 * v))));
+  const byPointers = contiguous === "depth";
+  const first = at(at(a, start, aRow), p, aCol);
+  const left = range(byPointers ? rows : 1).map((i) => f.local("i32", at(first, i, aRow)));
+  const right = f.local("i32", plus(at(b, p, bRow), j));
   const values = range(vectors).map(() => f.local("v128"));
-  const step = (): void => {
+  f.while(right, f.local("i32", plus(at(b, endP, bRow), j)), bRow, () => {
     values.forEach((value, v) => f.set(value, load("v128.load", right, 16 * v)));
     range(rows).forEach((i) => {
-      const factor = f.local("v128", load("v128.load32_splat", left[i]));
+      const element = load("v128.load32_splat", left[byPointers ? i : 0], byPointers ? 0 : 4 * i);
+      const factor = f.local("v128", element);
       values.forEach((value, v) => f.set(sums[i][v], add(sums[i][v], mul(factor, value))));
-      f.increase(left[i], aCol);
     });
-    f.increase(right, bRow);
-  };
-  const p = f.local("i32", 0);
-  f.while(p, op("i32.and", depth, -UNROLL), UNROLL, () => range(UNROLL).forEach(step));
-  f.while(p, depth, 1, step);
+    for (const pointer of left) f.increase(pointer, aCol);
+  });
   f.if(bias, () => {
-    const shift = range(vectors).map((v) => f.local("v128", load("v128.load", plus(bias, j), 16 * v)));
-    eachSum((sum, _, v) => f.set(sum, add(sum, shift[v])));
+    f.if(op("i32.eqz", op("i32.sub", depth, endP)), () => {
+      const shift = range(vectors).map((v) => f.local("v128", load("v128.load", plus(bias, j), 16 * v)));
+      eachSum((sum, _, v) => f.set(sum, add(sum, shift[v])));
+    });
   });
   eachSum((sum, i, v) => f.store("v128.store", out[i], sum, 16 * v));
 }

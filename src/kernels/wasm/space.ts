@@ -38,20 +38,21 @@ export function findObstacle(): string | null {
  * Emits and compiles the module of a set of kernels. This takes a few milliseconds.
  *
  * @param set The set.
+ * @param shared Whether threads will share the memory of its instances.
  * @returns The compiled module.
  */
-export function compile(set: KernelSet): WebAssembly.Module {
+export function compile(set: KernelSet, shared: boolean): WebAssembly.Module {
   const m = new ModuleBuilder();
   set.emit(m);
-  return new WebAssembly.Module(m.toBytes());
+  return new WebAssembly.Module(m.toBytes(shared ? MAX_PAGES : null));
 }
 
 /** A memory of `wanted` pages, or of `needed` pages if that many cannot be had. */
-function newMemory(wanted: number, needed: number): WebAssembly.Memory {
+function newMemory(wanted: number, needed: number, shared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: wanted, maximum: MAX_PAGES });
+    return new WebAssembly.Memory({ initial: wanted, maximum: MAX_PAGES, shared });
   } catch {
-    return new WebAssembly.Memory({ initial: needed, maximum: MAX_PAGES });
+    return new WebAssembly.Memory({ initial: needed, maximum: MAX_PAGES, shared });
   }
 }
 
@@ -66,13 +67,27 @@ function growMemory(memory: WebAssembly.Memory, wanted: number, needed: number):
 
 /** A growing memory with the kernels linked to it. Both exist from the first `grow` on. */
 export class WasmSpace {
-  readonly #modules: WebAssembly.Module[] = [];
-  readonly #functions: Record<string, (...args: number[]) => void> = {};
-  #memory: WebAssembly.Memory | null = null;
+  /** The linked modules, in order. */
+  readonly modules: WebAssembly.Module[] = [];
+  /** The functions of all linked modules, by name. */
+  readonly functions: Record<string, (...args: number[]) => void> = {};
+  /** The memory; null before the first `grow`. */
+  memory: WebAssembly.Memory | null = null;
   /**
-   * The bytes of the memory; null before the first `grow`. Growth detaches this buffer and makes another one.
+   * The bytes of the memory; null before the first `grow`. Growth makes another buffer, and detaches this one
+   * unless threads share it.
    */
-  buffer: ArrayBuffer | null = null;
+  buffer: ArrayBufferLike | null = null;
+  readonly #isShared: boolean;
+
+  /**
+   * Makes a space without memory.
+   *
+   * @param shared Whether threads will share the memory.
+   */
+  constructor(shared: boolean) {
+    this.#isShared = shared;
+  }
 
   /**
    * Links a set of kernels to this memory, after the sets that it depends on.
@@ -82,9 +97,9 @@ export class WasmSpace {
    * @returns The kernels. They can run after the first `grow`.
    */
   link<K extends object>(set: KernelSet<K>, module: WebAssembly.Module): K {
-    this.#modules.push(module);
-    if (this.#memory !== null) this.#instantiate(module, this.#memory);
-    return set.bind(this.#functions, this.#row);
+    this.modules.push(module);
+    if (this.memory !== null) this.#instantiate(module, this.memory);
+    return set.bind(this.functions, this.row);
   }
 
   /**
@@ -96,31 +111,31 @@ export class WasmSpace {
    * @returns The bytes of the memory, at least so many.
    * @throws RangeError if so much memory cannot be allocated. Nothing has changed then.
    */
-  grow(bytes: number): ArrayBuffer {
+  grow(bytes: number): ArrayBufferLike {
     const pages = Math.ceil(bytes / PAGE);
     if (pages > MAX_PAGES) {
       const needed = (bytes / 2 ** 20).toFixed(0);
       throw new RangeError(`WebAssembly can address 4096 MiB, and the model needs ${needed}`);
     }
     const roomy = Math.min(pages + SPARE_PAGES, MAX_PAGES);
-    if (this.#memory === null) {
-      const memory = newMemory(roomy, pages);
-      for (const module of this.#modules) this.#instantiate(module, memory);
-      this.#memory = memory;
+    if (this.memory === null) {
+      const memory = newMemory(roomy, pages, this.#isShared);
+      for (const module of this.modules) this.#instantiate(module, memory);
+      this.memory = memory;
     } else {
-      const present = this.#memory.buffer.byteLength / PAGE;
-      if (pages > present) growMemory(this.#memory, roomy - present, pages - present);
+      const present = this.memory.buffer.byteLength / PAGE;
+      if (pages > present) growMemory(this.memory, roomy - present, pages - present);
     }
-    this.buffer = this.#memory.buffer;
+    this.buffer = this.memory.buffer;
     return this.buffer;
   }
 
   #instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): void {
-    Object.assign(this.#functions, new WebAssembly.Instance(module, { env: { memory } }).exports);
+    Object.assign(this.functions, new WebAssembly.Instance(module, { env: { memory } }).exports);
   }
 
   /** Refuses a tensor in another buffer, such as one of the user's own: its address would be wrong here. */
-  readonly #row: RowAddress = ({ data, stride }: Tensor, i: number) => {
+  readonly row: RowAddress = ({ data, stride }: Tensor, i: number) => {
     if (data.buffer !== this.buffer) {
       throw new TypeError(
         "kernels take the tensors of the pass or update alone: " +

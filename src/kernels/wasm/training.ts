@@ -1,13 +1,12 @@
 // The SIMD kernels of training: the functions of their module, and the calls of these functions. They are
-// linked after those of prediction, because they use the same matrix product. tanh, sigmoid and SGD are not
-// in the module: they run the plain loops on the same memory.
+// linked after those of prediction, because they use the same matrix product. tanh and sigmoid are not in the
+// module: they run the plain loops on the same memory.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationBackward } from "../js/activations-backward.ts";
 import { columnSums } from "../js/batch-norm-backward.ts";
-import { sgd } from "../js/optimizers.ts";
 import type { Exports, RowAddress } from "../kernel-set.ts";
-import type { TrainingKernels } from "../kernels.ts";
+import type { TrainingKernels, Update } from "../kernels.ts";
 import type { ModuleBuilder } from "./assembler.ts";
 import { emitBiInteractionBackward } from "./bi-interaction-backward.ts";
 import { emitColumnsBackward } from "./columns-backward.ts";
@@ -15,9 +14,6 @@ import { padded, rowBytes, valuesOf } from "./forward.ts";
 import { emitOptimizers } from "./optimizers.ts";
 import { emitRowsBackward } from "./rows-backward.ts";
 import { emitTranspose } from "./transpose.ts";
-
-/** Number of rows of a and b that `matmulTransposed` processes at a time. */
-const BLOCK = 128;
 
 /**
  * Adds the functions of training to a module.
@@ -59,40 +55,53 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
         rowBytes(v),
         rows,
         touchedCount,
-        start * 4,
-        padded(end),
+        start,
+        end,
       );
     };
+  /** Calls a function of `emitOptimizers`. */
+  const optimize = (
+    name: "adagrad" | "sgd" | "momentum",
+    { theta, state, gradient, rows, l2 }: Update,
+    start: number,
+    end: number,
+    ...rates: number[]
+  ): void => {
+    const first = rows === null ? start : 0; // the row of theta that `rows` counts from
+    wasm[name](
+      row(theta, first),
+      state === null ? 0 : row(state, first),
+      row(gradient, start),
+      rows === null ? 0 : rows.byteOffset + start * 4,
+      end - start,
+      theta.cols,
+      rowBytes(theta),
+      rowBytes(gradient),
+      l2,
+      ...rates,
+    );
+  };
   return {
-    linearBackward(batch, dScores, dw) {
-      const { indptr, slots, rows, touchedCount } = batch;
-      const values = valuesOf(batch);
-      const [from, to] = [address(dScores), address(dw)];
-      wasm.linearBackward(indptr.byteOffset, slots.byteOffset, values, from, to, rows, touchedCount);
+    linearBackward(batch, dScores, dw, start, end) {
+      const { indptr, slots, rows } = batch;
+      wasm.linearBackward(
+        indptr.byteOffset,
+        slots.byteOffset,
+        valuesOf(batch),
+        address(dScores),
+        address(dw),
+        rows,
+        start,
+        end,
+      );
     },
 
     biInteractionBackward: rowGradients("biInteractionBackward"),
     partsBackward: rowGradients("partsBackward"),
 
     matmulTransposed(c, a, b, depth, start, end) {
-      const count = end - start;
-      // Blocks of rows stay in the cache. The sums of a block start from the results of the block before.
-      for (let first = 0; first < depth || first === 0; first += BLOCK) {
-        wasm.matmul(
-          row(c, start),
-          rowBytes(c),
-          row(a, first) + start * 4,
-          4,
-          rowBytes(a),
-          Math.min(BLOCK, depth - first),
-          row(b, first),
-          rowBytes(b),
-          0,
-          first,
-          count,
-          rowBytes(b),
-        );
-      }
+      const [from, to, width] = [address(a) + start * 4, row(c, start), rowBytes(b)];
+      wasm.matmul(to, rowBytes(c), from, 4, rowBytes(a), depth, address(b), width, 0, end - start, width);
     },
 
     transpose(out, x) {
@@ -170,21 +179,13 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
       wasm.scoreBackward(address(dY), address(dScores), address(h), rowBytes(dY), start, end);
     },
 
-    adagrad({ theta, state, gradient, rows, count, l2 }, learningRate) {
-      wasm.adagrad(
-        address(theta),
-        address(state!),
-        address(gradient),
-        rows === null ? 0 : rows.byteOffset,
-        count,
-        theta.cols,
-        rowBytes(theta),
-        rowBytes(gradient),
-        learningRate,
-        l2,
-      );
+    adagrad(update, learningRate, start = 0, end = update.count) {
+      optimize("adagrad", update, start, end, learningRate);
     },
 
-    sgd,
+    sgd(update, learningRate, momentum, start = 0, end = update.count) {
+      if (update.state === null) optimize("sgd", update, start, end, learningRate);
+      else optimize("momentum", update, start, end, learningRate, momentum);
+    },
   };
 }

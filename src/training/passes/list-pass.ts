@@ -59,6 +59,10 @@ class ListPass extends ListScores implements Pass {
     );
   }
 
+  work(): number {
+    return 3 * this.#parts.network.work(this.contexts * this.candidates);
+  }
+
   forward(): void {
     const { network } = this.#parts;
     const { batch, parameters } = network;
@@ -67,6 +71,7 @@ class ListPass extends ListScores implements Pass {
     linearForward(kernels, batch, parameters.linear.value, this.#linear);
     const { sums: sumsOf, pooled: ofRows } = network; // the pooled vectors of the rows are not used
     biInteractionForward(kernels, batch, parameters.embedding.value, sumsOf, ofRows, this.#squares);
+    this.memory.settle();
     const [linear, { data: sums, stride }, squares] = [this.#linear.data, sumsOf, this.#squares.data];
     const [pooled, scoreOf] = [network.pooled.data, network.linear.data];
     for (let c = 0; c < contexts; c++) {
@@ -81,6 +86,7 @@ class ListPass extends ListScores implements Pass {
       }
     }
     network.scorePooled(contexts * candidates, true);
+    this.memory.settle();
     const { data, stride: listStride } = this.scores;
     for (let c = 0; c < contexts; c++)
       data.set(network.scores.data.subarray(c * candidates, (c + 1) * candidates), c * listStride);
@@ -95,6 +101,7 @@ class ListPass extends ListScores implements Pass {
     for (let c = 0; c < contexts; c++)
       dScores.data.set(slopes.subarray(c * listStride, c * listStride + candidates), c * candidates);
     this.#parts.backwardLayers(contexts * candidates);
+    this.memory.settle();
     const { data: sums, stride } = network.sums;
     const [a, d, dLinear, dP] = [this.#a.data, this.#d.data, this.#dLinear.data, dPooled.data];
     a.fill(0, 0, (contexts + candidates) * stride);
@@ -118,7 +125,7 @@ class ListPass extends ListScores implements Pass {
     }
     const { embedding, linear } = parameters;
     const dV = this.#parts.gradientOf(embedding);
-    kernels.partsBackward(batch, embedding.value, this.#a, this.#d, dV, 0, dV.cols);
+    kernels.partsBackward(batch, embedding.value, this.#a, this.#d, dV, 0, batch.touchedCount);
     linearBackward(kernels, batch, this.#dLinear, this.#parts.gradientOf(linear));
   }
 }

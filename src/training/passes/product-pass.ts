@@ -62,6 +62,12 @@ export class ProductPass extends ListScores implements Pass {
     ]);
   }
 
+  work(): number {
+    const { network } = this.#parts;
+    const products = this.contexts * this.candidates * network.parameters.embeddingDim;
+    return 3 * (products + network.work(0));
+  }
+
   forward(): void {
     const { network } = this.#parts;
     const { batch, parameters, sums, pooled, linear, output, stages } = network;
@@ -98,6 +104,7 @@ export class ProductPass extends ListScores implements Pass {
     kernels.matmulTransposed(dProducts, dScores, this.#contextSums(), contexts, 0, candidates);
     const dOwn = view(this.#dOwn, contexts, 1, candidates, padded);
     kernels.columnSums(dOwn, dScores, contexts, 0, candidates);
+    this.memory.settle();
     this.#dOwn.data.fill(0, 0, contexts);
     for (let row = contexts; row < contexts + candidates; row++) {
       const slope = this.#dOwn.data[row];
@@ -108,7 +115,7 @@ export class ProductPass extends ListScores implements Pass {
     }
     const { embedding, linear } = parameters;
     const dV = gradientOf(embedding);
-    kernels.partsBackward(batch, embedding.value, a, d, dV, 0, dV.cols);
+    kernels.partsBackward(batch, embedding.value, a, d, dV, 0, batch.touchedCount);
     linearBackward(kernels, batch, this.#dOwn, gradientOf(linear));
   }
 

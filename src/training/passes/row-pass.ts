@@ -14,6 +14,7 @@ export const makeRowPass: MakePass = ({ network, dScores, dPooled, gradientOf, b
     dScores,
     rowsOf: ({ rows }) => rows,
     reserve() {},
+    work: () => 3 * network.work(batch.rows),
     forward() {
       network.forward(true);
     },

@@ -1,0 +1,293 @@
+// The kernels of a team of threads. They do not compute at once: their calls are written down as commands,
+// split into parts by ranges of rows or columns of what they write. Calls that can follow one another without
+// waiting for the other parts form a group. The team runs a group when the next call needs its results, or
+// when the caller asks for them (`settle`).
+
+import type { Kernels, SparseBatch } from "../kernels.ts";
+import type { Team } from "./team.ts";
+
+/**
+ * What the calls of a group have in common.
+ *
+ * - "rows": part p writes the same rows of every output, and reads only these rows of other outputs.
+ * - "columns": the same with columns.
+ * - "sums": sums over rows. No call of the group reads what another one writes.
+ * - "tables": the gradients of the tables and the steps of the optimizer. Part p writes the same rows of the
+ *   gradient of every table. The gradients of other parameters were computed by groups before.
+ */
+type Group = "rows" | "columns" | "sums" | "tables";
+
+/** How a call is split: the first row or column of each part, and behind them the end. */
+type Bounds = readonly number[];
+
+/** Fewest rows or columns that are split. */
+const MIN_EXTENT = 8;
+
+/** Writes kernel calls down for a team. */
+export class Recorder {
+  readonly #team: Team;
+  /** Functions with the names of the real ones, which write a command. */
+  readonly functions: Readonly<Record<string, (...args: number[]) => void>>;
+  #group: Group | null = null;
+  /** The range of rows or columns that all calls of the group have; 0 to 0: they may differ. */
+  #start = 0;
+  #end = 0;
+  /** Even parts of ranges that were needed lately. */
+  readonly #known: { readonly start: number; readonly end: number; readonly bounds: Bounds }[] = [];
+  /** Number of parts that groups get. */
+  #wanted = 2;
+  /** How the touched features are split in the present group. */
+  #touchedBounds: Bounds | null = null;
+  #part = 0;
+  #position = 0;
+
+  /**
+   * Makes the functions.
+   *
+   * @param team The team.
+   * @param names The names of the functions.
+   */
+  constructor(team: Team, names: readonly string[]) {
+    this.#team = team;
+    const functions = names.map((name, i) => {
+      const id = i + 1;
+      // Parameters with defaults, because an array of arguments would take longer than the rest.
+      const write = (
+        a = 0,
+        b = 0,
+        c = 0,
+        d = 0,
+        e = 0,
+        f = 0,
+        g = 0,
+        h = 0,
+        i = 0,
+        j = 0,
+        k = 0,
+        l = 0,
+        m = 0,
+      ): void => team.write(this.#position++, this.#part, id, a, b, c, d, e, f, g, h, i, j, k, l, m);
+      return [name, write] as const;
+    });
+    this.functions = Object.fromEntries(functions);
+  }
+
+  /** Says into how many parts the next groups are split. */
+  set parts(parts: number) {
+    this.#wanted = parts;
+  }
+
+  /** Runs all calls so far. */
+  settle(): void {
+    this.#group = null;
+    if (this.#team.isEmpty) return;
+    this.#team.run();
+  }
+
+  /** Forgets all calls that have not run. */
+  reset(): void {
+    this.#group = null;
+    this.#team.count = 0;
+  }
+
+  /**
+   * Writes a call down, in one piece per part.
+   *
+   * @param group The group that the call belongs to.
+   * @param start First row or column to split.
+   * @param end The one behind the last.
+   * @param commands Number of functions that the call runs in each part.
+   * @param call Makes the call for a range of rows or columns.
+   * @param touched For calls with one row per touched feature, from the first one on: the batch, or null if
+   *   the call has none.
+   */
+  add(
+    group: Group,
+    start: number,
+    end: number,
+    commands: number,
+    call: (from: number, to: number) => void,
+    touched?: SparseBatch | null,
+  ): void {
+    const alike = group === "rows" || group === "columns";
+    this.#enter(group, alike ? start : 0, alike ? end : 0, commands);
+    const first = this.#team.count;
+    const parts = this.#wanted;
+    let bounds: Bounds;
+    if (touched === undefined) bounds = this.#evenBounds(start, end);
+    else
+      bounds = this.#touchedBounds ??= touched
+        ? boundsOfTouched(touched, parts)
+        : this.#evenBounds(start, end);
+    for (let part = 0; part < parts; part++) {
+      this.#part = part;
+      this.#position = first;
+      call(bounds[part], bounds[part + 1]);
+    }
+    this.#team.count = this.#position;
+  }
+
+  /** Writes a call of one function down, which the last part runs. */
+  addWhole(group: Group, call: () => void): void {
+    this.#enter(group, 0, 0, 1);
+    const first = this.#team.count;
+    for (this.#part = 0; this.#part < this.#wanted - 1; this.#part++)
+      this.#team.writeNothing(first, this.#part);
+    this.#position = first;
+    call();
+    this.#team.count = this.#position;
+  }
+
+  /** Continues the present group, or runs it and begins another one. `start` and `end` are the same in a group. */
+  #enter(group: Group, start: number, end: number, commands: number): void {
+    const continues = group === this.#group && start === this.#start && end === this.#end;
+    if (continues && this.#team.hasRoom(commands)) return;
+    this.settle();
+    this.#team.begin(this.#wanted);
+    this.#group = group;
+    this.#start = start;
+    this.#end = end;
+    this.#touchedBounds = null;
+  }
+
+  /** Parts of equal size. They begin at multiples of 4: vectors have four floats, products four rows. */
+  #evenBounds(start: number, end: number): Bounds {
+    const known = this.#known.find((one) => one.start === start && one.end === end);
+    if (known?.bounds.length === this.#wanted + 1) return known.bounds;
+    const size = (end - start) / (4 * this.#wanted);
+    const bounds = Array.from({ length: this.#wanted }, (_, part) => start + Math.floor(size * part) * 4);
+    bounds.push(end);
+    if (this.#known.length === 16) this.#known.length = 0;
+    this.#known.push({ start, end, bounds });
+    return bounds;
+  }
+}
+
+/** Work of the optimizer for a touched feature, in the work of one entry in the gradient. */
+const ROW_WORK = 10;
+
+/** Parts of the touched features with equal work. The first features of a batch often have most entries. */
+function boundsOfTouched({ rows, indptr, slots, touchedCount }: SparseBatch, parts: number): Bounds {
+  const entries = new Uint32Array(touchedCount);
+  for (let p = 0; p < indptr[rows]; p++) entries[slots[p]]++;
+  const total = indptr[rows] + ROW_WORK * touchedCount;
+  const bounds = [0];
+  let done = 0;
+  for (let t = 0; t < touchedCount; t++) {
+    if (done >= (total * bounds.length) / parts) bounds.push(t);
+    done += ROW_WORK + entries[t];
+  }
+  while (bounds.length <= parts) bounds.push(touchedCount);
+  return bounds;
+}
+
+/** Rows of a block of `matmulTransposed`, which runs one function for each. */
+const BLOCK = 128;
+
+/**
+ * Makes the kernels of a team. Calls that cannot be split run at once on the calling thread, after all calls
+ * before them.
+ *
+ * @param plain The kernels that run at once.
+ * @param k The same kernels, whose functions are those of the recorder.
+ * @param recorder Writes their calls down.
+ * @returns The kernels, with the same keys as `plain`.
+ */
+export function splitKernels(plain: Partial<Kernels>, k: Kernels, recorder: Recorder): Partial<Kernels> {
+  const atOnce = Object.fromEntries(
+    Object.entries(plain).map(([name, run]) => [
+      name,
+      typeof run === "function" ? after(recorder, run) : run,
+    ]),
+  ) as unknown as Kernels;
+  const split: Partial<Kernels> = {
+    linearForward(batch, w, out, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.linearForward(batch, w, out, from, to));
+    },
+    biInteractionForward(batch, v, sums, pooled, squares, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) =>
+        k.biInteractionForward(batch, v, sums, pooled, squares, from, to),
+      );
+    },
+    matmul(c, a, b, bias, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.matmul(c, a, b, bias, from, to));
+    },
+    activationForward(name, y, x, start, end) {
+      if (name === "relu")
+        recorder.add("rows", start, end, 1, (from, to) => k.activationForward(name, y, x, from, to));
+      else atOnce.activationForward(name, y, x, start, end);
+    },
+    scoreForward(scores, bias, linear, y, h, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.scoreForward(scores, bias, linear, y, h, from, to));
+    },
+    activationBackward(name, dX, y, dY, start, end) {
+      if (name === "relu")
+        recorder.add("rows", start, end, 1, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
+      else atOnce.activationBackward(name, dX, y, dY, start, end);
+    },
+    dropoutForward(y, mask, x, key, rate, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.dropoutForward(y, mask, x, key, rate, from, to));
+    },
+    multiply(out, a, b, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.multiply(out, a, b, from, to));
+    },
+    scoreBackward(dY, dScores, h, start, end) {
+      recorder.add("rows", start, end, 1, (from, to) => k.scoreBackward(dY, dScores, h, from, to));
+    },
+    normalize(y, x, norm, rows, start, end) {
+      recorder.add("columns", start, end, 1, (from, to) => k.normalize(y, x, norm, rows, from, to));
+    },
+    batchStatistics(x, norm, rows, epsilon, momentum, start, end) {
+      recorder.add("columns", start, end, 1, (from, to) =>
+        k.batchStatistics(x, norm, rows, epsilon, momentum, from, to),
+      );
+    },
+    batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
+      recorder.add("columns", start, end, 1, (from, to) =>
+        k.batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, from, to),
+      );
+    },
+    matmulTransposed(c, a, b, depth, start, end) {
+      if (end - start < MIN_EXTENT) return atOnce.matmulTransposed(c, a, b, depth, start, end);
+      const commands = Math.ceil(depth / BLOCK);
+      recorder.add("sums", start, end, commands, (from, to) => k.matmulTransposed(c, a, b, depth, from, to));
+    },
+    columnSums(out, x, rows, start, end) {
+      if (x.stride % 4 !== 0) return atOnce.columnSums(out, x, rows, start, end);
+      recorder.add("sums", start, end, 1, (from, to) => k.columnSums(out, x, rows, from, to));
+    },
+    transpose(out, x) {
+      recorder.addWhole("sums", () => k.transpose(out, x));
+    },
+    linearBackward(batch, dScores, dw, start, end) {
+      const call = (from: number, to: number): void => k.linearBackward(batch, dScores, dw, from, to);
+      recorder.add("tables", start, end, 1, call, batch);
+    },
+    biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
+      const call = (from: number, to: number): void =>
+        k.biInteractionBackward(batch, v, sums, dPooled, dV, from, to);
+      recorder.add("tables", start, end, 1, call, batch);
+    },
+    partsBackward(batch, v, a, d, dV, start, end) {
+      const call = (from: number, to: number): void => k.partsBackward(batch, v, a, d, dV, from, to);
+      recorder.add("tables", start, end, 1, call, batch);
+    },
+    adagrad(update, rate, start = 0, end = update.count) {
+      const call = (from: number, to: number): void => k.adagrad(update, rate, from, to);
+      recorder.add("tables", start, end, 1, call, update.rows === null ? undefined : null);
+    },
+    sgd(update, rate, momentum, start = 0, end = update.count) {
+      const call = (from: number, to: number): void => k.sgd(update, rate, momentum, from, to);
+      recorder.add("tables", start, end, 1, call, update.rows === null ? undefined : null);
+    },
+  };
+  return { ...atOnce, ...split };
+}
+
+/** A kernel that runs when all calls before it have run. */
+function after(recorder: Recorder, run: (...args: never[]) => void): (...args: never[]) => void {
+  return (...args) => {
+    recorder.settle();
+    run(...args);
+  };
+}

@@ -1,0 +1,321 @@
+// The threads that compute for one WebAssembly memory. The calling thread writes a group of commands, split
+// into parts. Then all threads take parts, one after the other, until none is left. A thread that has not
+// started yet, sleeps, or waits for a processor takes none, and nobody waits for it.
+//
+// All numbers of the group are in shared memory. A part is claimed by raising the ticket (`ticketOf`), which
+// works only while the group is the present one.
+
+import { startWorker, type WorkerHandle } from "./start-worker.ts";
+import { COMMAND, CONTROL, SPIN, STOP } from "./worker-source.ts";
+
+/** What threads run: kernels of instances of the same modules on the same memory. */
+export interface Program {
+  readonly memory: WebAssembly.Memory;
+  /** The modules, in the order in which they are linked. */
+  readonly modules: readonly WebAssembly.Module[];
+  /** The functions of the calling thread, by name. */
+  readonly functions: Readonly<Record<string, (...args: number[]) => void>>;
+}
+
+/** Most commands of a group, in all its parts together. */
+const MAX_COMMANDS = 1024;
+/** Most parts of a group. The ticket has one byte for them. */
+export const MAX_PARTS = 64;
+/** Time after which a worker that has taken a part and does not finish it counts as dead, in milliseconds. */
+const PATIENCE = 20_000;
+/** Time for the first worker to start, in milliseconds. */
+const START_TIME = 10_000;
+/** Time of computing after which the benefit of the workers is judged, in milliseconds. */
+const JUDGED = 50;
+/** Largest share of the time of one thread that is a benefit. */
+const BENEFIT = 0.95;
+/** Time without workers after they were of no use, in milliseconds, at first. It doubles up to `LONGEST_REST`. */
+const FIRST_REST = 50;
+const LONGEST_REST = 1600;
+
+/** A team of threads, of which the calling thread is one. */
+export class Team {
+  /** Number of threads. */
+  readonly size: number;
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL.length * 4));
+  readonly #commands = new Float64Array(new SharedArrayBuffer((1 + MAX_COMMANDS) * COMMAND * 8));
+  readonly #functions: readonly ((...args: number[]) => void)[];
+  readonly #workers: WorkerHandle[] = [];
+  /** Number of the group, 15 bits. */
+  #group = 0;
+  #parts = 1;
+  #count = 0;
+  /** Why no more work can be done; null: all is well. */
+  #failure: string | null = null;
+  #isClosed = false;
+  #cannotStart = false;
+  readonly #madeAt = performance.now();
+  readonly #canSleep: boolean;
+  // The time of the last groups: of the own parts, of waiting for the others, and what one thread would need.
+  #working = 0;
+  #waiting = 0;
+  #alone = 0;
+  #rest = FIRST_REST;
+  #restsUntil = 0;
+
+  /**
+   * Starts the workers.
+   *
+   * @param size Number of threads, the calling one included, at least 2.
+   * @param program What they run.
+   * @param workerUrl Where the program of a worker is; undefined: workers start from text.
+   * @throws Error if no worker can be made here.
+   */
+  constructor(size: number, program: Program, workerUrl: string | URL | undefined) {
+    this.size = size;
+    const names = ["", ...Object.keys(program.functions)];
+    this.#functions = names.map((name) => program.functions[name] ?? nothing);
+    this.#canSleep = canSleep(this.#control);
+    const { memory, modules } = program;
+    const message = { memory, modules, names, control: this.#control, commands: this.#commands };
+    for (let i = 1; i < size; i++) this.#workers.push(startWorker(message, workerUrl, () => this.#ended()));
+  }
+
+  /** Number of workers that have started. */
+  get started(): number {
+    return Atomics.load(this.#control, CONTROL.started);
+  }
+
+  /** Whether a worker has died. */
+  get hasFailed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Whether no worker can start here, or none has started in time. */
+  get cannotStart(): boolean {
+    return this.started === 0 && (this.#cannotStart || performance.now() - this.#madeAt > START_TIME);
+  }
+
+  /** Whether the workers are of use at present. They are not while other programs need the processors. */
+  get isUseful(): boolean {
+    return this.#restsUntil === 0 || performance.now() > this.#restsUntil;
+  }
+
+  /** Whether the group has no command yet. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /**
+   * Throws if a worker has died.
+   *
+   * @throws Error that says so.
+   */
+  check(): void {
+    if (this.#failure !== null) throw new Error(this.#failure);
+  }
+
+  /**
+   * Begins a group. The group before must have been run.
+   *
+   * @param parts Number of parts, from 1 to `MAX_PARTS`.
+   */
+  begin(parts: number): void {
+    this.#parts = parts;
+  }
+
+  /**
+   * Says whether the group has room for more commands.
+   *
+   * @param commands Number of commands per part.
+   */
+  hasRoom(commands: number): boolean {
+    return (this.#count + commands) * this.#parts <= MAX_COMMANDS;
+  }
+
+  /** Number of commands of each part so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  set count(count: number) {
+    this.#count = count;
+  }
+
+  /**
+   * Writes a command of a part.
+   *
+   * @param position Its position among the commands of the part, from 0.
+   * @param part The part.
+   * @param id Number of the function, from 1, in the order of the program's.
+   * @param a The first argument, and so on.
+   */
+  write(
+    position: number,
+    part: number,
+    id: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    e: number,
+    f: number,
+    g: number,
+    h: number,
+    i: number,
+    j: number,
+    k: number,
+    l: number,
+    m: number,
+  ): void {
+    const commands = this.#commands;
+    const at = (1 + position * this.#parts + part) * COMMAND;
+    commands[at] = id;
+    commands[at + 1] = a;
+    commands[at + 2] = b;
+    commands[at + 3] = c;
+    commands[at + 4] = d;
+    commands[at + 5] = e;
+    commands[at + 6] = f;
+    commands[at + 7] = g;
+    commands[at + 8] = h;
+    commands[at + 9] = i;
+    commands[at + 10] = j;
+    commands[at + 11] = k;
+    commands[at + 12] = l;
+    commands[at + 13] = m;
+  }
+
+  /** Writes a command that does nothing, at the position of another part's command. */
+  writeNothing(position: number, part: number): void {
+    this.#commands[(1 + position * this.#parts + part) * COMMAND] = 0;
+  }
+
+  /**
+   * Runs the group, together with the workers, and ends it.
+   *
+   * @throws Error if a worker does not finish its part.
+   */
+  run(): void {
+    const control = this.#control;
+    const parts = this.#parts;
+    this.#commands[0] = this.#count;
+    this.#count = 0;
+    this.#group = (this.#group + 1) & 0x7fff;
+    Atomics.store(control, CONTROL.done, 0);
+    const start = performance.now();
+    Atomics.store(control, CONTROL.ticket, ticketOf(this.#group, parts));
+    if (Atomics.load(control, CONTROL.sleepers) > 0) Atomics.notify(control, CONTROL.ticket);
+    let own = 0;
+    for (;;) {
+      const ticket = Atomics.load(control, CONTROL.ticket);
+      const part = ticket & 255;
+      if (part >= parts) break;
+      if (Atomics.compareExchange(control, CONTROL.ticket, ticket, ticket + 1) !== ticket) continue;
+      this.#runPart(part);
+      own++;
+    }
+    const ready = performance.now();
+    if (own < parts) this.#await(parts - own, ready);
+    this.#judge(ready - start, performance.now() - ready, parts - own, parts);
+  }
+
+  /** Ends the workers. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    Atomics.store(this.#control, CONTROL.ticket, STOP);
+    Atomics.notify(this.#control, CONTROL.ticket);
+    for (const worker of this.#workers) worker.end();
+  }
+
+  #runPart(part: number): void {
+    const commands = this.#commands;
+    const count = commands[0];
+    for (let i = 0; i < count; i++) {
+      const at = (1 + i * this.#parts + part) * COMMAND;
+      call(this.#functions[commands[at]], commands, at);
+    }
+  }
+
+  /** Waits until the workers have finished the parts that they took. */
+  #await(parts: number, since: number): void {
+    const control = this.#control;
+    for (let looks = 1; Atomics.load(control, CONTROL.done) < parts; looks++) {
+      if (looks % 256 !== 0) continue;
+      const waited = performance.now() - since;
+      if (waited > PATIENCE) this.#fail("did not finish its work");
+      if (waited < SPIN || !this.#canSleep) continue;
+      Atomics.store(control, CONTROL.waiting, 1);
+      const done = Atomics.load(control, CONTROL.done);
+      if (done < parts) Atomics.wait(control, CONTROL.done, done, 100);
+      Atomics.store(control, CONTROL.waiting, 0);
+      looks = 255;
+    }
+  }
+
+  /**
+   * Decides now and then whether the workers are of use. Alone, the calling thread would need its own time for
+   * each part. The workers are of no use while other programs have the processors. Then they rest.
+   */
+  #judge(worked: number, waited: number, taken: number, parts: number): void {
+    this.#working += worked;
+    this.#waiting += waited;
+    this.#alone += parts === taken ? worked + waited : (worked * parts) / (parts - taken);
+    const took = this.#working + this.#waiting;
+    if (took < JUDGED) return;
+    if (took < BENEFIT * this.#alone || this.started === 0) this.#rest = FIRST_REST;
+    else {
+      this.#restsUntil = performance.now() + this.#rest;
+      this.#rest = Math.min(2 * this.#rest, LONGEST_REST);
+    }
+    this.#working = this.#waiting = this.#alone = 0;
+  }
+
+  #ended(): void {
+    if (this.#isClosed) return;
+    if (this.started === 0) this.#cannotStart = true;
+    else this.#failure ??= failureOf("has ended");
+  }
+
+  #fail(what: string): never {
+    this.#failure ??= failureOf(what);
+    this.close();
+    throw new Error(this.#failure);
+  }
+}
+
+function failureOf(what: string): string {
+  return `a worker thread ${what}; load the model again, or train it again, with threads: 1`;
+}
+
+/** The ticket of the first part of a group: 15 bits for the group, 8 for the parts, 8 for the next part. */
+function ticketOf(group: number, parts: number): number {
+  return (group << 16) | (parts << 8);
+}
+
+/** Whether this thread may sleep. The main thread of a browser may not. */
+function canSleep(control: Int32Array<SharedArrayBuffer>): boolean {
+  try {
+    Atomics.wait(control, 0, 1, 0); // the value is 0, so this returns at once
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function nothing(): void {}
+
+/** Calls a function with the arguments of a command. WebAssembly ignores those that it does not have. */
+function call(run: (...args: number[]) => void, c: Float64Array, at: number): void {
+  run(
+    c[at + 1],
+    c[at + 2],
+    c[at + 3],
+    c[at + 4],
+    c[at + 5],
+    c[at + 6],
+    c[at + 7],
+    c[at + 8],
+    c[at + 9],
+    c[at + 10],
+    c[at + 11],
+    c[at + 12],
+    c[at + 13],
+  );
+}

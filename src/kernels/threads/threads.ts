@@ -1,0 +1,150 @@
+// Decides when the kernels of a memory run on several threads: which work is large enough, when the workers
+// start, and when they end.
+
+import type { Kernels } from "../kernels.ts";
+import { Recorder, splitKernels } from "./split-kernels.ts";
+import { type Program, Team } from "./team.ts";
+
+/** How many threads to use, and how to start them. */
+export interface ThreadOptions {
+  /** Number of threads, at least 1. */
+  readonly threads: number;
+  /** Where the program of a worker is; undefined: workers start from text. */
+  readonly workerUrl: string | URL | undefined;
+}
+
+/** Multiplications and additions below which one thread is at least as fast. Measured by `bench -- train`. */
+const MIN_WORK = 300_000;
+/** Work that one thread does before the workers start: about 30 ms, the time that a worker takes to start. */
+const WORK_BEFORE_START = 300_000_000;
+
+/** Makes the kernels whose functions are those given. */
+export type BindKernels = (functions: Program["functions"]) => Partial<Kernels>;
+
+/** A team, and the kernels that run on it. */
+interface Running {
+  readonly team: Team;
+  readonly recorder: Recorder;
+  readonly kernels: Partial<Kernels>;
+}
+
+/** The threads of one memory. */
+export class Threads {
+  readonly #options: ThreadOptions;
+  #running: Running | null = null;
+  #workBefore = 0;
+  /** Whether no worker can start here. */
+  #isAlone = false;
+  /** Whether calls of kernels are written down at present. */
+  #isRecording = false;
+
+  /**
+   * Starts nothing yet.
+   *
+   * @param options At least two threads.
+   */
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+  }
+
+  /** Number of threads. It becomes 1 if no worker can start. */
+  get count(): number {
+    return this.#isAlone ? 1 : this.#options.threads;
+  }
+
+  /** The kernels of the team, inside `together`; null elsewhere. */
+  get kernels(): Partial<Kernels> | null {
+    return this.#isRecording ? this.#running!.kernels : null;
+  }
+
+  /**
+   * Runs code whose kernel calls may be computed by several threads, if there is enough work.
+   *
+   * @param work Number of multiplications and additions.
+   * @param run Calls kernels. It calls `settle` before it reads what they write.
+   * @param start Starts a team for the memory, when the first one is needed.
+   * @param plain The kernels of one thread.
+   * @param bind Makes kernels from functions.
+   * @throws Error if a worker has died. What the kernels should have written is then undefined.
+   */
+  together(
+    work: number,
+    run: () => void,
+    program: () => Program,
+    plain: Partial<Kernels>,
+    bind: BindKernels,
+  ): void {
+    if (work < MIN_WORK || this.#isRecording || !this.#isReady(work, program, plain, bind)) {
+      run();
+      return;
+    }
+    const { team, recorder } = this.#running!;
+    try {
+      team.check();
+      recorder.parts = team.size;
+      this.#isRecording = true;
+      run();
+      recorder.settle();
+    } catch (error) {
+      recorder.reset();
+      if (team.hasFailed) this.close();
+      throw error;
+    } finally {
+      this.#isRecording = false;
+    }
+  }
+
+  /** Waits until all kernels called so far have run. */
+  settle(): void {
+    if (this.#isRecording) this.#running!.recorder.settle();
+  }
+
+  /** Ends the workers. The next long computation starts others. */
+  close(): void {
+    this.#running?.team.close();
+    this.#running = null;
+    this.#workBefore = 0;
+  }
+
+  /** Whether the team can do the work. Starts it when enough work has come. */
+  #isReady(work: number, program: () => Program, plain: Partial<Kernels>, bind: BindKernels): boolean {
+    if (this.#isAlone) return false;
+    if (this.#running !== null) {
+      const { team } = this.#running;
+      if (team.started > 0) return team.isUseful;
+      if (team.cannotStart) {
+        this.close();
+        this.#isAlone = true;
+      }
+      return false;
+    }
+    this.#workBefore += work;
+    if (this.#workBefore < WORK_BEFORE_START) return false;
+    const parts = program();
+    try {
+      const team = new Team(this.#options.threads, parts, this.#options.workerUrl);
+      const recorder = new Recorder(team, Object.keys(parts.functions));
+      const kernels = splitKernels(plain, bind(recorder.functions) as Kernels, recorder);
+      this.#running = { team, recorder, kernels };
+    } catch {
+      this.#isAlone = true;
+    }
+    return false;
+  }
+}
+
+/** Ends the workers of memories that were garbage-collected. */
+const dropped = new FinalizationRegistry<Threads>((threads) => threads.close());
+
+/**
+ * Makes the threads of a memory. They end when the memory is garbage-collected.
+ *
+ * @param owner The memory. The threads must not refer to it.
+ * @param options How many, and how they start.
+ * @returns The threads.
+ */
+export function threadsOf(owner: object, options: ThreadOptions): Threads {
+  const threads = new Threads(options);
+  dropped.register(owner, threads);
+  return threads;
+}
