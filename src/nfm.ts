@@ -3,6 +3,7 @@
 // The methods check their arguments and call other files: training/ trains, predictor.ts predicts, ranks and
 // explains, metrics/ measures.
 
+import { DISPOSE } from "./core/dispose.ts";
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
@@ -363,6 +364,27 @@ export class NFM {
   /** The kernels that run: WebAssembly SIMD or plain JavaScript. */
   get backend(): "wasm" | "js" {
     return this.#learner.backend;
+  }
+
+  /**
+   * Number of threads that compute long work. It is less than the option `threads` where threads cannot share
+   * memory, and becomes 1 if no worker can start.
+   */
+  get threads(): number {
+    return this.#learner.threads;
+  }
+
+  /**
+   * Ends the worker threads, if there are any. The model can still be used: its next long work starts others.
+   * A model that is garbage-collected ends them as well, and they do not keep a process alive.
+   */
+  close(): void {
+    this.#learner.predictor?.close();
+  }
+
+  /** Does what `close` does, at the end of a block with `using model = ...`. */
+  [DISPOSE](): void {
+    this.close();
   }
 
   /** Number of features; 0 while it is not known. */

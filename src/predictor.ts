@@ -1,6 +1,7 @@
 // A model that predicts: the parameters, the network of prediction with its folded layers, the encoder and
 // the link function. `NFM` and `Recommender` use this class for every prediction. Nothing here trains.
 
+import { DISPOSE } from "./core/dispose.ts";
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { type NoticeOptions, type Notices, readNotices } from "./core/notices.ts";
@@ -385,6 +386,27 @@ export class Predictor {
   /** The kernels that run: WebAssembly SIMD or plain JavaScript. */
   get backend(): "wasm" | "js" {
     return this.network.parameters.memory.backend;
+  }
+
+  /**
+   * Number of threads that compute long work. It is less than the option `threads` where threads cannot share
+   * memory, and becomes 1 if no worker can start.
+   */
+  get threads(): number {
+    return this.network.parameters.memory.threads;
+  }
+
+  /**
+   * Ends the worker threads, if there are any. The model can still be used: its next long work starts others.
+   * A model that is garbage-collected ends them as well, and they do not keep a process alive.
+   */
+  close(): void {
+    this.network.parameters.memory.close();
+  }
+
+  /** Does what `close` does, at the end of a block with `using model = ...`. */
+  [DISPOSE](): void {
+    this.close();
   }
 
   /**

@@ -141,6 +141,16 @@ export class Recommender<
     return this.#learner.save(optimizer, knowledgeToFile(this.knowledge));
   }
 
+  /** Number of threads that compute long work, as in `NFM`. */
+  override get threads(): number {
+    return this.#learner.threads;
+  }
+
+  /** Ends the worker threads, as `NFM.close` does. */
+  override close(): void {
+    this.#learner.predictor?.close();
+  }
+
   /**
    * Reads a file of `save`.
    *

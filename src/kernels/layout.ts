@@ -3,9 +3,6 @@
 
 import { strideOf } from "../core/tensor.ts";
 
-/** Bytes kept free at the start of a WebAssembly memory, so that address 0 can stand for "none". */
-const RESERVED = 16;
-
 type Words = Float32Array | Uint32Array;
 
 /** A tensor, or integers as rows of one word each, and its place in memory. */
@@ -34,8 +31,8 @@ export interface Layout {
   readonly end: number;
 }
 
-export function layOut(blocks: readonly Block[], capacities: readonly number[]): Layout {
-  let end = RESERVED;
+export function layOut(blocks: readonly Block[], capacities: readonly number[], start: number): Layout {
+  let end = start;
   const starts = blocks.map((block, i) => {
     const start = end;
     end += bytesOf(block, capacities[i]);

@@ -19,7 +19,7 @@ import {
 } from "./layout.ts";
 import { canShareMemory } from "./threads/start-worker.ts";
 import { type ThreadOptions, type Threads, threadsOf } from "./threads/threads.ts";
-import { compile, findObstacle, WasmSpace } from "./wasm/space.ts";
+import { compile, findObstacle, scratchOf, WasmSpace } from "./wasm/space.ts";
 
 export type { KernelSet } from "./kernel-set.ts";
 
@@ -224,7 +224,7 @@ export class Memory {
       if (!this.#layOutInSpace(blocks)) this.#layOutApart(blocks);
       this.#blocks = blocks;
     } catch (error) {
-      throw cannotAllocate(layOut(blocks, capacitiesOf(blocks, 1)).end, error);
+      throw cannotAllocate(layOut(blocks, capacitiesOf(blocks, 1), 0).end, error);
     } finally {
       this.#added = [];
       for (const block of blocks) block.wanted = block.rows;
@@ -257,7 +257,7 @@ export class Memory {
     let layout: Layout;
     try {
       layout = tryRoomy(blocks, (capacities) => {
-        const attempt = layOut(blocks, capacities);
+        const attempt = layOut(blocks, capacities, scratchOf(this.#threadOptions.threads));
         space.grow(attempt.end);
         return attempt;
       });

@@ -190,6 +190,15 @@ export class Network {
     this.#update?.();
   }
 
+  /** Computes `scores` of the batch in prediction. Several threads take part if the batch is large enough. */
+  predict(): void {
+    this.update();
+    const work = this.isBuiltIn ? this.work(this.batch.rows) : 0;
+    this.parameters.memory.together(work, this.#forward);
+  }
+
+  readonly #forward = (): void => this.forward(false);
+
   /**
    * Computes `scores` of the batch.
    *

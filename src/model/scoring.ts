@@ -43,7 +43,7 @@ export function* scoreRows<S extends Float32Array | Float64Array>(
     const end = batchEnd(start, x.rows, batch.entryCapacity, (row) => x.indptr[row + 1] - x.indptr[row]);
     batch.clear(shared);
     batch.append(x, null, start, end);
-    network.forward(false);
+    network.predict();
     copyScores(network.unit, network.scores.data, end - start, scores, start);
     start = end;
     yield;
@@ -89,7 +89,7 @@ export function scoreJoined(
         `${place}: ${expected}, got an infinite one in rows ${which[start]} to ${which[end - 1]}`,
       );
     }
-    network.forward(false);
+    network.predict();
     copyScores(network.unit, network.scores.data, end - start, part, 0);
     for (let i = start; i < end; i++) scores[which[i]] = part[i - start];
     start = end;

@@ -1,6 +1,7 @@
 // A recommender that ranks its catalog and does not learn: the items, what is remembered of each user, and a
 // model. `Recommender` adds the learning.
 
+import { DISPOSE } from "../core/dispose.ts";
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongType } from "../core/errors.ts";
 import { runAtOnce } from "../core/event-loop.ts";
 import { CSRBuilder } from "../data/csr-builder.ts";
@@ -82,6 +83,21 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
       (users, { numItems }) => new SavedUsers(users.slice(), numItems), // the file may change or go
     );
     return new this(knowledge, () => predictor);
+  }
+
+  /** Number of threads that compute long work, as in `Predictor`. */
+  get threads(): number {
+    return this.ready("threads").threads;
+  }
+
+  /** Ends the worker threads, as `Predictor.close` does. */
+  close(): void {
+    this.ready("close").close();
+  }
+
+  /** Does what `close` does, at the end of a block with `using recommender = ...`. */
+  [DISPOSE](): void {
+    this.close();
   }
 
   /** The ids of the items, in the order of the catalog, (items). */

@@ -138,6 +138,11 @@ export class Learner {
     return this.predictor?.backend ?? this.#memory.backend;
   }
 
+  /** How many threads compute long work. */
+  get threads(): number {
+    return this.predictor?.threads ?? this.#memory.threads;
+  }
+
   /** The model that predicts; null before the number of features is known. Reading it makes nothing. */
   get predictor(): Predictor | null {
     return this.#model?.predictor ?? null;
@@ -282,10 +287,12 @@ export class Learner {
         tellIfBestAtFirst(notices, caller, history);
         const refit = refitOn && (await this.#refit(caller, refitOn, settings, pacer, history.steps));
         this.history = { ...history, refit };
+        if (this.#model !== previous) previous?.predictor.close();
         return this.history;
       } catch (error) {
         if (record.epochs === doneBefore) {
           record.labelRange = knownRange;
+          if (model !== previous) model.predictor.close();
           this.#model = previous;
         } else growth = null; // the last good epoch knows the new levels
         throw error;
@@ -376,6 +383,7 @@ export class Learner {
     const { course, model } = await this.#prepare(caller, source, source.size, settings, pacer, null, null);
     model.record.labelRange = source.labelRange;
     const refit = await runSteps(course, steps);
+    this.#model?.predictor.close();
     this.#model = model;
     return refit;
   }

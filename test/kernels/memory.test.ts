@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { type Integers, Memory } from "../../src/kernels/memory.ts";
 import { trainingKernels } from "../../src/kernels/training.ts";
+import { scratchOf } from "../../src/kernels/wasm/space.ts";
 import { ENGINES } from "../helpers/engines.ts";
 import { numbers } from "../reference.ts";
 
@@ -516,7 +517,7 @@ describe("random requests", () => {
     Array.from({ length: wanted * stride }, (_, i) => values[i] ?? 0);
 
   function commit(all: readonly Expected[], backend: "js" | "wasm"): void {
-    let end = 16;
+    let end = scratchOf(1);
     for (const lasting of [true, false]) {
       for (const expected of all.filter((one) => one.lasting === lasting)) {
         const { stride, wanted } = expected;

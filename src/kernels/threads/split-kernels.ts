@@ -3,7 +3,7 @@
 // waiting for the other parts form a group. The team runs a group when the next call needs its results, or
 // when the caller asks for them (`settle`).
 
-import type { Kernels, SparseBatch } from "../kernels.ts";
+import type { Kernels, ListKernels, SparseBatch } from "../kernels.ts";
 import type { Team } from "./team.ts";
 
 /**
@@ -34,12 +34,10 @@ export class Recorder {
   #end = 0;
   /** Even parts of ranges that were needed lately. */
   readonly #known: { readonly start: number; readonly end: number; readonly bounds: Bounds }[] = [];
-  /** Number of parts that groups get. */
-  #wanted = 2;
   /** How the touched features are split in the present group. */
   #touchedBounds: Bounds | null = null;
+  /** The part for which calls are being written. */
   #part = 0;
-  #position = 0;
 
   /**
    * Makes the functions.
@@ -66,15 +64,10 @@ export class Recorder {
         k = 0,
         l = 0,
         m = 0,
-      ): void => team.write(this.#position++, this.#part, id, a, b, c, d, e, f, g, h, i, j, k, l, m);
+      ): void => team.write(this.#part, id, a, b, c, d, e, f, g, h, i, j, k, l, m);
       return [name, write] as const;
     });
     this.functions = Object.fromEntries(functions);
-  }
-
-  /** Says into how many parts the next groups are split. */
-  set parts(parts: number) {
-    this.#wanted = parts;
   }
 
   /** Runs all calls so far. */
@@ -91,12 +84,11 @@ export class Recorder {
   }
 
   /**
-   * Writes a call down, in one piece per part.
+   * Writes a call of one function down, in one piece per part.
    *
    * @param group The group that the call belongs to.
    * @param start First row or column to split.
    * @param end The one behind the last.
-   * @param commands Number of functions that the call runs in each part.
    * @param call Makes the call for a range of rows or columns.
    * @param touched For calls with one row per touched feature, from the first one on: the batch, or null if
    *   the call has none.
@@ -105,45 +97,39 @@ export class Recorder {
     group: Group,
     start: number,
     end: number,
-    commands: number,
     call: (from: number, to: number) => void,
     touched?: SparseBatch | null,
   ): void {
     const alike = group === "rows" || group === "columns";
-    this.#enter(group, alike ? start : 0, alike ? end : 0, commands);
-    const first = this.#team.count;
-    const parts = this.#wanted;
+    this.#enter(group, alike ? start : 0, alike ? end : 0);
     let bounds: Bounds;
     if (touched === undefined) bounds = this.#evenBounds(start, end);
     else
       bounds = this.#touchedBounds ??= touched
-        ? boundsOfTouched(touched, parts)
+        ? boundsOfTouched(touched, this.#team.size)
         : this.#evenBounds(start, end);
-    for (let part = 0; part < parts; part++) {
+    for (let part = 0; part < this.#team.size; part++) {
       this.#part = part;
-      this.#position = first;
       call(bounds[part], bounds[part + 1]);
     }
-    this.#team.count = this.#position;
+    this.#team.count++;
   }
 
-  /** Writes a call of one function down, which the last part runs. */
+  /** Writes a call down that the last part runs. */
   addWhole(group: Group, call: () => void): void {
-    this.#enter(group, 0, 0, 1);
-    const first = this.#team.count;
-    for (this.#part = 0; this.#part < this.#wanted - 1; this.#part++)
-      this.#team.writeNothing(first, this.#part);
-    this.#position = first;
+    this.#enter(group, 0, 0);
+    const last = this.#team.size - 1;
+    for (let part = 0; part < last; part++) this.#team.writeNothing(part);
+    this.#part = last;
     call();
-    this.#team.count = this.#position;
+    this.#team.count++;
   }
 
   /** Continues the present group, or runs it and begins another one. `start` and `end` are the same in a group. */
-  #enter(group: Group, start: number, end: number, commands: number): void {
+  #enter(group: Group, start: number, end: number): void {
     const continues = group === this.#group && start === this.#start && end === this.#end;
-    if (continues && this.#team.hasRoom(commands)) return;
+    if (continues && this.#team.hasRoom) return;
     this.settle();
-    this.#team.begin(this.#wanted);
     this.#group = group;
     this.#start = start;
     this.#end = end;
@@ -153,9 +139,10 @@ export class Recorder {
   /** Parts of equal size. They begin at multiples of 4: vectors have four floats, products four rows. */
   #evenBounds(start: number, end: number): Bounds {
     const known = this.#known.find((one) => one.start === start && one.end === end);
-    if (known?.bounds.length === this.#wanted + 1) return known.bounds;
-    const size = (end - start) / (4 * this.#wanted);
-    const bounds = Array.from({ length: this.#wanted }, (_, part) => start + Math.floor(size * part) * 4);
+    if (known !== undefined) return known.bounds;
+    const parts = this.#team.size;
+    const size = (end - start) / (4 * parts);
+    const bounds = Array.from({ length: parts }, (_, part) => start + Math.floor(size * part) * 4);
     bounds.push(end);
     if (this.#known.length === 16) this.#known.length = 0;
     this.#known.push({ start, end, bounds });
@@ -181,8 +168,8 @@ function boundsOfTouched({ rows, indptr, slots, touchedCount }: SparseBatch, par
   return bounds;
 }
 
-/** Rows of a block of `matmulTransposed`, which runs one function for each. */
-const BLOCK = 128;
+/** The kernels of all sets that are split. */
+type All = Kernels & ListKernels;
 
 /**
  * Makes the kernels of a team. Calls that cannot be split run at once on the calling thread, after all calls
@@ -193,92 +180,95 @@ const BLOCK = 128;
  * @param recorder Writes their calls down.
  * @returns The kernels, with the same keys as `plain`.
  */
-export function splitKernels(plain: Partial<Kernels>, k: Kernels, recorder: Recorder): Partial<Kernels> {
+export function splitKernels(plain: Partial<All>, k: All, recorder: Recorder): Partial<All> {
   const atOnce = Object.fromEntries(
     Object.entries(plain).map(([name, run]) => [
       name,
       typeof run === "function" ? after(recorder, run) : run,
     ]),
-  ) as unknown as Kernels;
-  const split: Partial<Kernels> = {
+  ) as unknown as All;
+  const split: Partial<All> = {
     linearForward(batch, w, out, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.linearForward(batch, w, out, from, to));
+      recorder.add("rows", start, end, (from, to) => k.linearForward(batch, w, out, from, to));
     },
     biInteractionForward(batch, v, sums, pooled, squares, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) =>
+      recorder.add("rows", start, end, (from, to) =>
         k.biInteractionForward(batch, v, sums, pooled, squares, from, to),
       );
     },
     matmul(c, a, b, bias, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.matmul(c, a, b, bias, from, to));
+      recorder.add("rows", start, end, (from, to) => k.matmul(c, a, b, bias, from, to));
     },
     activationForward(name, y, x, start, end) {
       if (name === "relu")
-        recorder.add("rows", start, end, 1, (from, to) => k.activationForward(name, y, x, from, to));
+        recorder.add("rows", start, end, (from, to) => k.activationForward(name, y, x, from, to));
       else atOnce.activationForward(name, y, x, start, end);
     },
     scoreForward(scores, bias, linear, y, h, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.scoreForward(scores, bias, linear, y, h, from, to));
+      recorder.add("rows", start, end, (from, to) => k.scoreForward(scores, bias, linear, y, h, from, to));
     },
     activationBackward(name, dX, y, dY, start, end) {
       if (name === "relu")
-        recorder.add("rows", start, end, 1, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
+        recorder.add("rows", start, end, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
       else atOnce.activationBackward(name, dX, y, dY, start, end);
     },
     dropoutForward(y, mask, x, key, rate, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.dropoutForward(y, mask, x, key, rate, from, to));
+      recorder.add("rows", start, end, (from, to) => k.dropoutForward(y, mask, x, key, rate, from, to));
     },
     multiply(out, a, b, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.multiply(out, a, b, from, to));
+      recorder.add("rows", start, end, (from, to) => k.multiply(out, a, b, from, to));
     },
     scoreBackward(dY, dScores, h, start, end) {
-      recorder.add("rows", start, end, 1, (from, to) => k.scoreBackward(dY, dScores, h, from, to));
+      recorder.add("rows", start, end, (from, to) => k.scoreBackward(dY, dScores, h, from, to));
     },
     normalize(y, x, norm, rows, start, end) {
-      recorder.add("columns", start, end, 1, (from, to) => k.normalize(y, x, norm, rows, from, to));
+      recorder.add("columns", start, end, (from, to) => k.normalize(y, x, norm, rows, from, to));
     },
     batchStatistics(x, norm, rows, epsilon, momentum, start, end) {
-      recorder.add("columns", start, end, 1, (from, to) =>
+      recorder.add("columns", start, end, (from, to) =>
         k.batchStatistics(x, norm, rows, epsilon, momentum, from, to),
       );
     },
     batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
-      recorder.add("columns", start, end, 1, (from, to) =>
+      recorder.add("columns", start, end, (from, to) =>
         k.batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, from, to),
       );
     },
+    softmaxRows(y, x, most, sums, scale, start, end) {
+      const call = (from: number, to: number): void => k.softmaxRows(y, x, most, sums, scale, from, to);
+      recorder.add("rows", start, end, call);
+    },
     matmulTransposed(c, a, b, depth, start, end) {
       if (end - start < MIN_EXTENT) return atOnce.matmulTransposed(c, a, b, depth, start, end);
-      const commands = Math.ceil(depth / BLOCK);
-      recorder.add("sums", start, end, commands, (from, to) => k.matmulTransposed(c, a, b, depth, from, to));
+      recorder.add("sums", start, end, (from, to) => k.matmulTransposed(c, a, b, depth, from, to));
     },
     columnSums(out, x, rows, start, end) {
       if (x.stride % 4 !== 0) return atOnce.columnSums(out, x, rows, start, end);
-      recorder.add("sums", start, end, 1, (from, to) => k.columnSums(out, x, rows, from, to));
+      recorder.add("sums", start, end, (from, to) => k.columnSums(out, x, rows, from, to));
     },
     transpose(out, x) {
       recorder.addWhole("sums", () => k.transpose(out, x));
     },
     linearBackward(batch, dScores, dw, start, end) {
       const call = (from: number, to: number): void => k.linearBackward(batch, dScores, dw, from, to);
-      recorder.add("tables", start, end, 1, call, batch);
+      recorder.add("tables", start, end, call, batch);
     },
     biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
       const call = (from: number, to: number): void =>
         k.biInteractionBackward(batch, v, sums, dPooled, dV, from, to);
-      recorder.add("tables", start, end, 1, call, batch);
+      recorder.add("tables", start, end, call, batch);
     },
     partsBackward(batch, v, a, d, dV, start, end) {
       const call = (from: number, to: number): void => k.partsBackward(batch, v, a, d, dV, from, to);
-      recorder.add("tables", start, end, 1, call, batch);
+      recorder.add("tables", start, end, call, batch);
     },
     adagrad(update, rate, start = 0, end = update.count) {
       const call = (from: number, to: number): void => k.adagrad(update, rate, from, to);
-      recorder.add("tables", start, end, 1, call, update.rows === null ? undefined : null);
+      recorder.add("tables", start, end, call, update.rows === null ? undefined : null);
     },
     sgd(update, rate, momentum, start = 0, end = update.count) {
       const call = (from: number, to: number): void => k.sgd(update, rate, momentum, from, to);
-      recorder.add("tables", start, end, 1, call, update.rows === null ? undefined : null);
+      recorder.add("tables", start, end, call, update.rows === null ? undefined : null);
     },
   };
   return { ...atOnce, ...split };

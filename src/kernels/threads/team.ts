@@ -1,10 +1,11 @@
 // The threads that compute for one WebAssembly memory. The calling thread writes a group of commands, split
-// into parts. Then all threads take parts, one after the other, until none is left. A thread that has not
+// into one part per thread. Then all threads take parts, one after the other, until none is left. A thread that has not
 // started yet, sleeps, or waits for a processor takes none, and nobody waits for it.
 //
 // All numbers of the group are in shared memory. A part is claimed by raising the ticket (`ticketOf`), which
 // works only while the group is the present one.
 
+import { scratchOf } from "../wasm/space.ts";
 import { startWorker, type WorkerHandle } from "./start-worker.ts";
 import { COMMAND, CONTROL, SPIN, STOP } from "./worker-source.ts";
 
@@ -19,8 +20,6 @@ export interface Program {
 
 /** Most commands of a group, in all its parts together. */
 const MAX_COMMANDS = 1024;
-/** Most parts of a group. The ticket has one byte for them. */
-export const MAX_PARTS = 64;
 /** Time after which a worker that has taken a part and does not finish it counts as dead, in milliseconds. */
 const PATIENCE = 20_000;
 /** Time for the first worker to start, in milliseconds. */
@@ -43,7 +42,6 @@ export class Team {
   readonly #workers: WorkerHandle[] = [];
   /** Number of the group, 15 bits. */
   #group = 0;
-  #parts = 1;
   #count = 0;
   /** Why no more work can be done; null: all is well. */
   #failure: string | null = null;
@@ -73,12 +71,21 @@ export class Team {
     this.#canSleep = canSleep(this.#control);
     const { memory, modules } = program;
     const message = { memory, modules, names, control: this.#control, commands: this.#commands };
-    for (let i = 1; i < size; i++) this.#workers.push(startWorker(message, workerUrl, () => this.#ended()));
+    for (let i = 1; i < size; i++) {
+      const own = { ...message, scratch: scratchOf(i) };
+      this.#workers.push(startWorker(own, workerUrl, () => this.#ended()));
+    }
   }
 
   /** Number of workers that have started. */
   get started(): number {
     return Atomics.load(this.#control, CONTROL.started);
+  }
+
+  /** Waits until all workers have started. */
+  awaitStart(): void {
+    while (this.started < this.size - 1 && !this.cannotStart)
+      Atomics.wait(this.#control, CONTROL.started, this.started, 10);
   }
 
   /** Whether a worker has died. */
@@ -110,22 +117,9 @@ export class Team {
     if (this.#failure !== null) throw new Error(this.#failure);
   }
 
-  /**
-   * Begins a group. The group before must have been run.
-   *
-   * @param parts Number of parts, from 1 to `MAX_PARTS`.
-   */
-  begin(parts: number): void {
-    this.#parts = parts;
-  }
-
-  /**
-   * Says whether the group has room for more commands.
-   *
-   * @param commands Number of commands per part.
-   */
-  hasRoom(commands: number): boolean {
-    return (this.#count + commands) * this.#parts <= MAX_COMMANDS;
+  /** Whether the group has room for one more command. */
+  get hasRoom(): boolean {
+    return (this.#count + 1) * this.size <= MAX_COMMANDS;
   }
 
   /** Number of commands of each part so far. */
@@ -138,15 +132,13 @@ export class Team {
   }
 
   /**
-   * Writes a command of a part.
+   * Writes the next command of a part. When all parts have it, the caller raises `count`.
    *
-   * @param position Its position among the commands of the part, from 0.
    * @param part The part.
    * @param id Number of the function, from 1, in the order of the program's.
    * @param a The first argument, and so on.
    */
   write(
-    position: number,
     part: number,
     id: number,
     a: number,
@@ -164,7 +156,7 @@ export class Team {
     m: number,
   ): void {
     const commands = this.#commands;
-    const at = (1 + position * this.#parts + part) * COMMAND;
+    const at = this.#addressOf(this.#count, part);
     commands[at] = id;
     commands[at + 1] = a;
     commands[at + 2] = b;
@@ -181,9 +173,9 @@ export class Team {
     commands[at + 13] = m;
   }
 
-  /** Writes a command that does nothing, at the position of another part's command. */
-  writeNothing(position: number, part: number): void {
-    this.#commands[(1 + position * this.#parts + part) * COMMAND] = 0;
+  /** Writes the next command of a part so that it does nothing. */
+  writeNothing(part: number): void {
+    this.#commands[this.#addressOf(this.#count, part)] = 0;
   }
 
   /**
@@ -193,7 +185,7 @@ export class Team {
    */
   run(): void {
     const control = this.#control;
-    const parts = this.#parts;
+    const parts = this.size;
     this.#commands[0] = this.#count;
     this.#count = 0;
     this.#group = (this.#group + 1) & 0x7fff;
@@ -224,11 +216,16 @@ export class Team {
     for (const worker of this.#workers) worker.end();
   }
 
+  /** Where a command of a part is. The first place holds the number of commands. */
+  #addressOf(position: number, part: number): number {
+    return (1 + position * this.size + part) * COMMAND;
+  }
+
   #runPart(part: number): void {
     const commands = this.#commands;
     const count = commands[0];
     for (let i = 0; i < count; i++) {
-      const at = (1 + i * this.#parts + part) * COMMAND;
+      const at = this.#addressOf(i, part);
       call(this.#functions[commands[at]], commands, at);
     }
   }

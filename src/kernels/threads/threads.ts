@@ -11,6 +11,8 @@ export interface ThreadOptions {
   readonly threads: number;
   /** Where the program of a worker is; undefined: workers start from text. */
   readonly workerUrl: string | URL | undefined;
+  /** For tests: all workers take part in the smallest work, from the first on. Default: false. */
+  readonly isEager?: boolean;
 }
 
 /** Multiplications and additions below which one thread is at least as fast. Measured by `bench -- train`. */
@@ -74,14 +76,14 @@ export class Threads {
     plain: Partial<Kernels>,
     bind: BindKernels,
   ): void {
-    if (work < MIN_WORK || this.#isRecording || !this.#isReady(work, program, plain, bind)) {
+    const least = this.#options.isEager ? 1 : MIN_WORK;
+    if (work < least || this.#isRecording || !this.#isReady(work, program, plain, bind)) {
       run();
       return;
     }
     const { team, recorder } = this.#running!;
     try {
       team.check();
-      recorder.parts = team.size;
       this.#isRecording = true;
       run();
       recorder.settle();
@@ -111,25 +113,27 @@ export class Threads {
     if (this.#isAlone) return false;
     if (this.#running !== null) {
       const { team } = this.#running;
-      if (team.started > 0) return team.isUseful;
+      if (team.started > 0) return team.isUseful || this.#options.isEager === true;
       if (team.cannotStart) {
         this.close();
         this.#isAlone = true;
       }
       return false;
     }
+    const { threads, workerUrl, isEager } = this.#options;
     this.#workBefore += work;
-    if (this.#workBefore < WORK_BEFORE_START) return false;
+    if (this.#workBefore < WORK_BEFORE_START && !isEager) return false;
     const parts = program();
     try {
-      const team = new Team(this.#options.threads, parts, this.#options.workerUrl);
+      const team = new Team(threads, parts, workerUrl);
       const recorder = new Recorder(team, Object.keys(parts.functions));
-      const kernels = splitKernels(plain, bind(recorder.functions) as Kernels, recorder);
+      const kernels = splitKernels(plain, bind(recorder.functions) as never, recorder);
       this.#running = { team, recorder, kernels };
+      if (isEager) team.awaitStart();
     } catch {
       this.#isAlone = true;
     }
-    return false;
+    return isEager === true && !this.#isAlone;
   }
 }
 

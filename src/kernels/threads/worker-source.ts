@@ -32,10 +32,10 @@ const LOOKS = 256;
 
 /** The text. */
 export const WORKER_SOURCE: string = `"use strict";
-const work = ({ memory, modules, names, control, commands }) => {
+const work = ({ memory, scratch, modules, names, control, commands }) => {
   const exported = {};
   for (const module of modules) {
-    Object.assign(exported, new WebAssembly.Instance(module, { env: { memory } }).exports);
+    Object.assign(exported, new WebAssembly.Instance(module, { env: { memory, scratch } }).exports);
   }
   const functions = names.map((name) => exported[name] ?? (() => {}));
   Atomics.add(control, ${CONTROL.started}, 1);

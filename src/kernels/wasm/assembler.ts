@@ -1,7 +1,7 @@
 // A small WebAssembly assembler (https://webassembly.github.io/spec/core/binary/). Expressions are trees of
 // operations and operands. While they are written, a stack of types is checked: the first operand of a wrong
-// type throws. Statements (assignments, stores, loops) leave the stack empty. A module imports one memory and
-// exports functions; it has nothing else.
+// type throws. Statements (assignments, stores, loops) leave the stack empty. A module imports one memory
+// and the address of a workspace in it, and exports functions; it has nothing else.
 
 /** Types of WebAssembly values. */
 export type ValueType = "i32" | "f32" | "f64" | "v128";
@@ -273,6 +273,14 @@ export function lane(a: Operand, lane: number): Expression {
   };
 }
 
+/** The address of the instance's workspace. */
+export const SCRATCH: Expression = {
+  emit: (code) => {
+    code.bytes.push(0x23, 0);
+    code.push("i32");
+  },
+};
+
 /** A parameter or a local variable of a function. It is an expression and can be assigned. */
 export interface Variable extends Expression {
   /** Type of its value. */
@@ -424,7 +432,8 @@ function variable(type: ValueType, index: number): Variable {
 }
 
 /**
- * Collects functions without results and writes them as a module, whose memory is imported as `env.memory`.
+ * Collects functions without results and writes them as a module. Its memory is imported as `env.memory`, and
+ * the address of a workspace as `env.scratch`.
  */
 export class ModuleBuilder {
   readonly #functions: {
@@ -472,11 +481,14 @@ export class ModuleBuilder {
       ),
     );
     section(2, (into) => {
-      into.push(1);
+      into.push(2);
       text(into, "env");
       text(into, "memory");
       into.push(0x02, sharedPages === null ? 0x00 : 0x03, 0x00);
       if (sharedPages !== null) unsigned(into, sharedPages);
+      text(into, "env");
+      text(into, "scratch");
+      into.push(0x03, TYPE_CODES.i32, 0x00);
     });
     section(3, (into) => list(into, functions, (_, i) => unsigned(into, i)));
     section(7, (into) =>

@@ -9,6 +9,7 @@ import {
   type ModuleBuilder,
   type Operand,
   op,
+  SCRATCH,
   type Variable,
 } from "./assembler.ts";
 import { add, at, integers, mul, plus, range, splat } from "./vectors.ts";
@@ -25,6 +26,14 @@ const TILES: readonly (readonly [rows: number, vectors: number])[] = [
 
 /** Rows of c and depth of a block, whose parts of a and of b stay in the second-level cache. */
 const [ROWS, DEPTH] = [128, 128];
+/**
+ * A column of tiles of b is copied to a workspace if its rows are further apart than `PACKED_BYTES` and more
+ * than `PACKED_ROWS` rows of c use it: rows that are 1 KiB apart fall into the same places of the first-level
+ * cache.
+ */
+const [PACKED_ROWS, PACKED_BYTES] = [31, 511];
+/** Bytes of the workspace of each thread. */
+export const SCRATCH_BYTES: number = DEPTH * 32;
 
 /**
  * Adds `matmul`, which computes `matmul` and `matmulTransposed` of kernels.ts.
@@ -35,20 +44,36 @@ export function emitMatmul(m: ModuleBuilder): void {
   // Computes the rows 0 to end - 1 of c, all columns. Strides and `width` are in bytes. bias = 0: there is no
   // bias.
   m.function("matmul", integers(11), (f, c, cRow, a, aRow, aCol, depth, b, bRow, bias, end, width) => {
-    const [start, j] = range(2).map(() => f.local("i32"));
+    const [start, j, right, rightRow] = range(4).map(() => f.local("i32"));
     const most = f.local("i32", depth); // a product of depth 0 is the bias
     f.if(op("i32.eqz", depth), () => f.set(most, 1));
     f.for(0, end, ROWS, (firstRow) => {
       const lastRow = least(f, plus(firstRow, ROWS), end);
+      const isTall = op("i32.lt_u", PACKED_ROWS, op("i32.sub", lastRow, firstRow));
+      const packs = f.local("i32", op("i32.and", isTall, op("i32.lt_u", PACKED_BYTES, bRow)));
       f.for(0, most, DEPTH, (p) => {
         const endP = least(f, plus(p, DEPTH), depth);
-        const operands = { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j, p, endP };
+        const operands = { c, cRow, a, aRow, aCol, depth, right, rightRow, bias, start, j, p, endP };
         f.set(j, 0);
         for (const [rows, vectors] of TILES) {
           const bytes = 16 * vectors;
           const rest = op("i32.and", op("i32.sub", width, j), bytes - 1);
           f.while(j, f.local("i32", op("i32.sub", width, rest)), bytes, () => {
             f.set(start, firstRow);
+            f.set(right, plus(at(b, p, bRow), j));
+            f.set(rightRow, bRow);
+            f.if(packs, () => {
+              const to = f.local("i32", SCRATCH);
+              f.for(p, endP, 1, () => {
+                range(vectors).forEach((v) =>
+                  f.store("v128.store", to, load("v128.load", right, 16 * v), 16 * v),
+                );
+                f.increase(right, bRow);
+                f.increase(to, bytes);
+              });
+              f.set(right, SCRATCH);
+              f.set(rightRow, bytes);
+            });
             const restRows = op("i32.and", op("i32.sub", lastRow, start), rows - 1);
             const whole = f.local("i32", op("i32.sub", lastRow, restRows));
             f.if(
@@ -72,7 +97,19 @@ function least(f: FunctionBuilder, a: Operand, b: Operand): Variable {
 }
 
 type Operands = Record<
-  "c" | "cRow" | "a" | "aRow" | "aCol" | "depth" | "b" | "bRow" | "bias" | "start" | "j" | "p" | "endP",
+  | "c"
+  | "cRow"
+  | "a"
+  | "aRow"
+  | "aCol"
+  | "depth"
+  | "right"
+  | "rightRow"
+  | "bias"
+  | "start"
+  | "j"
+  | "p"
+  | "endP",
   Variable
 >;
 
@@ -88,7 +125,7 @@ function tile(
   f: FunctionBuilder,
   rows: number,
   vectors: number,
-  { c, cRow, a, aRow, aCol, depth, b, bRow, bias, start, j, p, endP }: Operands,
+  { c, cRow, a, aRow, aCol, depth, right, rightRow, bias, start, j, p, endP }: Operands,
   contiguous: "rows of c" | "depth",
 ): void {
   const out = range(rows).map((i) => f.local("i32", at(plus(c, j), plus(start, i), cRow)));
@@ -99,10 +136,10 @@ function tile(
   const byPointers = contiguous === "depth";
   const first = at(at(a, start, aRow), p, aCol);
   const left = range(byPointers ? rows : 1).map((i) => f.local("i32", at(first, i, aRow)));
-  const right = f.local("i32", plus(at(b, p, bRow), j));
+  const from = f.local("i32", right);
   const values = range(vectors).map(() => f.local("v128"));
-  f.while(right, f.local("i32", plus(at(b, endP, bRow), j)), bRow, () => {
-    values.forEach((value, v) => f.set(value, load("v128.load", right, 16 * v)));
+  f.while(from, f.local("i32", at(right, op("i32.sub", endP, p), rightRow)), rightRow, () => {
+    values.forEach((value, v) => f.set(value, load("v128.load", from, 16 * v)));
     range(rows).forEach((i) => {
       const element = load("v128.load32_splat", left[byPointers ? i : 0], byPointers ? 0 : 4 * i);
       const factor = f.local("v128", element);

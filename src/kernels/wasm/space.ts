@@ -4,6 +4,7 @@
 import type { Tensor } from "../../core/tensor.ts";
 import type { KernelSet, RowAddress } from "../kernel-set.ts";
 import { ModuleBuilder } from "./assembler.ts";
+import { SCRATCH_BYTES } from "./matmul.ts";
 import { splat } from "./vectors.ts";
 
 /** Number of bytes of a WebAssembly page, by the specification. */
@@ -63,6 +64,16 @@ function growMemory(memory: WebAssembly.Memory, wanted: number, needed: number):
   } catch {
     memory.grow(needed);
   }
+}
+
+/**
+ * Returns where the workspace of a thread is. The workspaces lie at the start of the memory.
+ *
+ * @param thread Number of the thread, from 0; with the number of threads, the end of all workspaces.
+ * @returns The byte address. It is above 0, so that 0 can stand for "none".
+ */
+export function scratchOf(thread: number): number {
+  return 16 + thread * SCRATCH_BYTES;
 }
 
 /** A growing memory with the kernels linked to it. Both exist from the first `grow` on. */
@@ -131,7 +142,10 @@ export class WasmSpace {
   }
 
   #instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): void {
-    Object.assign(this.functions, new WebAssembly.Instance(module, { env: { memory } }).exports);
+    Object.assign(
+      this.functions,
+      new WebAssembly.Instance(module, { env: { memory, scratch: scratchOf(0) } }).exports,
+    );
   }
 
   /** Refuses a tensor in another buffer, such as one of the user's own: its address would be wrong here. */

@@ -23,6 +23,7 @@ export class ListScores {
   constructor(memory: Memory) {
     const column = (): Tensor => memory.allocate(0, 1, { stride: 1 });
     this.memory = memory;
+    memory.addKernels(listKernels);
     [this.#scores, this.#dScores, this.#most, this.#sums] = [column(), column(), column(), column()];
   }
 
@@ -67,6 +68,7 @@ export class ListScores {
     }
     const kernels = this.memory.addKernels(listKernels);
     kernels.softmaxRows(dScores, scores, this.#most, this.#sums, scale, 0, contexts);
+    this.memory.settle();
     return { most: this.#most.data, sums: this.#sums.data };
   }
 

@@ -29,7 +29,9 @@ function compile(
   const m = new ModuleBuilder();
   m.function("run", params, build);
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.toBytes()), { env: { memory } });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.toBytes()), {
+    env: { memory, scratch: 0 },
+  });
   return { run: exports.run as Run, memory: new DataView(memory.buffer) };
 }
 
