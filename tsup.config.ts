@@ -1,5 +1,6 @@
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { defineConfig, type Options } from "tsup";
+import { WORKER_SOURCE } from "./src/kernels/threads/worker-source.ts";
 
 const library = { index: "src/index.ts", predict: "src/predict.ts", readers: "src/readers.ts" };
 
@@ -8,7 +9,13 @@ const shared: Options = { target: "es2022", platform: "node", splitting: true, r
 
 // No source maps: the code is built as it is written, with its names and doc comments, and maps would double the package.
 const config: Options[] = [
-  { ...shared, entry: { ...library, cli: "src/cli/cli.ts" }, format: ["esm"] },
+  {
+    ...shared,
+    entry: { ...library, cli: "src/cli/cli.ts" },
+    format: ["esm"],
+    // The program of a worker thread, for pages whose policy forbids workers from text.
+    onSuccess: async () => writeFileSync("dist/thread.js", WORKER_SOURCE),
+  },
   // esbuild splits ES modules only. With `treeshake` Rollup turns the chunks into CommonJS; without it Sucrase does, which
   // rewrites `??` and `?.` as calls of closures, far too slow for a loop.
   { ...shared, entry: library, format: ["cjs"], treeshake: true },

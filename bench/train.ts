@@ -1,7 +1,8 @@
 // Seconds per training epoch, everything in turn in one run: first the straightforward version, plain kernels
 // and SIMD on the Frappe setting (k = 64, hidden [64], batch 128), then SIMD beside plain kernels over k,
-// hidden and batch. Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same
-// shape] [--turns 3] [--grid]
+// hidden and batch. With --threads 2: one thread beside two, over k and batch, and two trainings at the same
+// time. Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same shape]
+// [--turns 3] [--grid] [--threads 2] [--rows 202027]
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +13,12 @@ import { straightforward } from "./straightforward.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { turns: { type: "string", default: "3" }, grid: { type: "boolean", default: false } },
+  options: {
+    turns: { type: "string", default: "3" },
+    grid: { type: "boolean", default: false },
+    threads: { type: "string" },
+    rows: { type: "string", default: "202027" },
+  },
 });
 
 function load(): { x: CSRMatrix; y: Float32Array } {
@@ -35,8 +41,9 @@ function library(
   batchSize: number,
   rows: CSRMatrix,
   labels: Float32Array,
+  threads: number = 1,
 ): (turn: number) => Promise<unknown> {
-  const model = new NFM({ ...PAPER, embeddingDim: k, hiddenUnits: [hidden], backend });
+  const model = new NFM({ ...PAPER, embeddingDim: k, hiddenUnits: [hidden], backend, threads });
   return (turn) => model.fit(rows, labels, { epochs: 1, batchSize, validation: false, resume: turn > 0 });
 }
 
@@ -59,6 +66,29 @@ const turns = Number(values.turns);
 console.log(
   `${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, Node ${process.version}\n`,
 );
+
+if (values.threads !== undefined) {
+  await raceThreads(Number(values.threads));
+  process.exit();
+}
+
+/** One thread beside several, and the same with two trainings that take turns of the event loop. */
+async function raceThreads(threads: number): Promise<void> {
+  const count = Math.min(Number(values.rows), x.rows);
+  const [part, labels] = [x.slice(0, count), y.subarray(0, count)];
+  console.log(`${count} rows; seconds per epoch, minimum and median of ${turns}`);
+  console.log(`   k  batch      1 thread     ${String(threads).padStart(2)} threads    ratio of medians`);
+  for (const k of [64, 256]) {
+    for (const batch of [128, 1024, 4096]) {
+      const both = [1, threads].map((n) => library("wasm", k, k, batch, part, labels, n));
+      const times = await race(both, turns);
+      const cells = times.map((list) => `${Math.min(...list).toFixed(3)} ${median(list).toFixed(3)}`);
+      const ratio = (median(times[0]) / median(times[1])).toFixed(2);
+      console.log(`${String(k).padStart(4)} ${String(batch).padStart(6)}   ${cells.join("   ")}   ${ratio}x`);
+    }
+  }
+}
+
 console.log("k = 64, hidden [64], batch 128     min s  median s   ratio");
 const plain = straightforward(x, y, 64, 64, 128, [0.5, 0.2], 0.05);
 const race1 = await race(

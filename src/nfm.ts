@@ -3,7 +3,6 @@
 // The methods check their arguments and call other files: training/ trains, predictor.ts predicts, ranks and
 // explains, metrics/ measures.
 
-import { DISPOSE } from "./core/dispose.ts";
 import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
@@ -383,7 +382,7 @@ export class NFM {
   }
 
   /** Does what `close` does, at the end of a block with `using model = ...`. */
-  [DISPOSE](): void {
+  [Symbol.dispose](): void {
     this.close();
   }
 

@@ -1,7 +1,6 @@
 // A model that predicts: the parameters, the network of prediction with its folded layers, the encoder and
 // the link function. `NFM` and `Recommender` use this class for every prediction. Nothing here trains.
 
-import { DISPOSE } from "./core/dispose.ts";
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongValue } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { type NoticeOptions, type Notices, readNotices } from "./core/notices.ts";
@@ -405,7 +404,7 @@ export class Predictor {
   }
 
   /** Does what `close` does, at the end of a block with `using model = ...`. */
-  [DISPOSE](): void {
+  [Symbol.dispose](): void {
     this.close();
   }
 

@@ -135,6 +135,17 @@ export function readInteger(values: Values, name: string, least: number): number
 }
 
 /**
+ * Reads the option about threads.
+ *
+ * @param values The options.
+ * @returns The number of threads; "auto" if the option was not given.
+ * @throws UsageError for any other text.
+ */
+export function readThreadCount(values: Values): number | "auto" {
+  return readText(values, "threads") === "auto" ? "auto" : (readInteger(values, "threads", 1) ?? "auto");
+}
+
+/**
  * Reads a number.
  *
  * @param name Name of the option.

@@ -10,6 +10,7 @@ import {
   type Command,
   flag,
   readText,
+  readThreadCount,
   requireText,
   type Streams,
   text,
@@ -26,7 +27,16 @@ import { inTable } from "./table.ts";
 /** The command `predict`. */
 export const predictCommand: Command = {
   positionals: ["DATA"],
-  options: { model: text, out: text, column: text, raw: flag, label: text, format: text, "one-based": flag },
+  options: {
+    model: text,
+    out: text,
+    column: text,
+    raw: flag,
+    label: text,
+    format: text,
+    threads: text,
+    "one-based": flag,
+  },
   run: predict,
   help: `usage: neural-fm predict DATA --model FILE [options]
 
@@ -42,6 +52,8 @@ second one in alphabetical order; neural-fm inspect shows it.
   --raw           scores in place of probabilities
   --label NAME    the column that holds labels                 as in training
   --format NAME   csv, jsonl or libsvm                         by the ending
+  --threads N     threads that compute; auto: one per core,    auto
+                  at most 8; the result is the same
   --one-based     libSVM: indices count from 1, as in training
 `,
 };
@@ -64,7 +76,7 @@ async function predict([path]: readonly string[], values: Values, { stdout }: St
   const out = readText(values, "out");
   if (out !== undefined) checkWritable(out);
   const bytes = named(modelPath, () => readFileSync(modelPath));
-  const model = named(modelPath, () => Predictor.load(bytes));
+  const model = named(modelPath, () => Predictor.load(bytes, { threads: readThreadCount(values) }));
   const raw = values.raw === true;
   const lines = file.format === "libsvm" ? libSVMLines() : tableLines();
   if (out !== undefined) return writeWhole(out, lines);

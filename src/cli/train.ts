@@ -21,7 +21,15 @@ export const trainCommand: Command = {
   options: {
     ...{ label: text, model: text, fields: text, ignore: text, format: text },
     ...{ loss: text, validation: text, refit: flag, time: text, groups: text, metrics: text },
-    ...{ epochs: text, patience: text, batch: text, seed: text, "learning-rate": text, dropout: text },
+    ...{
+      epochs: text,
+      patience: text,
+      batch: text,
+      seed: text,
+      threads: text,
+      "learning-rate": text,
+      dropout: text,
+    },
     ...{ k: text, hidden: text, activation: text, "no-batch-norm": flag },
     ...{ checkpoint: text, resume: flag, report: text, features: text, "one-based": flag },
   },
@@ -55,6 +63,8 @@ library chooses.
   --patience N          stop after N checks without a better one
   --batch N             rows per step
   --seed N              everything random follows from it      0
+  --threads N           threads that compute; auto: one per     auto
+                        core, at most 8; the result is the same
   --learning-rate X     of Adagrad
   --dropout X[,X]       rates: pooled vector, hidden layers
   --k N                 length of a feature's embedding
@@ -172,7 +182,7 @@ function checkGroups(files: readonly FileRows[], loss: string, { fit, file }: Tr
 
 /** What a checkpoint of this training belongs to. */
 function fingerprintOf({ given }: TrainPlan, rows: FileRows, validation: FileRows | null): Fingerprint {
-  const places = ["model", "checkpoint", "resume", "report", "validation", "format"];
+  const places = ["model", "checkpoint", "resume", "report", "validation", "format", "threads"];
   const options = Object.entries(given).filter(([name]) => !places.includes(name));
   return {
     ...Object.fromEntries(options.map(([name, value]) => [`--${name}`, value])),

@@ -19,7 +19,7 @@ import {
 } from "./layout.ts";
 import { canShareMemory } from "./threads/start-worker.ts";
 import { type ThreadOptions, type Threads, threadsOf } from "./threads/threads.ts";
-import { compile, findObstacle, scratchOf, WasmSpace } from "./wasm/space.ts";
+import { compile, findObstacle, rowAddress, scratchOf, WasmSpace } from "./wasm/space.ts";
 
 export type { KernelSet } from "./kernel-set.ts";
 
@@ -106,16 +106,15 @@ export class Memory {
       run();
       return;
     }
-    this.#threads.together(
-      work,
-      run,
-      () => ({ memory: space.memory!, modules: space.modules, functions: space.functions }),
-      this.kernels,
-      (functions) => {
+    const { memory, modules, functions } = space;
+    this.#threads.together(work, run, {
+      plain: this.kernels,
+      program: { memory: memory!, modules, functions, scratchOf },
+      bind: (others) => {
         const sets = [forwardKernels, ...this.#sets];
-        return sets.reduce((kernels, set) => extend(kernels, set.bind(functions, space.row)), {});
+        return sets.reduce((kernels, set) => extend(kernels, set.bind(others, rowAddress)), {});
       },
-    );
+    });
   }
 
   /** Inside `together`: waits until all kernels called so far have run. */

@@ -1,7 +1,6 @@
 // A recommender that ranks its catalog and does not learn: the items, what is remembered of each user, and a
 // model. `Recommender` adds the learning.
 
-import { DISPOSE } from "../core/dispose.ts";
 import { checkBoolean, checkChoice, checkInteger, checkKeys, wrongType } from "../core/errors.ts";
 import { runAtOnce } from "../core/event-loop.ts";
 import { CSRBuilder } from "../data/csr-builder.ts";
@@ -96,7 +95,7 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
   }
 
   /** Does what `close` does, at the end of a block with `using recommender = ...`. */
-  [DISPOSE](): void {
+  [Symbol.dispose](): void {
     this.close();
   }
 

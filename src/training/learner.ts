@@ -119,7 +119,8 @@ export class Learner {
    * @throws As `load`.
    */
   restore(bytes: ModelBytes): void {
-    this.#model = Learner.load(bytes, { backend: this.settings.backend, notices: false }).#model;
+    const { backend, threads } = this.settings;
+    this.#model = Learner.load(bytes, { backend, ...threads, notices: false }).#model;
     this.#isTrained = true;
   }
 

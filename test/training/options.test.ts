@@ -181,6 +181,8 @@ describe("undefined", () => {
     encoder: true,
     seed: true,
     backend: true,
+    threads: true,
+    workerUrl: true,
     onNotice: true,
     notices: true,
   });
@@ -215,6 +217,8 @@ describe("undefined", () => {
       nothing<LoadOverrides>({
         optimizer: true,
         backend: true,
+        threads: true,
+        workerUrl: true,
         loss: true,
         layers: true,
         onNotice: true,

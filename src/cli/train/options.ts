@@ -9,6 +9,7 @@ import {
   readList,
   readMetrics,
   readText,
+  readThreadCount,
   UsageError,
   type Values,
 } from "../arguments.ts";
@@ -168,6 +169,7 @@ function readModelOptions(values: Values): NFMOptions {
     ...(values["no-batch-norm"] === true && { batchNorm: false }),
     ...some("seed", readInteger(values, "seed", 0)),
     ...some("fields", readFields(values)),
+    threads: readThreadCount(values),
   } as NFMOptions;
 }
 

@@ -34,6 +34,9 @@ export class Recorder {
   #end = 0;
   /** Even parts of ranges that were needed lately. */
   readonly #known: { readonly start: number; readonly end: number; readonly bounds: Bounds }[] = [];
+  /** How the touched features of batches are split: shares of them, found for one batch in `SAME_SHARES`. */
+  #shares: readonly number[] = [];
+  #sharesLeft = 0;
   /** How the touched features are split in the present group. */
   #touchedBounds: Bounds | null = null;
   /** The part for which calls are being written. */
@@ -106,7 +109,7 @@ export class Recorder {
     if (touched === undefined) bounds = this.#evenBounds(start, end);
     else
       bounds = this.#touchedBounds ??= touched
-        ? boundsOfTouched(touched, this.#team.size)
+        ? this.#boundsOfTouched(touched)
         : this.#evenBounds(start, end);
     for (let part = 0; part < this.#team.size; part++) {
       this.#part = part;
@@ -136,6 +139,16 @@ export class Recorder {
     this.#touchedBounds = null;
   }
 
+  /** Parts of the touched features with about the same work. Batches of the same data are alike. */
+  #boundsOfTouched(batch: SparseBatch): Bounds {
+    if (this.#sharesLeft === 0) {
+      this.#shares = sharesOf(batch, this.#team.size);
+      this.#sharesLeft = SAME_SHARES;
+    }
+    this.#sharesLeft--;
+    return this.#shares.map((share) => Math.floor(share * batch.touchedCount));
+  }
+
   /** Parts of equal size. They begin at multiples of 4: vectors have four floats, products four rows. */
   #evenBounds(start: number, end: number): Bounds {
     const known = this.#known.find((one) => one.start === start && one.end === end);
@@ -153,19 +166,26 @@ export class Recorder {
 /** Work of the optimizer for a touched feature, in the work of one entry in the gradient. */
 const ROW_WORK = 10;
 
-/** Parts of the touched features with equal work. The first features of a batch often have most entries. */
-function boundsOfTouched({ rows, indptr, slots, touchedCount }: SparseBatch, parts: number): Bounds {
+/** Number of batches that are split by the same shares. */
+const SAME_SHARES = 32;
+
+/**
+ * Finds parts of the touched features with equal work. The first features of a batch often have most entries.
+ *
+ * @returns Where each part begins, and the end, as shares of the touched features from 0 to 1.
+ */
+function sharesOf({ rows, indptr, slots, touchedCount }: SparseBatch, parts: number): number[] {
   const entries = new Uint32Array(touchedCount);
   for (let p = 0; p < indptr[rows]; p++) entries[slots[p]]++;
   const total = indptr[rows] + ROW_WORK * touchedCount;
-  const bounds = [0];
+  const shares = [0];
   let done = 0;
   for (let t = 0; t < touchedCount; t++) {
-    if (done >= (total * bounds.length) / parts) bounds.push(t);
+    if (done >= (total * shares.length) / parts) shares.push(t / touchedCount);
     done += ROW_WORK + entries[t];
   }
-  while (bounds.length <= parts) bounds.push(touchedCount);
-  return bounds;
+  while (shares.length <= parts) shares.push(1);
+  return shares;
 }
 
 /** The kernels of all sets that are split. */

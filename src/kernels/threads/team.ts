@@ -5,7 +5,6 @@
 // All numbers of the group are in shared memory. A part is claimed by raising the ticket (`ticketOf`), which
 // works only while the group is the present one.
 
-import { scratchOf } from "../wasm/space.ts";
 import { startWorker, type WorkerHandle } from "./start-worker.ts";
 import { COMMAND, CONTROL, SPIN, STOP } from "./worker-source.ts";
 
@@ -16,6 +15,8 @@ export interface Program {
   readonly modules: readonly WebAssembly.Module[];
   /** The functions of the calling thread, by name. */
   readonly functions: Readonly<Record<string, (...args: number[]) => void>>;
+  /** Returns the address of a thread's workspace. */
+  readonly scratchOf: (thread: number) => number;
 }
 
 /** Most commands of a group, in all its parts together. */
@@ -24,14 +25,6 @@ const MAX_COMMANDS = 1024;
 const PATIENCE = 20_000;
 /** Time for the first worker to start, in milliseconds. */
 const START_TIME = 10_000;
-/** Time of computing after which the benefit of the workers is judged, in milliseconds. */
-const JUDGED = 50;
-/** Largest share of the time of one thread that is a benefit. */
-const BENEFIT = 0.95;
-/** Time without workers after they were of no use, in milliseconds, at first. It doubles up to `LONGEST_REST`. */
-const FIRST_REST = 50;
-const LONGEST_REST = 1600;
-
 /** A team of threads, of which the calling thread is one. */
 export class Team {
   /** Number of threads. */
@@ -49,12 +42,6 @@ export class Team {
   #cannotStart = false;
   readonly #madeAt = performance.now();
   readonly #canSleep: boolean;
-  // The time of the last groups: of the own parts, of waiting for the others, and what one thread would need.
-  #working = 0;
-  #waiting = 0;
-  #alone = 0;
-  #rest = FIRST_REST;
-  #restsUntil = 0;
 
   /**
    * Starts the workers.
@@ -72,7 +59,7 @@ export class Team {
     const { memory, modules } = program;
     const message = { memory, modules, names, control: this.#control, commands: this.#commands };
     for (let i = 1; i < size; i++) {
-      const own = { ...message, scratch: scratchOf(i) };
+      const own = { ...message, scratch: program.scratchOf(i) };
       this.#workers.push(startWorker(own, workerUrl, () => this.#ended()));
     }
   }
@@ -96,11 +83,6 @@ export class Team {
   /** Whether no worker can start here, or none has started in time. */
   get cannotStart(): boolean {
     return this.started === 0 && (this.#cannotStart || performance.now() - this.#madeAt > START_TIME);
-  }
-
-  /** Whether the workers are of use at present. They are not while other programs need the processors. */
-  get isUseful(): boolean {
-    return this.#restsUntil === 0 || performance.now() > this.#restsUntil;
   }
 
   /** Whether the group has no command yet. */
@@ -190,7 +172,6 @@ export class Team {
     this.#count = 0;
     this.#group = (this.#group + 1) & 0x7fff;
     Atomics.store(control, CONTROL.done, 0);
-    const start = performance.now();
     Atomics.store(control, CONTROL.ticket, ticketOf(this.#group, parts));
     if (Atomics.load(control, CONTROL.sleepers) > 0) Atomics.notify(control, CONTROL.ticket);
     let own = 0;
@@ -202,9 +183,7 @@ export class Team {
       this.#runPart(part);
       own++;
     }
-    const ready = performance.now();
-    if (own < parts) this.#await(parts - own, ready);
-    this.#judge(ready - start, performance.now() - ready, parts - own, parts);
+    if (own < parts) this.#await(parts - own);
   }
 
   /** Ends the workers. */
@@ -231,10 +210,12 @@ export class Team {
   }
 
   /** Waits until the workers have finished the parts that they took. */
-  #await(parts: number, since: number): void {
+  #await(parts: number): void {
     const control = this.#control;
+    let since = 0;
     for (let looks = 1; Atomics.load(control, CONTROL.done) < parts; looks++) {
       if (looks % 256 !== 0) continue;
+      since ||= performance.now();
       const waited = performance.now() - since;
       if (waited > PATIENCE) this.#fail("did not finish its work");
       if (waited < SPIN || !this.#canSleep) continue;
@@ -244,24 +225,6 @@ export class Team {
       Atomics.store(control, CONTROL.waiting, 0);
       looks = 255;
     }
-  }
-
-  /**
-   * Decides now and then whether the workers are of use. Alone, the calling thread would need its own time for
-   * each part. The workers are of no use while other programs have the processors. Then they rest.
-   */
-  #judge(worked: number, waited: number, taken: number, parts: number): void {
-    this.#working += worked;
-    this.#waiting += waited;
-    this.#alone += parts === taken ? worked + waited : (worked * parts) / (parts - taken);
-    const took = this.#working + this.#waiting;
-    if (took < JUDGED) return;
-    if (took < BENEFIT * this.#alone || this.started === 0) this.#rest = FIRST_REST;
-    else {
-      this.#restsUntil = performance.now() + this.#rest;
-      this.#rest = Math.min(2 * this.#rest, LONGEST_REST);
-    }
-    this.#working = this.#waiting = this.#alone = 0;
   }
 
   #ended(): void {

@@ -4,6 +4,7 @@
 import type { Kernels } from "../kernels.ts";
 import { Recorder, splitKernels } from "./split-kernels.ts";
 import { type Program, Team } from "./team.ts";
+import { Trial } from "./trial.ts";
 
 /** How many threads to use, and how to start them. */
 export interface ThreadOptions {
@@ -20,8 +21,15 @@ const MIN_WORK = 300_000;
 /** Work that one thread does before the workers start: about 30 ms, the time that a worker takes to start. */
 const WORK_BEFORE_START = 300_000_000;
 
-/** Makes the kernels whose functions are those given. */
-export type BindKernels = (functions: Program["functions"]) => Partial<Kernels>;
+/** The memory, as its threads see it. They use it only during a call, so that it can be garbage-collected. */
+export interface Host {
+  /** The kernels of one thread. */
+  readonly plain: Partial<Kernels>;
+  /** What the threads of a team run. */
+  readonly program: Program;
+  /** Makes the same kernels from other functions, by their names. */
+  bind(functions: Program["functions"]): Partial<Kernels>;
+}
 
 /** A team, and the kernels that run on it. */
 interface Running {
@@ -35,6 +43,8 @@ export class Threads {
   readonly #options: ThreadOptions;
   #running: Running | null = null;
   #workBefore = 0;
+  /** The trials by the logarithm of the work. */
+  readonly #trials: Trial[] = [];
   /** Whether no worker can start here. */
   #isAlone = false;
   /** Whether calls of kernels are written down at present. */
@@ -64,26 +74,25 @@ export class Threads {
    *
    * @param work Number of multiplications and additions.
    * @param run Calls kernels. It calls `settle` before it reads what they write.
-   * @param start Starts a team for the memory, when the first one is needed.
-   * @param plain The kernels of one thread.
-   * @param bind Makes kernels from functions.
+   * @param host The memory.
    * @throws Error if a worker has died. What the kernels should have written is then undefined.
    */
-  together(
-    work: number,
-    run: () => void,
-    program: () => Program,
-    plain: Partial<Kernels>,
-    bind: BindKernels,
-  ): void {
+  together(work: number, run: () => void, host: Host): void {
     const least = this.#options.isEager ? 1 : MIN_WORK;
-    if (work < least || this.#isRecording || !this.#isReady(work, program, plain, bind)) {
+    if (work < least || this.#isRecording || !this.#isReady(work, host)) {
       run();
       return;
     }
     const { team, recorder } = this.#running!;
+    const trial = this.#trialOf(work);
+    const isTogether = this.#options.isEager === true || trial.next;
+    const start = performance.now();
     try {
       team.check();
+      if (!isTogether) {
+        run();
+        return;
+      }
       this.#isRecording = true;
       run();
       recorder.settle();
@@ -93,6 +102,7 @@ export class Threads {
       throw error;
     } finally {
       this.#isRecording = false;
+      trial.add((performance.now() - start) / work);
     }
   }
 
@@ -108,12 +118,18 @@ export class Threads {
     this.#workBefore = 0;
   }
 
+  /** The trial of work of about the same size. */
+  #trialOf(work: number): Trial {
+    const size = Math.round(Math.log2(work));
+    return (this.#trials[size] ??= new Trial());
+  }
+
   /** Whether the team can do the work. Starts it when enough work has come. */
-  #isReady(work: number, program: () => Program, plain: Partial<Kernels>, bind: BindKernels): boolean {
+  #isReady(work: number, { plain, program, bind }: Host): boolean {
     if (this.#isAlone) return false;
     if (this.#running !== null) {
       const { team } = this.#running;
-      if (team.started > 0) return team.isUseful || this.#options.isEager === true;
+      if (team.started > 0) return true;
       if (team.cannotStart) {
         this.close();
         this.#isAlone = true;
@@ -123,10 +139,9 @@ export class Threads {
     const { threads, workerUrl, isEager } = this.#options;
     this.#workBefore += work;
     if (this.#workBefore < WORK_BEFORE_START && !isEager) return false;
-    const parts = program();
     try {
-      const team = new Team(threads, parts, workerUrl);
-      const recorder = new Recorder(team, Object.keys(parts.functions));
+      const team = new Team(threads, program, workerUrl);
+      const recorder = new Recorder(team, Object.keys(program.functions));
       const kernels = splitKernels(plain, bind(recorder.functions) as never, recorder);
       this.#running = { team, recorder, kernels };
       if (isEager) team.awaitStart();
