@@ -372,7 +372,7 @@ describe("errors of the other methods", () => {
       'save has no option "optimiser"; it has optimizer',
     );
     expect(() => NFM.load(model.save(), { seed: 1 } as object)).toThrow(
-      'load has no option "seed"; it has optimizer, backend, loss, layers',
+      'load has no option "seed"; it has optimizer, backend, threads, workerUrl, loss, layers',
     );
   });
 

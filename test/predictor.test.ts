@@ -276,7 +276,7 @@ describe("what a predictor refuses", () => {
   it("of the options of load: unknown ones, and an optimizer, which belongs to training", async () => {
     const file = (await trained(CASES["the default"])).save();
     expect(() => Predictor.load(file, { optimizer: "sgd" } as never)).toThrow(
-      'load has no option "optimizer"; it has backend, loss, layers',
+      'load has no option "optimizer"; it has backend, threads, workerUrl, loss, layers',
     );
     const refused: PredictorOptions[] = [
       { backend: "gpu" as never },

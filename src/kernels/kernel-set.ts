@@ -2,6 +2,7 @@
 // version is made.
 
 import type { Tensor } from "../core/tensor.ts";
+import type { Recorder } from "./threads/recorder.ts";
 import type { ModuleBuilder } from "./wasm/assembler.ts";
 
 /** The functions that instances of emitted modules export, by name. */
@@ -32,4 +33,13 @@ export interface KernelSet<K extends object = object> {
    * @returns The kernels.
    */
   bind(exports: Exports, row: RowAddress): K;
+  /**
+   * Makes the kernels that several threads can share. Absent: one thread runs all kernels of the set.
+   *
+   * @param recorded The kernels whose functions are those of the recorder.
+   * @param recorder Writes calls down, split into ranges.
+   * @param atOnce The kernels that run on the calling thread, after all calls before.
+   * @returns Kernels that write their calls down, or call `atOnce` if a call cannot be split.
+   */
+  split?(recorded: K, recorder: Recorder, atOnce: K): Partial<K>;
 }

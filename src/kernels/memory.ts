@@ -17,6 +17,7 @@ import {
   moveWithin,
   tryRoomy,
 } from "./layout.ts";
+import type { Recorder } from "./threads/recorder.ts";
 import { canShareMemory } from "./threads/start-worker.ts";
 import { type ThreadOptions, type Threads, threadsOf } from "./threads/threads.ts";
 import { compile, findObstacle, rowAddress, scratchOf, WasmSpace } from "./wasm/space.ts";
@@ -106,15 +107,25 @@ export class Memory {
       run();
       return;
     }
+    const { kernels } = this; // links the functions, if this has not happened yet
     const { memory, modules, functions } = space;
     this.#threads.together(work, run, {
-      plain: this.kernels,
       program: { memory: memory!, modules, functions, scratchOf },
-      bind: (others) => {
-        const sets = [forwardKernels, ...this.#sets];
-        return sets.reduce((kernels, set) => extend(kernels, set.bind(others, rowAddress)), {});
-      },
+      split: (recorder) => this.#split(kernels, recorder),
     });
+  }
+
+  /** Makes the kernels that write their calls down. */
+  #split(plain: Partial<Kernels>, recorder: Recorder): Partial<Kernels> {
+    const atOnce = afterAll(plain, recorder);
+    const sets: readonly KernelSet<never>[] = [forwardKernels, ...this.#sets] as never;
+    return sets.reduce(
+      (kernels, set) => {
+        const recorded = set.bind(recorder.functions, rowAddress);
+        return extend(kernels, set.split?.(recorded, recorder, atOnce as never) ?? {});
+      },
+      extend<Partial<Kernels>>({}, atOnce),
+    );
   }
 
   /** Inside `together`: waits until all kernels called so far have run. */
@@ -288,6 +299,19 @@ export class Memory {
 }
 
 const ONE_THREAD: ThreadOptions = { threads: 1, workerUrl: undefined };
+
+/** Makes kernels that run at once, when all calls that a recorder has written down have run. */
+function afterAll<K extends object>(kernels: K, recorder: Recorder): K {
+  const entries = Object.entries(kernels).map(([name, run]): [string, unknown] => {
+    if (typeof run !== "function") return [name, run];
+    const after = (...args: unknown[]): void => {
+      recorder.settle();
+      run(...args);
+    };
+    return [name, after];
+  });
+  return Object.fromEntries(entries) as K;
+}
 
 /**
  * Adds properties. After `Object.assign`, V8 would store the object as a dictionary, whose calls are slower.

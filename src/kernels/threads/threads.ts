@@ -2,7 +2,7 @@
 // start, and when they end.
 
 import type { Kernels } from "../kernels.ts";
-import { Recorder, splitKernels } from "./split-kernels.ts";
+import { Recorder } from "./recorder.ts";
 import { type Program, Team } from "./team.ts";
 import { Trial } from "./trial.ts";
 
@@ -23,12 +23,10 @@ const WORK_BEFORE_START = 300_000_000;
 
 /** The memory, as its threads see it. They use it only during a call, so that it can be garbage-collected. */
 export interface Host {
-  /** The kernels of one thread. */
-  readonly plain: Partial<Kernels>;
   /** What the threads of a team run. */
   readonly program: Program;
-  /** Makes the same kernels from other functions, by their names. */
-  bind(functions: Program["functions"]): Partial<Kernels>;
+  /** Makes kernels that write their calls down. */
+  split(recorder: Recorder): Partial<Kernels>;
 }
 
 /** A team, and the kernels that run on it. */
@@ -125,7 +123,7 @@ export class Threads {
   }
 
   /** Whether the team can do the work. Starts it when enough work has come. */
-  #isReady(work: number, { plain, program, bind }: Host): boolean {
+  #isReady(work: number, { program, split }: Host): boolean {
     if (this.#isAlone) return false;
     if (this.#running !== null) {
       const { team } = this.#running;
@@ -142,8 +140,7 @@ export class Threads {
     try {
       const team = new Team(threads, program, workerUrl);
       const recorder = new Recorder(team, Object.keys(program.functions));
-      const kernels = splitKernels(plain, bind(recorder.functions) as never, recorder);
-      this.#running = { team, recorder, kernels };
+      this.#running = { team, recorder, kernels: split(recorder) };
       if (isEager) team.awaitStart();
     } catch {
       this.#isAlone = true;

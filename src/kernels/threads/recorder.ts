@@ -1,9 +1,8 @@
-// The kernels of a team of threads. They do not compute at once: their calls are written down as commands,
-// split into parts by ranges of rows or columns of what they write. Calls that can follow one another without
-// waiting for the other parts form a group. The team runs a group when the next call needs its results, or
+// Writes kernel calls down as commands for a team of threads, split into parts by ranges of rows or columns of
+// what they write. Calls that can follow one another without waiting for the other parts form a group. The team runs a group when the next call needs its results, or
 // when the caller asks for them (`settle`).
 
-import type { Kernels, ListKernels, SparseBatch } from "../kernels.ts";
+import type { SparseBatch } from "../kernels.ts";
 import type { Team } from "./team.ts";
 
 /**
@@ -19,9 +18,6 @@ type Group = "rows" | "columns" | "sums" | "tables";
 
 /** How a call is split: the first row or column of each part, and behind them the end. */
 type Bounds = readonly number[];
-
-/** Fewest rows or columns that are split. */
-const MIN_EXTENT = 8;
 
 /** Writes kernel calls down for a team. */
 export class Recorder {
@@ -186,118 +182,4 @@ function sharesOf({ rows, indptr, slots, touchedCount }: SparseBatch, parts: num
   }
   while (shares.length <= parts) shares.push(1);
   return shares;
-}
-
-/** The kernels of all sets that are split. */
-type All = Kernels & ListKernels;
-
-/**
- * Makes the kernels of a team. Calls that cannot be split run at once on the calling thread, after all calls
- * before them.
- *
- * @param plain The kernels that run at once.
- * @param k The same kernels, whose functions are those of the recorder.
- * @param recorder Writes their calls down.
- * @returns The kernels, with the same keys as `plain`.
- */
-export function splitKernels(plain: Partial<All>, k: All, recorder: Recorder): Partial<All> {
-  const atOnce = Object.fromEntries(
-    Object.entries(plain).map(([name, run]) => [
-      name,
-      typeof run === "function" ? after(recorder, run) : run,
-    ]),
-  ) as unknown as All;
-  const split: Partial<All> = {
-    linearForward(batch, w, out, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.linearForward(batch, w, out, from, to));
-    },
-    biInteractionForward(batch, v, sums, pooled, squares, start, end) {
-      recorder.add("rows", start, end, (from, to) =>
-        k.biInteractionForward(batch, v, sums, pooled, squares, from, to),
-      );
-    },
-    matmul(c, a, b, bias, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.matmul(c, a, b, bias, from, to));
-    },
-    activationForward(name, y, x, start, end) {
-      if (name === "relu")
-        recorder.add("rows", start, end, (from, to) => k.activationForward(name, y, x, from, to));
-      else atOnce.activationForward(name, y, x, start, end);
-    },
-    scoreForward(scores, bias, linear, y, h, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.scoreForward(scores, bias, linear, y, h, from, to));
-    },
-    activationBackward(name, dX, y, dY, start, end) {
-      if (name === "relu")
-        recorder.add("rows", start, end, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
-      else atOnce.activationBackward(name, dX, y, dY, start, end);
-    },
-    dropoutForward(y, mask, x, key, rate, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.dropoutForward(y, mask, x, key, rate, from, to));
-    },
-    multiply(out, a, b, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.multiply(out, a, b, from, to));
-    },
-    scoreBackward(dY, dScores, h, start, end) {
-      recorder.add("rows", start, end, (from, to) => k.scoreBackward(dY, dScores, h, from, to));
-    },
-    normalize(y, x, norm, rows, start, end) {
-      recorder.add("columns", start, end, (from, to) => k.normalize(y, x, norm, rows, from, to));
-    },
-    batchStatistics(x, norm, rows, epsilon, momentum, start, end) {
-      recorder.add("columns", start, end, (from, to) =>
-        k.batchStatistics(x, norm, rows, epsilon, momentum, from, to),
-      );
-    },
-    batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, start, end) {
-      recorder.add("columns", start, end, (from, to) =>
-        k.batchNormBackward(dX, dScale, dShift, x, dY, norm, rows, from, to),
-      );
-    },
-    softmaxRows(y, x, most, sums, scale, start, end) {
-      const call = (from: number, to: number): void => k.softmaxRows(y, x, most, sums, scale, from, to);
-      recorder.add("rows", start, end, call);
-    },
-    matmulTransposed(c, a, b, depth, start, end) {
-      if (end - start < MIN_EXTENT) return atOnce.matmulTransposed(c, a, b, depth, start, end);
-      recorder.add("sums", start, end, (from, to) => k.matmulTransposed(c, a, b, depth, from, to));
-    },
-    columnSums(out, x, rows, start, end) {
-      if (x.stride % 4 !== 0) return atOnce.columnSums(out, x, rows, start, end);
-      recorder.add("sums", start, end, (from, to) => k.columnSums(out, x, rows, from, to));
-    },
-    transpose(out, x) {
-      recorder.addWhole("sums", () => k.transpose(out, x));
-    },
-    linearBackward(batch, dScores, dw, start, end) {
-      const call = (from: number, to: number): void => k.linearBackward(batch, dScores, dw, from, to);
-      recorder.add("tables", start, end, call, batch);
-    },
-    biInteractionBackward(batch, v, sums, dPooled, dV, start, end) {
-      const call = (from: number, to: number): void =>
-        k.biInteractionBackward(batch, v, sums, dPooled, dV, from, to);
-      recorder.add("tables", start, end, call, batch);
-    },
-    partsBackward(batch, v, a, d, dV, start, end) {
-      const call = (from: number, to: number): void => k.partsBackward(batch, v, a, d, dV, from, to);
-      recorder.add("tables", start, end, call, batch);
-    },
-    adagrad(update, rate, start = 0, end = update.count) {
-      const call = (from: number, to: number): void => k.adagrad(update, rate, from, to);
-      recorder.add("tables", start, end, call, update.rows === null ? undefined : null);
-    },
-    sgd(update, rate, momentum, start = 0, end = update.count) {
-      const call = (from: number, to: number): void => k.sgd(update, rate, momentum, from, to);
-      recorder.add("tables", start, end, call, update.rows === null ? undefined : null);
-    },
-  };
-  return { ...atOnce, ...split };
-}
-
-/** A kernel that runs when all calls before it have run. */
-function after(recorder: Recorder, run: (...args: never[]) => void): (...args: never[]) => void {
-  return (...args) => {
-    recorder.settle();
-    run(...args);
-  };
 }
