@@ -56,8 +56,8 @@ export interface PredictorOptions extends NoticeOptions {
   /** The kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
   /**
-   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the same
-   * bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
+   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the
+   * same bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
    */
   threads?: number | "auto" | undefined;
   /** Where `neural-fm/thread.js` is, for pages that may not run workers from text. Default: from text. */

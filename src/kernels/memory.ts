@@ -63,7 +63,8 @@ export class Memory {
    * Chooses the backend.
    *
    * @param requested "auto" takes WebAssembly SIMD if the engine can run it, and plain JavaScript otherwise.
-   * @param threads How many threads compute. Where threads cannot share memory, and in plain JavaScript, it is
+   * @param threads How many threads compute. Where threads cannot share memory, and in plain JavaScript, it
+   *   is
    *   one. Default: one.
    * @param origin Internal: the memory whose compiled kernels are shared.
    * @throws Error that says why, for "wasm" in an engine that cannot run it.

@@ -43,8 +43,8 @@ export interface SoftmaxSums {
 /** A way to score a batch in training. */
 export interface Pass {
   /**
-   * The scores of the batch after `forward`: (rows, 1), or (contexts, candidates) with lists. The dataset reads
-   * them, and may change them.
+   * The scores of the batch after `forward`: (rows, 1), or (contexts, candidates) with lists. The dataset
+   * reads them, and may change them.
    */
   readonly scores: Tensor;
   /** Gradient of the loss by each score, of the same shape. The dataset writes it before `backward`. */

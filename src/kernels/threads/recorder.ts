@@ -1,6 +1,6 @@
-// Writes kernel calls down as commands for a team of threads, split into parts by ranges of rows or columns of
-// what they write. Calls that can follow one another without waiting for the other parts form a group. The team runs a group when the next call needs its results, or
-// when the caller asks for them (`settle`).
+// Writes kernel calls down as commands for a team of threads, split into parts by ranges of rows or columns
+// of what they write. Calls that can follow one another without waiting for the other parts form a group. The
+// team runs a group when the next call needs its results, or when the caller asks for them (`settle`).
 
 import type { SparseBatch } from "../kernels.ts";
 import type { Team } from "./team.ts";
@@ -108,8 +108,10 @@ export class Recorder {
         ? this.#boundsOfTouched(touched)
         : this.#evenBounds(start, end);
     for (let part = 0; part < this.#team.size; part++) {
+      const [from, to] = [bounds[part], bounds[part + 1]];
       this.#part = part;
-      call(bounds[part], bounds[part + 1]);
+      if (from < to) call(from, to);
+      else this.#team.writeNothing(part);
     }
     this.#team.count++;
   }
@@ -124,7 +126,7 @@ export class Recorder {
     this.#team.count++;
   }
 
-  /** Continues the present group, or runs it and begins another one. `start` and `end` are the same in a group. */
+  /** Continues the present group if `start` and `end` are the same. Else runs it and begins another one. */
   #enter(group: Group, start: number, end: number): void {
     const continues = group === this.#group && start === this.#start && end === this.#end;
     if (continues && this.#team.hasRoom) return;
@@ -147,8 +149,10 @@ export class Recorder {
 
   /** Parts of equal size. They begin at multiples of 4: vectors have four floats, products four rows. */
   #evenBounds(start: number, end: number): Bounds {
-    const known = this.#known.find((one) => one.start === start && one.end === end);
-    if (known !== undefined) return known.bounds;
+    for (let i = 0; i < this.#known.length; i++) {
+      const known = this.#known[i];
+      if (known.start === start && known.end === end) return known.bounds;
+    }
     const parts = this.#team.size;
     const size = (end - start) / (4 * parts);
     const bounds = Array.from({ length: parts }, (_, part) => start + Math.floor(size * part) * 4);

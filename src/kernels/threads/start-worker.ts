@@ -27,7 +27,9 @@ function builtin<T>(name: string): T | undefined {
   return node?.getBuiltinModule?.(name) as T | undefined;
 }
 
-/** Whether threads can share a WebAssembly memory here. In browsers the page must be cross-origin isolated. */
+/**
+ * Whether threads can share a WebAssembly memory here. In browsers the page must be cross-origin isolated.
+ */
 export function canShareMemory(): boolean {
   if (typeof SharedArrayBuffer === "undefined" || typeof WebAssembly === "undefined") return false;
   if (builtin("node:worker_threads") === undefined && typeof Worker === "undefined") return false;

@@ -1,6 +1,6 @@
 // The threads that compute for one WebAssembly memory. The calling thread writes a group of commands, split
-// into one part per thread. Then all threads take parts, one after the other, until none is left. A thread that has not
-// started yet, sleeps, or waits for a processor takes none, and nobody waits for it.
+// into one part per thread. Then all threads take parts, one after the other, until none is left. A thread
+// that has not started yet, sleeps, or waits for a processor takes none, and nobody waits for it.
 //
 // All numbers of the group are in shared memory. A part is claimed by raising the ticket (`ticketOf`), which
 // works only while the group is the present one.

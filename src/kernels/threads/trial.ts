@@ -1,5 +1,6 @@
-// Decides by measurement whether work of one size is faster on one thread or on several. Threads that exchange
-// small matrices can be slower than one, and so can threads that wait for processors that other programs use.
+// Decides by measurement whether work of one size is faster on one thread or on several. Threads that
+// exchange small matrices can be slower than one, and so can threads that wait for processors that other
+// programs use.
 
 /**
  * Calls of a block of a trial. The first calls of a block are not measured, because the numbers still lie in
@@ -8,10 +9,13 @@
 const [BLOCK, UNMEASURED] = [6, 2];
 /** Blocks of a trial: one thread and several in turn. */
 const BLOCKS = 4;
-/** Calls from one trial to the next. */
+/** Calls from one trial to the next. Each trial that several threads lose doubles them, up to `MOST_CALLS`. */
 const CALLS = 800;
+const MOST_CALLS = 25_600;
 /** Several threads must take at most this share of the time of one, because they occupy more processors. */
 const BENEFIT = 0.97;
+/** A trial ends after two blocks if several threads take more than this share of the time of one. */
+const HOPELESS = 1.5;
 
 /** The trials of work of one size. */
 export class Trial {
@@ -20,11 +24,14 @@ export class Trial {
   #isFaster = false;
   /** Number of calls since the present trial began. */
   #calls = 0;
+  /** Number of blocks of the present trial. */
+  #blocks = BLOCKS;
+  #interval = CALLS;
 
   /** Whether several threads should do the next piece of work. */
   get next(): boolean {
     const block = Math.floor(this.#calls / BLOCK);
-    return block < BLOCKS ? block % 2 === 1 : this.#isFaster;
+    return block < this.#blocks ? block % 2 === 1 : this.#isFaster;
   }
 
   /**
@@ -34,13 +41,26 @@ export class Trial {
    */
   add(time: number): void {
     const block = Math.floor(this.#calls / BLOCK);
-    if (block < BLOCKS && this.#calls % BLOCK >= UNMEASURED) this.#times[block % 2].push(time);
+    if (block < this.#blocks && this.#calls % BLOCK >= UNMEASURED) this.#times[block % 2].push(time);
     this.#calls++;
-    if (this.#calls === BLOCK * BLOCKS) {
-      const [alone, several] = this.#times;
-      this.#isFaster = medianOf(several) < BENEFIT * medianOf(alone);
-      alone.length = several.length = 0;
-    } else if (this.#calls === CALLS) this.#calls = 0;
+    if (this.#calls === 2 * BLOCK && this.#share > HOPELESS) this.#blocks = 2;
+    if (this.#calls === this.#blocks * BLOCK) this.#decide();
+    else if (this.#calls === this.#interval) {
+      this.#calls = 0;
+      this.#blocks = BLOCKS;
+    }
+  }
+
+  /** The time of several threads as a share of that of one. */
+  get #share(): number {
+    const [alone, several] = this.#times;
+    return medianOf(several) / medianOf(alone);
+  }
+
+  #decide(): void {
+    this.#isFaster = this.#share < BENEFIT;
+    this.#interval = this.#isFaster ? CALLS : Math.min(2 * this.#interval, MOST_CALLS);
+    for (const times of this.#times) times.length = 0;
   }
 }
 

@@ -464,7 +464,8 @@ export class ModuleBuilder {
   /**
    * Writes the module.
    *
-   * @param sharedPages Largest number of pages of a memory that threads share; null: the memory is not shared.
+   * @param sharedPages Largest number of pages of a memory that threads share; null: the memory is not
+   *   shared.
    *   Default: null.
    * @returns The module in binary form.
    */

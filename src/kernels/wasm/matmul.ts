@@ -1,7 +1,7 @@
-// The matrix product. The sums of one tile of c stay in registers while p runs over a block of the depth. Each
-// sum adds its terms in ascending order from 0, as the plain version does. The same function computes all
-// three products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is transposed
-// by exchanging aRow and aCol. One of the two is always 4 bytes.
+// The matrix product. The sums of one tile of c stay in registers while p runs over a block of the depth.
+// Each sum adds its terms in ascending order from 0, as the plain version does. The same function computes
+// all three products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is
+// transposed by exchanging aRow and aCol. One of the two is always 4 bytes.
 
 import {
   type FunctionBuilder,
@@ -16,8 +16,8 @@ import { add, at, integers, mul, plus, range, splat } from "./vectors.ts";
 
 /**
  * The shapes of tiles. The last one is a single vector wide, for the remaining columns. Measured with the
- * innermost loop below at 64 columns: tiles of 4 x 8 floats reach 32 GFLOP/s on Node 20 and 36 on Node 24, 2 x
- * 16 reach 33 and 35, 5 x 8 reach 21 and 36, 6 x 8 reach 24 and 25, 3 x 12 reach 18 and 31.
+ * innermost loop below at 64 columns: tiles of 4 x 8 floats reach 32 GFLOP/s on Node 20 and 36 on Node 24, 2
+ * x 16 reach 33 and 35, 5 x 8 reach 21 and 36, 6 x 8 reach 24 and 25, 3 x 12 reach 18 and 31.
  */
 const TILES: readonly (readonly [rows: number, vectors: number])[] = [
   [4, 2],

@@ -59,13 +59,14 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
         end,
       );
     };
-  /** Calls a function of `emitOptimizers`. */
+  /** Calls a function of `emitOptimizers`. All but "momentum" ignore the last argument. */
   const optimize = (
     name: "adagrad" | "sgd" | "momentum",
     { theta, state, gradient, rows, l2 }: Update,
     start: number,
     end: number,
-    ...rates: number[]
+    learningRate: number,
+    momentum: number,
   ): void => {
     const first = rows === null ? start : 0; // the row of theta that `rows` counts from
     wasm[name](
@@ -78,7 +79,8 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
       rowBytes(theta),
       rowBytes(gradient),
       l2,
-      ...rates,
+      learningRate,
+      momentum,
     );
   };
   return {
@@ -180,11 +182,11 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
     },
 
     adagrad(update, learningRate, start = 0, end = update.count) {
-      optimize("adagrad", update, start, end, learningRate);
+      optimize("adagrad", update, start, end, learningRate, 0);
     },
 
     sgd(update, learningRate, momentum, start = 0, end = update.count) {
-      if (update.state === null) optimize("sgd", update, start, end, learningRate);
+      if (update.state === null) optimize("sgd", update, start, end, learningRate, 0);
       else optimize("momentum", update, start, end, learningRate, momentum);
     },
   };

@@ -19,8 +19,17 @@ describe("a trial", () => {
     const trial = new Trial();
     expect(run(trial, 24, (together) => (together ? 1 : 2))).toBe(12);
     expect(run(trial, 776, (together) => (together ? 1 : 2))).toBe(776);
-    expect(run(trial, 24, (together) => (together ? 2 : 1))).toBe(12);
-    expect(run(trial, 776, (together) => (together ? 2 : 1))).toBe(0);
+    expect(run(trial, 24, (together) => (together ? 1.2 : 1))).toBe(12);
+    expect(run(trial, 1576, (together) => (together ? 1.2 : 1))).toBe(0);
+    expect(run(trial, 24, (together) => (together ? 1 : 2))).toBe(12);
+    expect(run(trial, 776, (together) => (together ? 1 : 2))).toBe(776);
+  });
+
+  it("gives several threads up after two blocks if they take far longer, and tries them less and less", () => {
+    const trial = new Trial();
+    const slower = (together: boolean): number => (together ? 10 : 1);
+    for (const interval of [1600, 3200, 6400, 12_800, 25_600, 25_600])
+      expect(run(trial, interval, slower)).toBe(6);
   });
 
   it("takes several threads only for a benefit", () => {
