@@ -19,7 +19,11 @@ const config: Options[] = [
   // esbuild splits ES modules only. With `treeshake` Rollup turns the chunks into CommonJS; without it Sucrase does, which
   // rewrites `??` and `?.` as calls of closures, far too slow for a loop.
   { ...shared, entry: library, format: ["cjs"], treeshake: true },
-  { entry: library, format: ["esm", "cjs"], dts: { only: true, banner: '/// <reference lib="esnext.disposable" />' } },
+  {
+    entry: library,
+    format: ["esm", "cjs"],
+    dts: { only: true, banner: '/// <reference lib="esnext.disposable" />' },
+  },
 ];
 
 rmSync("dist", { recursive: true, force: true }); // here, before any of the three begins: `clean` of one would race with the others
