@@ -64,7 +64,8 @@ const median = (list: readonly number[]): number => [...list].sort((a, b) => a -
 const { x, y } = load();
 const turns = Number(values.turns);
 console.log(
-  `${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, Node ${process.version}\n`,
+  `${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, ` +
+    `Node ${process.version}\n`,
 );
 
 if (values.threads !== undefined) {
@@ -118,7 +119,9 @@ if (values.grid) {
       );
       const perRow = [js, wasm].map((list) => (median(list) * 1e6) / part.rows);
       console.log(
-        `${String(k).padStart(4)} ${`[${k}]`.padStart(7)} ${String(batch).padStart(6)} ${perRow[0].toFixed(2).padStart(8)} ${perRow[1].toFixed(3).padStart(7)} ${(perRow[0] / perRow[1]).toFixed(1).padStart(6)}x`,
+        `${String(k).padStart(4)} ${`[${k}]`.padStart(7)} ${String(batch).padStart(6)} ` +
+          `${perRow[0].toFixed(2).padStart(8)} ${perRow[1].toFixed(3).padStart(7)} ` +
+          `${(perRow[0] / perRow[1]).toFixed(1).padStart(6)}x`,
       );
     }
   }

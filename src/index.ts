@@ -36,6 +36,7 @@ export type {
   TrainingKernels,
   Update,
 } from "./kernels/kernels.ts";
+export type { ThreadOptions } from "./kernels/threads/thread-options.ts";
 export { Activation } from "./layers/activation.ts";
 export { BatchNorm } from "./layers/batch-norm.ts";
 export { Dense } from "./layers/dense.ts";

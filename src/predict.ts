@@ -12,6 +12,7 @@ export type { ColumnsObject, PredictedColumns, RowIterable, Rows, RowsOf } from 
 export type { SparseVector } from "./data/sparse-row.ts";
 export type { ArqueroTable, ArrowTable, DuckDBTable, Table } from "./data/tables.ts";
 export type { Explanation, FeaturePart, PairPart } from "./explain/explain.ts";
+export type { ThreadOptions } from "./kernels/threads/thread-options.ts";
 export type { Layer } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";
 export type { Loss, PairwiseLoss, PointwiseLoss } from "./losses.ts";

@@ -25,7 +25,7 @@ import {
 import type { SparseRows, SparseVector } from "./data/sparse-row.ts";
 import { attribute, type Explanation, nameParts } from "./explain/explain.ts";
 import { Memory } from "./kernels/memory.ts";
-import { readThreads } from "./kernels/threads/thread-options.ts";
+import { readThreads, type ThreadOptions } from "./kernels/threads/thread-options.ts";
 import type { Layer } from "./layers/layer.ts";
 import { type Link, type LossName, linkOf, savedLoss } from "./links.ts";
 import type { Loss } from "./losses.ts";
@@ -52,16 +52,9 @@ import { selectTop } from "./ranking/top.ts";
 export type BackendName = "auto" | "wasm" | "js";
 
 /** Options of `Predictor.load`. */
-export interface PredictorOptions extends NoticeOptions {
+export interface PredictorOptions extends NoticeOptions, ThreadOptions {
   /** The kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
-  /**
-   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the
-   * same bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
-   */
-  threads?: number | "auto" | undefined;
-  /** Where `neural-fm/thread.js` is, for pages that may not run workers from text. Default: from text. */
-  workerUrl?: string | URL | undefined;
   /** Takes the place of the saved loss; needed for a loss of your own. Default: the saved one. */
   loss?: LossName | Loss | undefined;
   /** Takes the place of the saved layers; needed if one is your own. Default: the saved ones. */

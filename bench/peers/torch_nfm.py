@@ -1,8 +1,9 @@
 """Seconds per epoch of the same training in PyTorch and in this library, in turn in one run.
 
-k and hidden [k], batch norm, dropout 0.5 / 0.2, relu, squared loss, Adagrad 0.05, on train.libfm of a folder
-with Frappe, or on generated rows of the same shape. PyTorch runs with one and with two threads, with dense and
-with sparse gradients of the tables; its rows are shuffled tensors, without a DataLoader, which would be slower.
+k and hidden [k], batch norm, dropout 0.5 / 0.2, relu, squared loss, Adagrad 0.05, on train.libfm of a
+folder with Frappe, or on generated rows of the same shape. PyTorch runs with one and with two threads, with
+dense and with sparse gradients of the tables. Its rows are shuffled tensors, without a DataLoader, which
+would be slower.
 This library runs with one and with two threads. The first turn of each is not counted.
 
 Usage: python torch_nfm.py [FOLDER] [--rows 202027] [--turns 3] [--k 64,256] [--batch 128,4096]
@@ -48,7 +49,9 @@ class NFM(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.01)
         norm = lambda: nn.BatchNorm1d(k, eps=1e-3, momentum=0.1)
         self.layers = nn.Sequential(
-            norm(), nn.Dropout(0.5), nn.Linear(k, k), norm(), nn.ReLU(), nn.Dropout(0.2), nn.Linear(k, 1, bias=False)
+            *(norm(), nn.Dropout(0.5)),
+            *(nn.Linear(k, k), norm(), nn.ReLU(), nn.Dropout(0.2)),
+            nn.Linear(k, 1, bias=False),
         )
 
     def forward(self, x):
@@ -61,11 +64,14 @@ class Torch:
     """One contestant in PyTorch."""
 
     def __init__(self, x, y, k, batch, threads, sparse):
-        self.name = f"PyTorch, {threads} thread{'s' if threads > 1 else ''}, {'sparse' if sparse else 'dense'}"
+        gradients = "sparse" if sparse else "dense"
+        self.name = f"PyTorch, {threads} thread{'s' if threads > 1 else ''}, {gradients}"
         self.x, self.y, self.batch, self.threads = x, y, batch, threads
         torch.manual_seed(1)
         self.model = NFM(int(x.max()) + 1, k, sparse)
-        self.optimizer = torch.optim.Adagrad(self.model.parameters(), lr=0.05, eps=0, initial_accumulator_value=1e-8)
+        parameters = self.model.parameters()
+        start = {"initial_accumulator_value": 1e-8}
+        self.optimizer = torch.optim.Adagrad(parameters, lr=0.05, eps=0, **start)
 
     def epoch(self):
         torch.set_num_threads(self.threads)

@@ -220,7 +220,8 @@ function predictRows(
 }
 
 function hasAlready({ name }: DataFile, column: string, line: number): string {
-  return `${name}:${line}: there is ${JSON.stringify(column)} already; name the predictions with --column NAME`;
+  const remedy = "name the predictions with --column NAME";
+  return `${name}:${line}: there is ${JSON.stringify(column)} already; ${remedy}`;
 }
 
 /** Nine digits identify every float32. */

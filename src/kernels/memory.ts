@@ -19,7 +19,7 @@ import {
 } from "./layout.ts";
 import type { Recorder } from "./threads/recorder.ts";
 import { canShareMemory } from "./threads/start-worker.ts";
-import { type ThreadOptions, type Threads, threadsOf } from "./threads/threads.ts";
+import { type ThreadSettings, type Threads, threadsOf } from "./threads/threads.ts";
 import { compile, findObstacle, rowAddress, scratchOf, WasmSpace } from "./wasm/space.ts";
 
 export type { KernelSet } from "./kernel-set.ts";
@@ -55,7 +55,7 @@ export class Memory {
   #blocks: readonly Block[] = [];
   /** The blocks that the next commit will add. */
   #added: Block[] = [];
-  readonly #threadOptions: ThreadOptions;
+  readonly #threadSettings: ThreadSettings;
   /** The threads that compute; null: only the calling one. */
   #threads: Threads | null = null;
 
@@ -64,23 +64,22 @@ export class Memory {
    *
    * @param requested "auto" takes WebAssembly SIMD if the engine can run it, and plain JavaScript otherwise.
    * @param threads How many threads compute. Where threads cannot share memory, and in plain JavaScript, it
-   *   is
-   *   one. Default: one.
+   *   is one. Default: one.
    * @param origin Internal: the memory whose compiled kernels are shared.
    * @throws Error that says why, for "wasm" in an engine that cannot run it.
    */
   constructor(
     requested: "auto" | "wasm" | "js",
-    threads: ThreadOptions = ONE_THREAD,
+    threads: ThreadSettings = ONE_THREAD,
     origin: Memory | null = null,
   ) {
     this.#requested = requested;
     this.#modules = origin === null ? new Map() : origin.#modules;
-    this.#threadOptions = threads;
+    this.#threadSettings = threads;
     if (requested === "js") return;
     const obstacle = origin === null ? findObstacle() : null;
     if (obstacle === null) {
-      const isShared = threads.threads > 1 && canShareMemory();
+      const isShared = origin === null ? threads.threads > 1 && canShareMemory() : origin.#threads !== null;
       if (isShared) this.#threads = threadsOf(this, threads);
       this.#space = new WasmSpace(isShared);
     } else if (requested === "wasm") {
@@ -248,7 +247,7 @@ export class Memory {
    * @returns The new memory.
    */
   fork(): Memory {
-    const fork = new Memory(this.#space === null ? "js" : this.#requested, this.#threadOptions, this);
+    const fork = new Memory(this.#space === null ? "js" : this.#requested, this.#threadSettings, this);
     fork.#sets.push(...this.#sets);
     return fork;
   }
@@ -268,7 +267,7 @@ export class Memory {
     let layout: Layout;
     try {
       layout = tryRoomy(blocks, (capacities) => {
-        const attempt = layOut(blocks, capacities, scratchOf(this.#threadOptions.threads));
+        const attempt = layOut(blocks, capacities, scratchOf(this.#threadSettings.threads));
         space.grow(attempt.end);
         return attempt;
       });
@@ -299,7 +298,7 @@ export class Memory {
   }
 }
 
-const ONE_THREAD: ThreadOptions = { threads: 1, workerUrl: undefined };
+const ONE_THREAD: ThreadSettings = { threads: 1, workerUrl: undefined };
 
 /** Makes kernels that run at once, when all calls that a recorder has written down have run. */
 function afterAll<K extends object>(kernels: K, recorder: Recorder): K {

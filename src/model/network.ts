@@ -194,10 +194,8 @@ export class Network {
   predict(): void {
     this.update();
     const work = this.isBuiltIn ? this.work(this.batch.rows) : 0;
-    this.parameters.memory.together(work, this.#forward);
+    this.parameters.memory.together(work, () => this.forward(false));
   }
-
-  readonly #forward = (): void => this.forward(false);
 
   /**
    * Computes `scores` of the batch.

@@ -14,8 +14,8 @@ import { checkFieldKinds, checkNumbers, type NumbersOption } from "../data/encod
 import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FieldKind } from "../data/fields.ts";
 import { isFloat32 } from "../data/sparse-row.ts";
-import { readThreads } from "../kernels/threads/thread-options.ts";
-import type { ThreadOptions } from "../kernels/threads/threads.ts";
+import { readThreads, type ThreadOptions } from "../kernels/threads/thread-options.ts";
+import type { ThreadSettings } from "../kernels/threads/threads.ts";
 import { type LossName, savedLoss } from "../links.ts";
 import { type Loss, readLoss, squared } from "../losses.ts";
 import {
@@ -32,7 +32,7 @@ import { type Defaults, defaultsFor } from "./defaults.ts";
 import { MODEL_KEYS } from "./model-keys.ts";
 
 /** Options of `new NFM`. */
-export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
+export interface NFMOptions extends ArchitectureOptions, NoticeOptions, ThreadOptions {
   /** What training minimizes: a name, or a loss of your own. Default: "squared". */
   loss?: LossName | Loss | undefined;
   /**
@@ -84,13 +84,6 @@ export interface NFMOptions extends ArchitectureOptions, NoticeOptions {
   seed?: number | undefined;
   /** Which kernels to use. Every backend computes the same bits. Default: "auto". */
   backend?: BackendName | undefined;
-  /**
-   * How many threads compute long work; "auto": one per processor core, at most 8. Every number gives the
-   * same bits. Where threads cannot share memory, it is one, and so it is with the backend "js". Default: 1.
-   */
-  threads?: number | "auto" | undefined;
-  /** Where `neural-fm/thread.js` is, for pages that may not run workers from text. Default: from text. */
-  workerUrl?: string | URL | undefined;
 }
 
 /** Coefficients of L2 regularization, each at least 0. */
@@ -129,7 +122,7 @@ export interface Settings extends ArchitectureSettings {
   readonly encoder: FeatureEncoder | null;
   readonly seed: number;
   readonly backend: BackendName;
-  readonly threads: ThreadOptions;
+  readonly threads: ThreadSettings;
   /** Where notices go. */
   readonly notices: Notices;
   /** The options as the user passed them, from which `settingsFor` starts. */

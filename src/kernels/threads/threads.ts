@@ -7,7 +7,7 @@ import { type Program, Team } from "./team.ts";
 import { Trial } from "./trial.ts";
 
 /** How many threads to use, and how to start them. */
-export interface ThreadOptions {
+export interface ThreadSettings {
   /** Number of threads, at least 1. */
   readonly threads: number;
   /** Where the program of a worker is; undefined: workers start from text. */
@@ -16,7 +16,7 @@ export interface ThreadOptions {
   readonly isEager?: boolean;
 }
 
-/** Multiplications and additions below which one thread is at least as fast. Measured by `bench -- train`. */
+/** Multiplications and additions below which several threads are not even tried. */
 const MIN_WORK = 300_000;
 /** Work that one thread does before the workers start: about 30 ms, the time that a worker takes to start. */
 const WORK_BEFORE_START = 300_000_000;
@@ -38,7 +38,7 @@ interface Running {
 
 /** The threads of one memory. */
 export class Threads {
-  readonly #options: ThreadOptions;
+  readonly #options: ThreadSettings;
   #running: Running | null = null;
   #workBefore = 0;
   /** The trials by the logarithm of the work. */
@@ -53,7 +53,7 @@ export class Threads {
    *
    * @param options At least two threads.
    */
-  constructor(options: ThreadOptions) {
+  constructor(options: ThreadSettings) {
     this.#options = options;
   }
 
@@ -159,7 +159,7 @@ const dropped = new FinalizationRegistry<Threads>((threads) => threads.close());
  * @param options How many, and how they start.
  * @returns The threads.
  */
-export function threadsOf(owner: object, options: ThreadOptions): Threads {
+export function threadsOf(owner: object, options: ThreadSettings): Threads {
   const threads = new Threads(options);
   dropped.register(owner, threads);
   return threads;

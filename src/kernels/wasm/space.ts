@@ -76,8 +76,8 @@ export function scratchOf(thread: number): number {
   return 16 + thread * SCRATCH_BYTES;
 }
 
-/** The address of a row of a tensor that is known to lie in the memory: reading `data.buffer` takes 50 ns. */
-export function rowAddress({ data, stride }: Pick<Tensor, "data" | "stride">, i: number): number {
+/** Returns the byte address of row `i` of a tensor, without a check that the tensor lies in the memory. */
+export function rowAddress({ data, stride }: Tensor, i: number): number {
   return data.byteOffset + i * stride * 4;
 }
 
@@ -115,7 +115,7 @@ export class WasmSpace {
   link<K extends object>(set: KernelSet<K>, module: WebAssembly.Module): K {
     this.modules.push(module);
     if (this.memory !== null) this.#instantiate(module, this.memory);
-    return set.bind(this.functions, this.row);
+    return set.bind(this.functions, this.#row);
   }
 
   /**
@@ -154,13 +154,13 @@ export class WasmSpace {
   }
 
   /** Refuses a tensor in another buffer, such as one of the user's own: its address would be wrong here. */
-  readonly row: RowAddress = ({ data, stride }: Tensor, i: number) => {
-    if (data.buffer !== this.buffer) {
+  readonly #row: RowAddress = (x: Tensor, i: number) => {
+    if (x.data.buffer !== this.buffer) {
       throw new TypeError(
         "kernels take the tensors of the pass or update alone: " +
           "another one does not lie in the model's WebAssembly memory",
       );
     }
-    return rowAddress({ data, stride }, i);
+    return rowAddress(x, i);
   };
 }
