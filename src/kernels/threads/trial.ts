@@ -9,9 +9,8 @@
 const [BLOCK, UNMEASURED] = [6, 2];
 /** Blocks of a trial: one thread and several in turn. */
 const BLOCKS = 4;
-/** Calls from one trial to the next. Each trial that several threads lose doubles them, up to `MOST_CALLS`. */
-const CALLS = 800;
-const MOST_CALLS = 25_600;
+/** Calls from one trial to the next. Each trial that several threads lose doubles them, up to the second. */
+const [CALLS, MOST_CALLS] = [800, 25_600];
 /** Several threads must take at most this share of the time of one, because they occupy more processors. */
 const BENEFIT = 0.97;
 /** A trial ends after two blocks if several threads take more than this share of the time of one. */
