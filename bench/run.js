@@ -17,6 +17,7 @@ const names = [
   "rank",
   "scaling",
   "train",
+  "stream",
   "kernels",
   "predict",
   "defaults",

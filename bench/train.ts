@@ -4,10 +4,9 @@
 // time. Usage: npm run bench -- train [FOLDER with train.libfm; else generated rows of the same shape]
 // [--turns 3] [--grid] [--threads 2] [--rows 202027]
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CSRMatrix, NFM, parseLibSVM } from "../src/index.ts";
+import { type CSRMatrix, NFM } from "../src/index.ts";
+import { frappeRows } from "./frappe-rows.ts";
 import { PAPER } from "./paper.ts";
 import { straightforward } from "./straightforward.ts";
 
@@ -20,18 +19,6 @@ const { values, positionals } = parseArgs({
     rows: { type: "string", default: "202027" },
   },
 });
-
-function load(): { x: CSRMatrix; y: Float32Array } {
-  if (positionals[0]) return parseLibSVM(readFileSync(join(positionals[0], "train.libfm")));
-  let state = 1;
-  const next = (n: number): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % n;
-  const widths = [957, 4082, 7, 7, 2, 3, 9, 4, 80, 233]; // the fields of Frappe
-  const offsets = widths.map((_, i) => widths.slice(0, i).reduce((sum, w) => sum + w, 0));
-  const rows = Array.from({ length: 202027 }, () => ({
-    indices: widths.map((width, i) => offsets[i] + next(width)),
-  }));
-  return { x: CSRMatrix.fromRows(rows, 5384), y: Float32Array.from(rows, () => (next(3) === 0 ? 1 : -1)) };
-}
 
 /** An epoch of the library, by turn: the first warms up. */
 function library(
@@ -61,7 +48,7 @@ async function race(contestants: readonly ((turn: number) => unknown)[], turns: 
 }
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1];
-const { x, y } = load();
+const { x, y } = frappeRows(positionals[0]);
 const turns = Number(values.turns);
 console.log(
   `${x.rows} rows of ${(x.nnz / x.rows).toFixed(0)} features, batch norm, dropout 0.5 / 0.2, Adagrad, ` +

@@ -15,6 +15,8 @@ export type { Id, IdsOption } from "./data/ids.ts";
 export type { Classes, Label, Labels } from "./data/labels.ts";
 export {
   type LibSVMData,
+  type LibSVMReader,
+  type LibSVMSource,
   type ParseLibSVMOptions,
   parseLibSVM,
   type ReadLibSVMOptions,
@@ -90,6 +92,7 @@ export type {
 } from "./recommending/list-options.ts";
 export { RecommenderLists } from "./recommending/recommender-lists.ts";
 export { RecommenderPredictor } from "./recommending/recommender-predictor.ts";
+export type { LabeledBlock, LabeledStream } from "./training/datasets/streams/blocks.ts";
 export type { CheckRecord } from "./training/early-stopping.ts";
 export type { History, RefitHistory } from "./training/epochs.ts";
 export type {
@@ -97,8 +100,10 @@ export type {
   EpochEvent,
   FitOptions,
   FitPairsOptions,
+  FitStreamOptions,
   HeldOutLabels,
   HeldOutPairs,
+  StreamOptions,
 } from "./training/fit-options.ts";
 export type { L2Options, LoadOverrides, NFMOptions } from "./training/options.ts";
 export type { EpochRecord } from "./training/progress.ts";

@@ -3,7 +3,7 @@
 // The methods check their arguments and call other files: training/ trains, predictor.ts predicts, ranks and
 // explains, metrics/ measures.
 
-import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
+import { checkBoolean, checkKeys, isArrayLike, wrongType } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { countRows } from "./data/checked-rows.ts";
@@ -30,11 +30,14 @@ import { GroupedRows } from "./training/datasets/groups.ts";
 import { checkLabeledRows, LabeledRows, readTargets } from "./training/datasets/labeled-rows.ts";
 import { LabeledLists } from "./training/datasets/lists.ts";
 import { Pairs } from "./training/datasets/pairs.ts";
+import { isStream, type LabeledStream, readStream } from "./training/datasets/streams/blocks.ts";
+import { divideStream } from "./training/datasets/streams/divide-stream.ts";
 import type { History } from "./training/epochs.ts";
 import {
   checkMetricNames,
   type FitOptions,
   type FitPairsOptions,
+  type FitStreamOptions,
   readFitOptions,
 } from "./training/fit-options.ts";
 import { Learner } from "./training/learner.ts";
@@ -100,11 +103,22 @@ export class NFM {
    * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
    *   after the last good epoch.
    */
-  async fit<T extends object & FeatureRow<T>>(
-    x: RowsOf<T>,
-    y: Labels,
-    options: FitOptions = {},
-  ): Promise<History> {
+  fit<T extends object & FeatureRow<T>>(x: RowsOf<T>, y: Labels, options?: FitOptions): Promise<History>;
+  /**
+   * Trains on labeled rows that are read anew in every epoch, so that they do not have to fit into memory.
+   * The first reading learns the vocabulary, the kinds of the fields and the scales of numbers and labels.
+   * The rows are shuffled within windows. If they fit into one window, the model has the same bits as one
+   * that was trained on the same rows in memory. Only pointwise losses can be trained so.
+   *
+   * @param stream The rows: a reader of this library, or an object that can be opened again and again.
+   * @param options See `FitStreamOptions`.
+   * @returns The history of the training.
+   * @throws As for rows in memory, and what reading throws.
+   */
+  fit(stream: LabeledStream, options?: FitStreamOptions): Promise<History>;
+  async fit(x: unknown, y?: unknown, given?: FitOptions): Promise<History> {
+    if (isStream(x) && !isList(y)) return this.#fitStream(x, y as FitStreamOptions, given);
+    const options = given ?? {};
     const settings = readFitOptions("fit", options);
     const { loss, seed } = this.#learner.settings;
     if (settings.groups === undefined) this.#requireLoss("fit", "pointwise", "pass groups, or use fitPairs");
@@ -129,6 +143,17 @@ export class NFM {
           ? new GroupedRows("fit: ", { loss, seed, pairsPerRow: mostPairs }, rows)
           : new LabeledLists("fit: ", loss, rows);
     return this.#learner.fitMeasurable("fit", source, settings);
+  }
+
+  #fitStream(stream: LabeledStream, options: FitStreamOptions = {}, more?: unknown): Promise<History> {
+    if (more !== undefined) {
+      const remedy = "pass only the stream and the options";
+      throw new TypeError(`fit: the labels of a stream come with its blocks; ${remedy}`);
+    }
+    const settings = readFitOptions("fit", options, true);
+    this.#requireLoss("fit", "pointwise", "a stream cannot compare rows; pass rows in memory, with groups");
+    const open = readStream("fit: ", stream);
+    return this.#learner.fitStream("fit", settings, (context) => divideStream(open, settings, context));
   }
 
   /**
@@ -477,4 +502,9 @@ export class NFM {
  */
 function isNFM(value: unknown): value is NFM {
   return value instanceof NFM;
+}
+
+/** Says whether a value may be labels, one per row. */
+function isList(y: unknown): boolean {
+  return isArrayLike(y) || (typeof y === "object" && y !== null && Symbol.iterator in y);
 }

@@ -35,7 +35,7 @@ export async function readTable(
   hear?: (bytes: Uint8Array) => void,
 ): Promise<LabeledTable> {
   try {
-    const { x, y } = await readerOf(file, heard(file, hear), label).columns();
+    const { x, y } = await readerOf(file, () => heard(file, hear), label).columns();
     for (const name of ignored) {
       if (!Object.hasOwn(x, name)) throw new Error(noColumn(file, "--ignore", name, x));
       delete x[name];
@@ -46,6 +46,38 @@ export async function readTable(
   } catch (error) {
     throw inTable(file, error);
   }
+}
+
+/**
+ * Makes a function that reads a whole table, block by block, each time it is called.
+ *
+ * @param file The file.
+ * @param columns Which column is the label, and which are left out.
+ * @param hear Receives the bytes as they are read.
+ * @returns Opens the table.
+ * @throws Error that names file, line and column.
+ */
+export function tableBlocks(
+  file: DataFile,
+  { label, ignored }: TableColumns,
+  hear: (bytes: Uint8Array) => void,
+): () => AsyncGenerator<LabeledTable, void> {
+  // One reader for all readings remembers the columns, and whether labels are texts.
+  const reader = readerOf(file, () => heard(file, hear), label);
+  const names: Record<string, true> = {};
+  return async function* () {
+    try {
+      for await (const { x, y } of reader.blocks()) {
+        for (const name of Object.keys(x)) names[name] = true;
+        for (const name of ignored) delete x[name];
+        yield { x, y: y! };
+      }
+      const missing = ignored.find((name) => !Object.hasOwn(names, name));
+      if (missing !== undefined) throw new Error(noColumn(file, "--ignore", missing, names));
+    } catch (error) {
+      throw inTable(file, error);
+    }
+  };
 }
 
 /** Says that a file has no column of a name, and which it has. */
@@ -81,12 +113,20 @@ export function inTable(
   return new Error(column === undefined ? `${at}: ${rest}` : `${at}:${column}: column ${column}${behind}`);
 }
 
-function readerOf(file: DataFile, bytes: AsyncIterable<Uint8Array>, label: string): TableReader<unknown> {
-  if (file.format === "jsonl") return readJSONL(bytes, { label });
-  return readCSV(bytes, { label, delimiter: file.delimiter });
+function readerOf(
+  file: DataFile,
+  open: () => AsyncIterable<Uint8Array>,
+  label: string,
+): TableReader<unknown> {
+  if (file.format === "jsonl") return readJSONL(open, { label });
+  return readCSV(open, { label, delimiter: file.delimiter });
 }
 
-async function* heard(file: DataFile, hear?: (bytes: Uint8Array) => void): AsyncGenerator<Uint8Array, void> {
+/** The bytes of a file. `hear` receives each chunk first. */
+export async function* heard(
+  file: DataFile,
+  hear?: (bytes: Uint8Array) => void,
+): AsyncGenerator<Uint8Array, void> {
   for await (const chunk of bytesOf(file)) {
     hear?.(chunk);
     yield chunk;

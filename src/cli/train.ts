@@ -1,6 +1,13 @@
 // neural-fm train: trains on a CSV file, on JSON lines or on a libSVM / libFM file, and writes a model file.
 
-import { type EpochEvent, type FitOptions, type History, type Labels, NFM } from "../index.ts";
+import {
+  type EpochEvent,
+  type FitOptions,
+  type FitStreamOptions,
+  type History,
+  type Labels,
+  NFM,
+} from "../index.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import { type Command, flag, type Streams, text, type Values, write } from "./arguments.ts";
 import { messageOf, named } from "./files.ts";
@@ -9,9 +16,10 @@ import { checkWritable, writeWhole } from "./output-file.ts";
 import { constantMetrics } from "./report/diagnostics.ts";
 import { checkpointing, type Fingerprint, readCheckpoint } from "./train/checkpoint.ts";
 import { partsOf, takeLabels } from "./train/held-out.ts";
-import { chooseLabels, labelsLike, type TrainLabels } from "./train/labels.ts";
+import { chooseLabels, labelsLike } from "./train/labels.ts";
 import { PAIRWISE, readTrainPlan, type TrainPlan } from "./train/options.ts";
 import { asRows, type FileRows, readFileRows } from "./train/rows.ts";
+import { openStream } from "./train/stream.ts";
 import { describeFields, fieldsOf, listValues, metricLines } from "./train/summary.ts";
 import { numbersOf, type Trained } from "./train/trained.ts";
 
@@ -31,7 +39,7 @@ export const trainCommand: Command = {
       dropout: text,
     },
     ...{ k: text, hidden: text, activation: text, "no-batch-norm": flag },
-    ...{ checkpoint: text, resume: flag, report: text, features: text, "one-based": flag },
+    ...{ checkpoint: text, resume: flag, report: text, features: text, "one-based": flag, stream: flag },
   },
   run: train,
   help: `usage: neural-fm train DATA --label NAME [options]
@@ -74,6 +82,7 @@ library chooses.
   --checkpoint FILE     after every epoch, save the state of the training there
   --resume              go on from the checkpoint, if there is one
   --report FILE         write a page about the training (HTML)
+  --stream              read the file anew in every pass, for data larger than memory
   --features N          libSVM: number of features             as in the files
   --one-based           libSVM: indices count from 1: subtract 1 (harmless to leave
                         out, but then leave it out for predict as well)
@@ -86,52 +95,68 @@ async function train([path]: readonly string[], values: Values, { stdout, stderr
   const { label, ignored, groups, zeroBased } = plan;
   const columns = label === null ? null : { label, ignored };
   const reading = { columns, groups, zeroBased };
-  const rows = await readFileRows(plan.file, reading);
-  const { loss, y } = await chooseLabels(rows, plan.loss, label);
+  const rows = plan.stream ? null : await readFileRows(plan.file, reading);
+  const streamed = rows === null ? await openStream(plan) : null;
+  const chosen = rows && (await chooseLabels(rows, plan.loss, label));
+  const { loss } = (chosen ?? streamed)!;
   const other = typeof plan.validation === "object" ? await readFileRows(plan.validation, reading) : null;
-  const areTexts = typeof y[0] === "string";
+  const areTexts = streamed === null ? typeof chosen!.y[0] === "string" : streamed.areTexts;
   const validation = other && { rows: other, y: await labelsLike(other, areTexts, label) };
-  checkGroups([rows, ...(other === null ? [] : [other])], loss, plan);
+  checkGroups([...(rows ? [rows] : []), ...(other ? [other] : [])], loss, plan);
 
   const notices: string[] = [];
+  const width = Math.max(streamed?.width ?? 1, ...[rows, other].map(widthOf));
   const model = new NFM({
     ...plan.model,
     loss,
-    ...(columns === null ? { numFeatures: plan.numFeatures ?? widthOf(rows, other) } : {}),
+    ...(columns === null ? { numFeatures: plan.numFeatures ?? width } : {}),
     onNotice: ({ message }) => {
       const words = inOptions(message);
       notices.push(words);
       stderr.write(`note: ${words}\n`);
     },
   });
-  resumeFrom(plan, model, fingerprintOf(plan, rows, other), (line) => void stderr.write(`${line}\n`));
-  const report = ({ epoch, epochs, loss, validation, seconds, refit }: EpochEvent): void => {
-    const measured = validation ? `, validation ${listValues(validation)}` : "";
-    const name = refit ? "refit epoch" : "epoch";
-    stderr.write(
-      `${name} ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`,
-    );
-  };
+  const fingerprint = fingerprintOf(plan, (rows ?? streamed)!.digest, other);
+  resumeFrom(plan, model, fingerprint, (line) => void stderr.write(`${line}\n`));
   const start = performance.now();
-  const history = await fit(model, rows, y, {
+  const options = {
     ...plan.fit,
-    ...(rows.groups === undefined ? {} : { groups: rows.groups }),
     validation: validation === null ? (plan.validation as "auto" | number | false) : heldOutOf(validation),
-    ...(stderr.isTTY ? { progress: true } : { onEpoch: report }),
-  });
+    ...(stderr.isTTY
+      ? { progress: true }
+      : { onEpoch: (event: EpochEvent) => void stderr.write(lineOf(event)) }),
+  };
+  const ofGroups = rows?.groups === undefined ? {} : { groups: rows.groups };
+  const history = await inFileOf(plan, () =>
+    streamed !== null
+      ? model.fit(streamed.source, options as FitStreamOptions)
+      : model.fit(asRows(rows!.x), chosen!.y as Labels, { ...options, ...ofGroups }),
+  );
   const seconds = (performance.now() - start) / 1000;
-  const parts = partsOf(rows, plan, model, history);
-  const trained: Trained = { plan, rows, y, model, history, parts, validation, notices, seconds };
+  const common = { plan, model, history, validation, notices, seconds };
+  const trained: Trained | null = rows && {
+    ...{ ...common, rows, y: chosen!.y },
+    parts: partsOf(rows, plan, model, history),
+  };
 
   const bytes = model.save();
   await writeWhole(plan.out, columns === null ? [bytes] : withNote(bytes, columns));
-  if (plan.report !== undefined) {
+  if (plan.report !== undefined && trained !== null) {
     const { trainingReport } = await import("./train/report.ts");
     await writeWhole(plan.report, [trainingReport(trained)]);
   }
   const size = `${model.numParameters} parameters, ${Math.ceil(bytes.length / 1024)} KiB`;
   const reported = plan.report === undefined ? "" : `wrote ${plan.report}\n`;
-  await write(stdout, `${summaryOf(trained)}wrote ${plan.out} (${size})\n${reported}`);
+  const head = headOf(plan, (rows ?? streamed)!.size, model, history);
+  const metrics = trained === null ? measuredLine(history) : shown(trained);
+  await write(stdout, `${head}${metrics}wrote ${plan.out} (${size})\n${reported}`);
+}
+
+/** The line about an epoch, where there is no terminal. */
+function lineOf({ epoch, epochs, loss, validation, seconds, refit }: EpochEvent): string {
+  const measured = validation ? `, validation ${listValues(validation)}` : "";
+  const name = refit ? "refit epoch" : "epoch";
+  return `${name} ${epoch}/${epochs}: loss ${loss.toPrecision(4)}${measured} (${seconds.toFixed(2)} s)\n`;
 }
 
 /** Writes a notice of `fit` with the options of the command in place of those of the library. */
@@ -143,12 +168,13 @@ function inOptions(message: string): string {
     .replace(/fields: \{ "([^"]*)": "(\w+)" \}/g, "--fields $1:$2");
 }
 
-/** Calls `fit`. Its errors get the name of the file in front. */
-async function fit(model: NFM, { file, x }: FileRows, y: TrainLabels, options: FitOptions): Promise<History> {
+/** Trains. Errors get the name of the file in front, if they do not have it yet. */
+async function inFileOf({ file: { name } }: TrainPlan, fit: () => Promise<History>): Promise<History> {
   try {
-    return await model.fit(asRows(x), y as Labels, options);
+    return await fit();
   } catch (error) {
-    throw new Error(`${file.name}: ${messageOf(error).replace(/^fit: /, "")}`);
+    const message = messageOf(error);
+    throw message.startsWith(`${name}:`) ? error : new Error(`${name}: ${message.replace(/^fit: /, "")}`);
   }
 }
 
@@ -160,9 +186,9 @@ function heldOutOf({ rows: { x, groups }, y }: NonNullable<Trained["validation"]
   };
 }
 
-/** Number of columns of libSVM files. */
-function widthOf(...files: readonly (FileRows | null)[]): number {
-  return Math.max(1, ...files.map((rows) => (rows?.x as { cols?: number } | undefined)?.cols ?? 0));
+/** Number of columns of a libSVM file; 0 for other files. */
+function widthOf(rows: FileRows | null): number {
+  return (rows?.x as { cols?: number } | undefined)?.cols ?? 0;
 }
 
 /** Checks that every libSVM file has query ids (qid), if the loss or a metric needs them. */
@@ -181,13 +207,13 @@ function checkGroups(files: readonly FileRows[], loss: string, { fit, file }: Tr
 }
 
 /** What a checkpoint of this training belongs to. */
-function fingerprintOf({ given }: TrainPlan, rows: FileRows, validation: FileRows | null): Fingerprint {
+function fingerprintOf({ given }: TrainPlan, digest: string, validation: FileRows | null): Fingerprint {
   const places = ["model", "checkpoint", "resume", "report", "validation", "format", "threads"];
   const options = Object.entries(given).filter(([name]) => !places.includes(name));
   return {
     ...Object.fromEntries(options.map(([name, value]) => [`--${name}`, value])),
     ...(validation === null ? { "--validation": given.validation ?? "auto" } : {}),
-    "the training file": rows.digest,
+    "the training file": digest,
     "the validation file": validation?.digest ?? "none",
   };
 }
@@ -212,17 +238,20 @@ function resumeFrom(
   learner.resumption = checkpointing(path, fingerprint, found?.state ?? null, save);
 }
 
-/** The lines about rows, fields and metrics. */
-function summaryOf(trained: Trained): string {
-  const { plan, rows, model, history } = trained;
+/** The lines about rows, fields and epochs. */
+function headOf({ file }: TrainPlan, rows: number, model: NFM, { epochs, best }: History): string {
   const fields = fieldsOf(model);
   const of = fields.length === 0 ? `${model.numFeatures} features` : `${fields.length} fields`;
   const named = fields.length === 0 ? "" : `fields: ${describeFields(fields)}\n`;
-  const last = history.epochs[history.epochs.length - 1];
-  const head = `read ${plan.file.name}: ${rows.size} rows, ${of}\n${named}`;
-  if (history.best === null)
-    return `${head}epoch ${last.epoch}: training loss ${last.loss.toPrecision(5)}\n${shown(trained)}`;
-  return `${head}best epoch ${history.best.epoch} of ${last.epoch}\n${shown(trained)}`;
+  const last = epochs[epochs.length - 1];
+  const head = `read ${file.name}: ${rows} rows, ${of}\n${named}`;
+  if (best === null) return `${head}epoch ${last.epoch}: training loss ${last.loss.toPrecision(5)}\n`;
+  return `${head}best epoch ${best.epoch} of ${last.epoch}\n`;
+}
+
+/** The metrics of the best check. The rows of a stream are not there any more. */
+function measuredLine({ best }: History): string {
+  return best === null ? "" : metricLines("held-out rows", best.validation, null);
 }
 
 /** The metrics of the finished model beside those of a constant. */

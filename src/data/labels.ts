@@ -138,9 +138,32 @@ function missing(place: string, label: unknown): Error {
 
 /** Reads labels whose first one is a string. */
 function readTexts(labels: ArrayLike<unknown>, place: string, rules: LabelRules): ReadLabels {
-  const { takesClasses, loss, known } = rules;
-  if (known === null || !(known || takesClasses)) throw textError(labels, place, rules);
   const found = new Set<string>();
+  addTexts(found, labels, place, rules);
+  const classes = rules.known ?? classesOf(found, place, rules);
+  const [low, high] = [rules.target(0), rules.target(1)];
+  const targets = new Float64Array(labels.length);
+  for (let i = 0; i < targets.length; i++) targets[i] = labels[i] === classes[1] ? high : low;
+  return { targets, classes: [...classes] };
+}
+
+/**
+ * Collects the different strings among labels.
+ *
+ * @param found Receives them.
+ * @param labels Labels, (rows).
+ * @param place What errors call them.
+ * @param rules What labels may be.
+ * @throws TypeError or RangeError that names the label, if it is no string that may be a label.
+ */
+export function addTexts(
+  found: Set<string>,
+  labels: ArrayLike<unknown>,
+  place: string,
+  rules: LabelRules,
+): void {
+  const { takesClasses, known } = rules;
+  if (known === null || !(known || takesClasses)) throw textError(labels, place, rules);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i];
     if (typeof label !== "string") {
@@ -152,12 +175,21 @@ function readTexts(labels: ArrayLike<unknown>, place: string, rules: LabelRules)
     if (known && !known.includes(label)) throw notKnown(`${place}[${i}]`, known, label);
     found.add(label);
   }
-  const [negative, positive] = known ?? [...found].sort();
-  if (!known && found.size !== 2) throw countError([...found].sort(), place, loss);
-  const [low, high] = [rules.target(0), rules.target(1)];
-  const targets = new Float64Array(labels.length);
-  for (let i = 0; i < targets.length; i++) targets[i] = labels[i] === positive ? high : low;
-  return { targets, classes: [negative, positive] };
+}
+
+/**
+ * Makes two strings the classes of a loss.
+ *
+ * @param found The different labels.
+ * @param place What errors call the labels.
+ * @param rules.loss The loss, as errors call it.
+ * @returns The classes.
+ * @throws RangeError if there are not two.
+ */
+export function classesOf(found: ReadonlySet<string>, place: string, { loss }: LabelRules): Classes {
+  const sorted = [...found].sort();
+  if (sorted.length !== 2) throw countError(sorted, place, loss);
+  return [sorted[0], sorted[1]];
 }
 
 /** Makes the error for a label that is none of the strings that the model knows. */

@@ -71,39 +71,69 @@ export function parseLibSVM(text: string | Uint8Array, options: ParseLibSVMOptio
  * end anywhere, even within a number.
  *
  * @param source Chunks of text or of UTF-8 bytes, for example `fs.createReadStream(path)` or `response.body`.
+ *   A function that opens them lets the text be read several times, as `fit` needs it.
  * @param options.cols Number of columns, 1 to 2^32 - 1; required, because the width of a stream is not known
  *   in advance.
  * @param options.zeroBased As for `parseLibSVM`. Default `true`.
  * @param options.batchSize Rows per block, at least 1. The last block may have fewer. Default 4096.
- * @returns The blocks, one after the other.
+ * @returns The blocks, one after the other, in a loop `for await`.
  * @throws As `parseLibSVM`. Lines are counted from the start of the stream.
  * @example
  * for await (const { x, y } of readLibSVM(createReadStream("train.libfm"), { cols: 5382 })) {
  *   model.partialFit(x, y);
  * }
  */
-export function readLibSVM(
-  source: AsyncIterable<Uint8Array | string>,
-  options: ReadLibSVMOptions,
-): AsyncIterable<LibSVMData> {
+export function readLibSVM(source: LibSVMSource, options: ReadLibSVMOptions): LibSVMReader {
   const place = "readLibSVM";
   checkKeys(`${place}: options`, options, ["cols", "zeroBased", "batchSize"]);
   const cols = checkInteger(`${place}: cols`, options.cols, 1, MAX_INDEX + 1);
   const batchSize = checkInteger(`${place}: batchSize`, options.batchSize ?? 4096, 1);
-  const parser = new Parser(place, cols, checkBoolean(`${place}: zeroBased`, options.zeroBased ?? true));
-  if (typeof (source as AsyncIterable<unknown> | undefined)?.[Symbol.asyncIterator] !== "function") {
-    throw wrongType(
-      `${place}: source`,
-      "an async iterable of text or bytes, such as a readable stream",
-      source,
-    );
-  }
-  return readBlocks(place, source, parser, batchSize);
+  const zeroBased = checkBoolean(`${place}: zeroBased`, options.zeroBased ?? true);
+  const repeatable = typeof source === "function";
+  if (!repeatable) checkChunks(`${place}: source`, source);
+  let wasRead = false;
+  return {
+    repeatable,
+    async *[Symbol.asyncIterator]() {
+      if (wasRead && !repeatable) {
+        const remedy = "pass a function that opens it, such as () => createReadStream(path)";
+        throw new Error(`${place}: the source is a stream and has been read; ${remedy}`);
+      }
+      wasRead = true;
+      const chunks = repeatable ? checkChunks(`${place}: the result of source()`, await source()) : source;
+      yield* readBlocks(place, chunks, new Parser(place, cols, zeroBased), batchSize);
+    },
+  };
+}
+
+/** Chunks of text or of UTF-8 bytes, or a function that opens them each time they are read. */
+export type LibSVMSource =
+  | AsyncIterable<Uint8Array | string>
+  | (() => AsyncIterable<Uint8Array | string> | Promise<AsyncIterable<Uint8Array | string>>);
+
+type Chunks = AsyncIterable<Uint8Array | string>;
+
+/** Reads libSVM text. Each loop over it reads the text from the start. */
+export interface LibSVMReader extends AsyncIterable<LibSVMData> {
+  /** Whether the text can be read more than once. */
+  readonly repeatable: boolean;
+  /** Reads block by block, in constant memory. */
+  [Symbol.asyncIterator](): AsyncGenerator<LibSVMData, void, undefined>;
+}
+
+function checkChunks(place: string, source: unknown): Chunks {
+  const { [Symbol.asyncIterator]: iterator } = (source ?? {}) as Partial<Chunks>;
+  if (typeof iterator === "function") return source as Chunks;
+  throw wrongType(
+    place,
+    "an async iterable of text or bytes, such as a readable stream, or a function that opens one",
+    source,
+  );
 }
 
 async function* readBlocks(
   place: string,
-  source: AsyncIterable<Uint8Array | string>,
+  source: Chunks,
   parser: Parser,
   batchSize: number,
 ): AsyncGenerator<LibSVMData, void, undefined> {
@@ -136,6 +166,7 @@ const PLUS = 43;
 const MINUS = 45;
 const DOT = 46;
 const ZERO = 48;
+const ONE = 49;
 const COLON = 58;
 
 /** 10^0 .. 10^22: the powers of ten that a float64 holds exactly. */
@@ -251,6 +282,19 @@ class Parser {
   /** Reads "index:value" at `start`. Returns the position behind it. */
   #parseEntry(start: number, end: number): number {
     const bytes = this.#bytes;
+    // The short way for the value 1, which most entries of most files have.
+    let short = 0;
+    let p = start;
+    for (; p < end; p++) {
+      const digit = bytes[p] - ZERO;
+      if (digit < 0 || digit > 9) break;
+      short = short * 10 + digit;
+    }
+    const isOne = bytes[p] === COLON && bytes[p + 1] === ONE && p > start && p + 2 <= end;
+    if (isOne && short >= this.#base && short < this.#limit && isTokenEnd(bytes, p + 2, end)) {
+      this.#builder.push(short - this.#base, 1);
+      return p + 2;
+    }
     const index = this.#integer(start, end);
     const colon = this.#position;
     if (colon === end || bytes[colon] !== COLON || colon === start) throw this.#misread(start, end);

@@ -1,7 +1,8 @@
-// What fit learns from the numbers of a field in one pass: mean and standard deviation by Welford's method
-// (1962), range, and a sample for quantiles. The sample holds every value at first. Each time it is full, it
-// keeps every second value and from then on takes half as many, so it depends on the order of the rows alone.
+// What fit learns from the numbers of a field in one pass: mean and standard deviation, range, and a sample
+// for quantiles. The sample holds every value at first. Each time it is full, it keeps every second value and
+// from then on takes half as many, so it depends on the order of the rows alone.
 
+import { Moments } from "../core/moments.ts";
 import type { NumbersOption } from "./encoder-options.ts";
 import type { NumberCode } from "./number-codes.ts";
 
@@ -22,9 +23,7 @@ export class NumberSample {
   count = 0;
   /** Whether all values are integers. */
   areIntegers = true;
-  #mean = 0;
-  /** Sum of squared deviations from the mean. */
-  #squares = 0;
+  readonly #moments = new Moments();
   #sample = new Float64Array(64);
   #size = 0;
   /** Every how many-th value is kept. */
@@ -41,9 +40,7 @@ export class NumberSample {
     if (!Number.isInteger(value)) this.areIntegers = false;
     if (this.count % this.#step === 0) this.#keep(value);
     this.count++;
-    const delta = value - this.#mean;
-    this.#mean += delta / this.count;
-    this.#squares += delta * (value - this.#mean);
+    this.#moments.add(value);
   }
 
   #keep(value: number): void {
@@ -63,12 +60,12 @@ export class NumberSample {
 
   /** Mean of the values; 0 without values. */
   get mean(): number {
-    return this.#mean;
+    return this.#moments.mean;
   }
 
   /** Standard deviation of the values; 0 without values. */
   get std(): number {
-    return this.count === 0 ? 0 : Math.sqrt(this.#squares / this.count);
+    return this.#moments.deviation;
   }
 
   /**

@@ -214,15 +214,45 @@ function* encodeRows(x: CheckedRows, space: FeatureSpace, place: string): Genera
     return x;
   }
   const builder = new CSRBuilder();
-  if (x instanceof Columns) {
-    yield* readColumns(builder, x, space, place);
-    return builder.build(numFeatures ?? undefined, place);
-  }
+  yield* appendRows(builder, x, space, place);
+  return builder.build(numFeatures ?? undefined, place);
+}
+
+/**
+ * Reads rows as `readRows` does, into memory that is used again.
+ *
+ * @param builder Holds the rows, unless they are in compressed-sparse-row form already.
+ * @param x Rows.
+ * @param space The features of the model.
+ * @param place What errors call x.
+ * @returns The rows. They are valid until the builder is used again.
+ * @throws TypeError or RangeError that names the row.
+ */
+export function* readRowsInto(
+  builder: CSRBuilder,
+  x: CheckedRows,
+  space: FeatureSpace,
+  place: string,
+): Generator<void, SparseRows> {
+  if (isSparseRows(x)) return yield* readRows(x, space, place);
+  builder.clear();
+  yield* appendRows(builder, x, space, place);
+  if (space.inspect !== undefined) yield* space.inspect(builder, place);
+  return builder;
+}
+
+/** Appends rows that are not yet sparse to a builder. Yields now and then. */
+function* appendRows(
+  builder: CSRBuilder,
+  x: readonly unknown[] | Columns,
+  space: FeatureSpace,
+  place: string,
+): Generator<void, void> {
+  if (x instanceof Columns) return yield* readColumns(builder, x, space, place);
   for (let i = 0; i < x.length; i++) {
     readRow(builder, x[i], space, `${place}[${i}]`);
     if (i % ROWS_PER_PAUSE === 0) yield;
   }
-  return builder.build(numFeatures ?? undefined, place);
 }
 
 /** Appends the rows of columns to a builder. Yields now and then. */

@@ -49,15 +49,21 @@ export class ColumnsBuilder<Value> {
   }
 }
 
-function nulls(size: number): null[] {
+/** A column without values. */
+export function nulls(size: number): null[] {
   return new Array<null>(size).fill(null);
 }
 
 /** Collects labels. */
 export class LabelsBuilder {
   #numbers = new Float64Array(1024);
-  #areNumbers = true;
+  #areNumbers: boolean;
   readonly #texts: string[] = [];
+
+  /** @param mayBeNumbers Whether labels that are numbers become numbers. Default: true. */
+  constructor(mayBeNumbers: boolean = true) {
+    this.#areNumbers = mayBeNumbers;
+  }
 
   /** Adds labels: strings, numbers or booleans. */
   add(labels: readonly unknown[]): void {

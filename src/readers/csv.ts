@@ -19,8 +19,9 @@ export interface CSVOptions extends ReaderOptions {
 /**
  * Makes a reader of a CSV table. Cells are strings, unchanged; an empty cell without quotes is missing: null.
  *
- * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, or any
- *   iterable of text or bytes. Use `createReadStream(path)` for a file.
+ * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, any
+ *   iterable of text or bytes, or a function that opens one of them. Use `createReadStream(path)` for a file,
+ *   and `() => createReadStream(path)` to read it several times.
  * @param options.delimiter The character between cells, in ASCII. Default: detected.
  * @param options.header `true`: the first line holds the names of the columns. An array: these are the names.
  *   Default: true.

@@ -27,8 +27,9 @@ export type JSONValue =
  * but an integer beyond 2^53 becomes a string with all its digits, because as a number it would be another
  * one.
  *
- * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, or any
- *   iterable of text or bytes. Use `createReadStream(path)` for a file.
+ * @param source The text of the table, its UTF-8 bytes, a Blob or File, a web stream, a Node stream, any
+ *   iterable of text or bytes, or a function that opens one of them. Use `createReadStream(path)` for a file,
+ *   and `() => createReadStream(path)` to read it several times.
  * @param options.select Names of the columns to keep, in the order of the result. Default: all.
  * @param options.label Name of the column with the labels, which become `y`. Default: none.
  * @returns The reader. Nothing is read yet.

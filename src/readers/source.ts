@@ -1,10 +1,17 @@
 // Turns what users pass as a source into pieces of UTF-8 bytes: text, bytes, a Blob, a web stream, a Node
-// stream, or any iterable of text or bytes. Long pieces are cut, so that work on one piece stays short.
+// stream, any iterable of text or bytes, or a function that opens one of them. Long pieces are cut, so that
+// work on one piece stays short.
 
 import { wrongType } from "../core/errors.ts";
 
-/** What a table can be read from. Text and bytes are the content itself, never the path of a file. */
-export type TableSource =
+/**
+ * What a table can be read from: its content, or a function that opens it each time the table is read. Text
+ * and bytes are the content itself, never the path of a file.
+ */
+export type TableSource = TableContent | (() => TableContent | Promise<TableContent>);
+
+/** The content of a table. */
+export type TableContent =
   | string
   | Uint8Array
   | ArrayBuffer
@@ -33,6 +40,8 @@ export interface Source {
  * @throws TypeError if it is no source; RangeError for text that is a path.
  */
 export function readSource(place: string, source: unknown): Source {
+  if (typeof source === "function")
+    return { repeatable: true, open: () => opened(place, source as () => unknown) };
   if (typeof source === "string") {
     refusePath(place, source);
     return { repeatable: true, open: () => pieces(place, [source]) };
@@ -46,7 +55,8 @@ export function readSource(place: string, source: unknown): Source {
     return { repeatable: Array.isArray(source), open: () => pieces(place, stream) };
   if (typeof stream?.getReader === "function")
     return { repeatable: false, open: () => pieces(place, chunksOf(stream)) };
-  const expected = "text, bytes, a Blob, a stream, or an iterable of text or bytes";
+  const expected =
+    "text, bytes, a Blob, a stream, an iterable of text or bytes, or a function that opens one";
   const isResponse =
     typeof (source as Response | null)?.arrayBuffer === "function" && "body" in (source as object);
   throw wrongType(`${place}: source`, isResponse ? `${expected} (pass response.body)` : expected, source);
@@ -64,6 +74,14 @@ function refusePath(place: string, text: string): void {
       `${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}; pass a stream: ` +
       (isAddress ? "(await fetch(address)).body" : "createReadStream(path)"),
   );
+}
+
+/** The pieces of what a function opens. */
+async function* opened(place: string, open: () => unknown): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = await open();
+  if (typeof content === "function")
+    throw wrongType(`${place}: the result of source()`, "text or a stream", content);
+  yield* readSource(place, content).open();
 }
 
 /** Says whether a value is bytes. Unlike `instanceof`, it knows objects of other frames. */

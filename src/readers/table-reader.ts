@@ -1,9 +1,9 @@
-// The object that `readCSV` and `readJSONL` return: it reads its source row by row, into rows, or into
-// columns.
+// The object that `readCSV` and `readJSONL` return: it reads its source row by row, block by block, into
+// rows, or into columns.
 
 import { Pacer } from "../core/event-loop.ts";
 import { ByteLines } from "./byte-lines.ts";
-import { ColumnsBuilder, type LabelColumn, LabelsBuilder } from "./columns-builder.ts";
+import { ColumnsBuilder, type LabelColumn, LabelsBuilder, nulls } from "./columns-builder.ts";
 import type { Source } from "./source.ts";
 import type { TableBlock, TableParser } from "./table-block.ts";
 
@@ -31,10 +31,12 @@ export interface TableColumns<Value, Y> {
 }
 
 /**
- * Reads a table. Nothing is read before rows are asked for. A stream can be read once. Text, bytes, a Blob
- * and an array of chunks can be read again and again.
+ * Reads a table. Nothing is read before rows are asked for. A stream can be read once. Text, bytes, a Blob,
+ * an array of chunks and a function that opens the table can be read again and again.
  */
 export interface TableReader<Value, Y = LabelColumn | null> extends AsyncIterable<TableRow<Value>> {
+  /** Whether the table can be read more than once. */
+  readonly repeatable: boolean;
   /**
    * Reads row by row, in constant memory. With the option `label`, a row holds its label under the label's
    * name.
@@ -54,6 +56,13 @@ export interface TableReader<Value, Y = LabelColumn | null> extends AsyncIterabl
    * @throws As `rows`.
    */
   columns(): Promise<TableColumns<Value, Y>>;
+  /**
+   * Reads block by block, in constant memory: some hundred or thousand rows at a time, as columns. Each block
+   * has all columns that came so far, in the order in which they came. Labels are numbers up to the first
+   * block with a label that is no finite number. From this block on, and when the table is read again, they
+   * are strings.
+   */
+  blocks(): AsyncGenerator<TableColumns<Value, Y>, void, undefined>;
 }
 
 /** Reads a source with a parser. */
@@ -61,6 +70,10 @@ export class ParsingReader<Value> implements TableReader<Value> {
   readonly #place: string;
   readonly #source: Source;
   readonly #makeParser: () => TableParser<Value>;
+  /** Names of the columns that `blocks` has met. */
+  readonly #names = new Set<string>();
+  /** Whether all labels that `blocks` has met are numbers. */
+  #labelsAreNumbers = true;
   #wasRead = false;
 
   /**
@@ -72,6 +85,10 @@ export class ParsingReader<Value> implements TableReader<Value> {
     this.#place = place;
     this.#source = source;
     this.#makeParser = makeParser;
+  }
+
+  get repeatable(): boolean {
+    return this.#source.repeatable;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TableRow<Value>, void, undefined> {
@@ -98,11 +115,38 @@ export class ParsingReader<Value> implements TableReader<Value> {
     return { x: columns.build(), y: labels && labels.build() };
   }
 
+  async *blocks(): AsyncGenerator<TableColumns<Value, LabelColumn | null>, void, undefined> {
+    for await (const block of this.#blocks()) {
+      if (block.size > 0)
+        yield { x: this.#columnsOf(block), y: block.labels && this.#labelsOf(block.labels) };
+    }
+  }
+
+  /** The columns of a block, and columns without values for the names that only other blocks have. */
+  #columnsOf(block: TableBlock<Value>): Record<string, (Value | null)[]> {
+    const columns = block.columns();
+    for (const name of columns.keys()) this.#names.add(name);
+    return Object.fromEntries(
+      Array.from(this.#names, (name): [string, (Value | null)[]] => {
+        return [name, (columns.get(name) as (Value | null)[] | undefined) ?? nulls(block.size)];
+      }),
+    );
+  }
+
+  #labelsOf(labels: readonly unknown[]): LabelColumn {
+    const builder = new LabelsBuilder(this.#labelsAreNumbers);
+    builder.add(labels);
+    const column = builder.build();
+    this.#labelsAreNumbers = column instanceof Float64Array;
+    return column;
+  }
+
   /** Reads the source block by block. There is at least one block, which may be empty. */
   async *#blocks(): AsyncGenerator<TableBlock<Value>, void, undefined> {
     if (this.#wasRead && !this.#source.repeatable) {
       throw new Error(
-        `${this.#place}: the source is a stream and has been read; open it again and make a new reader`,
+        `${this.#place}: the source is a stream and has been read; pass a function that opens it, such as ` +
+          "() => createReadStream(path)",
       );
     }
     this.#wasRead = true;

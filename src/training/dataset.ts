@@ -3,8 +3,11 @@
 // is one file with two classes: a source (the checked data of the user) and a dataset (the encoded data).
 // Letter: B rows of a batch.
 
+import type { Pacer } from "../core/event-loop.ts";
 import type { CheckedRows } from "../data/checked-rows.ts";
+import type { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { Classes } from "../data/labels.ts";
+import type { Level } from "../data/level-search.ts";
 import type { FeatureSpace } from "../data/rows.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Batch } from "../model/batch.ts";
@@ -86,6 +89,27 @@ export interface Dataset {
   weight(range: BatchRange): number;
 }
 
+/** Examples that every epoch reads anew, part by part. */
+export interface StreamedDataset {
+  /** Number of examples in an epoch. */
+  readonly size: number;
+  /** Every feature index is below this number. */
+  readonly numFeatures: number;
+  /** As `Dataset.skipped`. */
+  readonly skipped: number;
+  /** As `Dataset.usualSize`. */
+  usualSize(count: number): BatchSize;
+  /**
+   * Reads the parts of an epoch. Reading runs ahead of training.
+   *
+   * @param batchSize Number of examples per step. Every part but the last one has a multiple of it.
+   * @param pacer Says when to give way to the event loop.
+   * @returns The parts. Each is valid until the next one is asked for.
+   * @throws What reading throws.
+   */
+  open(batchSize: number, pacer: Pacer): AsyncGenerator<Dataset, void, undefined>;
+}
+
 /** Rows from which an encoder learns its vocabulary. */
 export interface VocabularyRows {
   /** The rows, checked. */
@@ -129,6 +153,27 @@ export interface DatasetSource {
    * @throws TypeError or RangeError that names row and field.
    */
   read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, Dataset>;
+}
+
+/** Training data that are read anew in every epoch. A first reading has learned what their rows have. */
+export interface StreamedSource extends Omit<DatasetSource, "read" | "vocabulary"> {
+  /** What the first reading learned. */
+  readonly learned: {
+    /** The features of the model. */
+    readonly space: LearnedSpace;
+    /** Levels that a model which is trained further should learn. */
+    readonly levels: readonly Level[];
+  };
+  /** Prepares the data for training, as `DatasetSource.read`. Nothing is read yet. */
+  read(space: FeatureSpace, unit: LabelUnit | null): Generator<void, StreamedDataset>;
+}
+
+/** The features of a model, and the encoder that it keeps. */
+export interface LearnedSpace {
+  /** The fitted encoder; null: the keys of feature maps are feature indices. */
+  readonly encoder: FeatureEncoder | null;
+  /** Number of features; null: as many as the data have. */
+  readonly numFeatures: number | null;
 }
 
 /** Smallest and largest training label; null if there are none. */

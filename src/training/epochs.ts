@@ -5,7 +5,7 @@
 import { type Pacer, runPaced, runWhole } from "../core/event-loop.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
 import { Checkpoints } from "./checkpoint.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Dataset, StreamedDataset } from "./dataset.ts";
 import { type CheckRecord, Checks, type ValidationPlan } from "./early-stopping.ts";
 import type { EpochEvent, FitSettings } from "./fit-options.ts";
 import { type EpochRecord, Progress } from "./progress.ts";
@@ -47,7 +47,7 @@ export interface Course {
   /** The model, with memory reserved for the batches. */
   readonly trainer: Trainer;
   /** The examples to train on. */
-  readonly dataset: Dataset;
+  readonly dataset: Dataset | StreamedDataset;
   /** Seed of the order of the examples, an integer from 0 to 2^53 - 1. */
   readonly seed: number;
   /** The checked options of `fit`. */
@@ -221,32 +221,38 @@ class Run {
   async epoch(epoch: number, maxSteps: number): Promise<number> {
     const { caller, trainer, dataset, seed, settings, pacer } = this.#course;
     const { batchSize, shuffle, signal, onBatch } = settings;
-    const { size } = dataset;
-    const order = shuffle ? randomPermutation(randomKey(seed, Stream.shuffle, epoch), size) : null;
-    const batches = Math.ceil(size / batchSize);
-    const checks = this.#checks === null ? 0 : settings.checksPerEpoch(size);
+    const batches = Math.ceil(dataset.size / batchSize);
+    const checks = this.#checks === null ? 0 : settings.checksPerEpoch(dataset.size);
     const mean = new MeanLoss();
-    for (let start = 0, batch = 1; start < size && batch <= maxSteps; start += batchSize, batch++) {
-      const end = Math.min(start + batchSize, size);
-      const loss = trainer.step(dataset, order, start, end);
-      if (!Number.isFinite(loss)) {
-        throw new Error(
-          `${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ${REMEDY}`,
-        );
+    const parts = "open" in dataset ? dataset.open(batchSize, pacer) : [dataset];
+    let [batch, part] = [0, 0];
+    for await (const examples of parts) {
+      const { size } = examples;
+      const order = shuffle ? randomPermutation(randomKey(seed, Stream.shuffle, epoch, part++), size) : null;
+      for (let start = 0; start < size && batch < maxSteps; start += batchSize) {
+        batch++;
+        const end = Math.min(start + batchSize, size);
+        const loss = trainer.step(examples, order, start, end);
+        if (!Number.isFinite(loss)) {
+          throw new Error(
+            `${caller}: the loss became ${loss} in epoch ${epoch}, batch ${batch} of ${batches}; ${REMEDY}`,
+          );
+        }
+        const weight = examples.weight({ epoch, order, start, end });
+        mean.add(loss, weight);
+        this.#sinceCheck.add(loss, weight);
+        this.steps++;
+        this.examples += end - start;
+        // Checks lie at equal distances. The check at the end of the epoch is not made here.
+        const isCheck = Math.floor((batch * checks) / batches) > Math.floor(((batch - 1) * checks) / batches);
+        const check = isCheck && batch < batches ? await this.checkWithin(epoch) : null;
+        onBatch?.({ epoch, batch, batches, loss, check });
+        this.#progress?.batch((batch - 1) * batchSize + end - start, mean.value);
+        signal?.throwIfAborted();
+        if (check !== null && this.#checks!.shouldStop) return mean.value;
+        if (pacer.due) await pacer.rest();
       }
-      const weight = dataset.weight({ epoch, order, start, end });
-      mean.add(loss, weight);
-      this.#sinceCheck.add(loss, weight);
-      this.steps++;
-      this.examples += end - start;
-      // Checks lie at equal distances. The check at the end of the epoch is not made here.
-      const isCheck = Math.floor((batch * checks) / batches) > Math.floor(((batch - 1) * checks) / batches);
-      const check = isCheck && batch < batches ? await this.checkWithin(epoch) : null;
-      onBatch?.({ epoch, batch, batches, loss, check });
-      this.#progress?.batch(end, mean.value);
-      signal?.throwIfAborted();
-      if (check !== null && this.#checks!.shouldStop) break;
-      if (pacer.due) await pacer.rest();
+      if (batch >= maxSteps) break;
     }
     return mean.value;
   }

@@ -139,6 +139,20 @@ export interface FitOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `fit` that only a stream has. */
+export interface StreamOptions {
+  /**
+   * Number of rows that are shuffled together, from 1 to 2^24, rounded down to whole batches. Two such
+   * windows are in memory: one is trained on while the next one is read. A window of long rows ends earlier,
+   * at 2^23 entries. If the rows of the stream are sorted, shuffle them once before. Default: 262144.
+   */
+  window?: number | undefined;
+}
+
+/** Options of `fit` for a stream. */
+export type FitStreamOptions = Omit<FitOptions, "sampleWeight" | "groups" | "time" | "pairsPerRow"> &
+  StreamOptions;
+
 /** Options of `fitPairs`. */
 export type FitPairsOptions = Omit<FitOptions, "sampleWeight" | "groups" | "time" | "pairsPerRow">;
 
@@ -172,6 +186,8 @@ export interface FitSettings extends FitOptions {
   readonly progress: boolean;
   /** Largest number of pairs per epoch in which a row is the better one. */
   readonly pairsPerRow: number;
+  /** Number of rows of a stream that are shuffled together. */
+  readonly window: number;
 }
 
 /** The options that `fit`, `fitPairs` and `Recommender.fit` share. */
@@ -196,11 +212,17 @@ const KEYS = [
  *
  * @param caller Name of the method that errors start with.
  * @param options The options as the user passed them.
+ * @param isStream Whether the data are a stream. Default: false.
  * @returns The options with defaults filled in.
  * @throws TypeError or RangeError that names the option.
  */
-export function readFitOptions(caller: "fit" | "fitPairs", options: FitOptions): FitSettings {
-  const own = caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow", "time"] : [];
+export function readFitOptions(
+  caller: "fit" | "fitPairs",
+  options: FitOptions & StreamOptions,
+  isStream: boolean = false,
+): FitSettings {
+  const ofRows = caller === "fit" ? ["sampleWeight", "groups", "pairsPerRow", "time"] : [];
+  const own = isStream ? ["window"] : ofRows;
   const settings = readTrainingOptions(caller, options, ["refit", ...own]);
   const validation = settings.validation ?? "auto";
   checkValidation(caller, validation);
@@ -248,7 +270,7 @@ export function requireValidation(caller: string, { needy }: FitSettings, remedy
  */
 export function readTrainingOptions(
   caller: string,
-  options: Omit<FitOptions, "validation"> & { validation?: unknown },
+  options: Omit<FitOptions, "validation"> & { validation?: unknown; window?: unknown },
   own: readonly string[],
 ): FitSettings {
   checkKeys(caller, options, [...KEYS, ...own], (key) => {
@@ -285,6 +307,7 @@ export function readTrainingOptions(
     resume: checkBoolean(`${caller}: resume`, options.resume ?? false),
     progress: checkBoolean(`${caller}: progress`, options.progress ?? false),
     pairsPerRow: checkInteger(`${caller}: pairsPerRow`, options.pairsPerRow ?? 4, 1, 2 ** 16),
+    window: checkInteger(`${caller}: window`, options.window ?? 2 ** 18, 1, 2 ** 24),
   };
 }
 

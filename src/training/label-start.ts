@@ -4,6 +4,7 @@
 
 import { describe } from "../core/errors.ts";
 import { log as ln } from "../core/math.ts";
+import { Moments } from "../core/moments.ts";
 import type { Notices } from "../core/notices.ts";
 import type { Classes } from "../data/labels.ts";
 import { hinge, type Loss, log, squared } from "../losses.ts";
@@ -32,20 +33,9 @@ export function statisticsOf(
   targets: Float32Array | Float64Array,
   weights: Float32Array | null,
 ): LabelStatistics {
-  // Sums of differences from one label keep the digits of labels such as 1e9 + 0.5.
-  const origin = weights === null ? targets[0] : targets[weights.findIndex((weight) => weight > 0)];
-  let [total, sum, squares] = [0, 0, 0];
-  for (let i = 0; i < targets.length; i++) {
-    const weight = weights === null ? 1 : weights[i];
-    total += weight;
-    sum += weight * (targets[i] - origin);
-  }
-  const shift = sum / total;
-  for (let i = 0; i < targets.length; i++) {
-    const distance = targets[i] - origin - shift;
-    squares += (weights === null ? 1 : weights[i]) * distance * distance;
-  }
-  return { count: targets.length, mean: origin + shift, deviation: Math.sqrt(squares / total) };
+  const moments = new Moments();
+  for (let i = 0; i < targets.length; i++) moments.add(targets[i], weights === null ? 1 : weights[i]);
+  return { count: targets.length, mean: moments.mean, deviation: moments.deviation };
 }
 
 /**

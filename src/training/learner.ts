@@ -12,7 +12,7 @@ import type { SparseRows } from "../data/sparse-row.ts";
 import { Memory } from "../kernels/memory.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { linkOf } from "../links.ts";
-import { squared } from "../losses.ts";
+import { type PointwiseLoss, squared } from "../losses.ts";
 import { isBuiltIn } from "../model/architecture.ts";
 import type { ModelBytes } from "../model/bytes.ts";
 import { initializeParameters } from "../model/initialize.ts";
@@ -20,7 +20,15 @@ import { type LabelInfo, type LabelUnit, labelsFromJSON } from "../model/label-u
 import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";
 import { Predictor } from "../predictor.ts";
-import type { Dataset, DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
+import type {
+  Dataset,
+  DatasetSource,
+  LabelRange,
+  LearnedSpace,
+  MeasurableSource,
+  StreamedDataset,
+  StreamedSource,
+} from "./dataset.ts";
 import type { Measure } from "./early-stopping.ts";
 import { type Course, type History, type RefitHistory, runEpochs, runSteps } from "./epochs.ts";
 import type { FitSettings } from "./fit-options.ts";
@@ -38,7 +46,14 @@ import {
 } from "./save.ts";
 import { Trainer, type TrainingRecord } from "./trainer.ts";
 import { type Division, holdOut, unionOf, type Validation } from "./validation.ts";
-import { findLevels, type LearnedSpace, learnFeatures } from "./vocabulary.ts";
+import {
+  beginLearning,
+  beginSearch,
+  findLevels,
+  type Learning,
+  learnFeatures,
+  type Search,
+} from "./vocabulary.ts";
 
 /** What exists once the number of features is known. */
 interface Model {
@@ -48,6 +63,35 @@ interface Model {
   readonly settings: Settings;
   /** Made when training begins. */
   trainer: Trainer | null;
+}
+
+/** What decides how data are divided. */
+interface FitContext {
+  /** Smallest and largest label of earlier training; null if there are none. */
+  readonly knownRange: LabelRange;
+  /** Says when to give way to the event loop. */
+  readonly pacer: Pacer;
+  /** The model that is trained further; null: a new one. */
+  readonly resumed: Model | null;
+  /** Whether that model may learn new levels. */
+  readonly grows: boolean;
+}
+
+/** What the first reading of a stream needs to know of the model. */
+export interface StreamContext extends Omit<FitContext, "resumed"> {
+  /** The method, in errors. */
+  readonly caller: string;
+  readonly loss: PointwiseLoss;
+  /** Seed of the random division. */
+  readonly seed: number;
+  /** The strings that the model knows as labels; null: it knows numbers; undefined: nothing yet. */
+  readonly known: Classes | null | undefined;
+  /** The features of the model that is trained further; null: a new model learns its features. */
+  readonly space: LearnedSpace | null;
+  /** Begins to learn the features of a new model. */
+  beginLearning(areNamed: boolean): Learning | LearnedSpace;
+  /** Begins to look for new levels, if the model grows. */
+  beginSearch(): Search;
 }
 
 /** A model with everything that changes it. */
@@ -215,8 +259,33 @@ export class Learner {
    */
   fitMeasurable(caller: string, source: MeasurableSource, settings: FitSettings): Promise<History> {
     const { loss, seed } = this.settings;
-    return this.#fit(caller, source, settings, (knownRange) => {
-      return holdOut(source, settings, { place: `${caller}: `, loss, seed, knownRange });
+    return this.#fit(caller, source.size, settings, ({ knownRange, pacer }) => {
+      return runPaced(holdOut(source, settings, { place: `${caller}: `, loss, seed, knownRange }), pacer);
+    });
+  }
+
+  /**
+   * Trains on a stream, which is read anew in every epoch.
+   *
+   * @param caller The method, in errors.
+   * @param divide Reads the stream for the first time, and holds out rows.
+   * @throws As `fitMeasurable`, and what reading throws.
+   */
+  fitStream(
+    caller: string,
+    settings: FitSettings,
+    divide: (context: StreamContext) => Promise<Division>,
+  ): Promise<History> {
+    return this.#fit(caller, null, settings, ({ resumed, ...context }) => {
+      const { settings } = this;
+      const space = resumed && spaceOf(resumed);
+      return divide({
+        ...{ caller, loss: settings.loss as PointwiseLoss, seed: settings.seed, space },
+        known: resumed === null ? undefined : this.knownClasses,
+        beginLearning: (areNamed) => beginLearning(settings, areNamed),
+        beginSearch: () => beginSearch(space!.encoder, settings, caller, minCountOf(space!)),
+        ...context,
+      });
     });
   }
 
@@ -232,20 +301,19 @@ export class Learner {
     settings: FitSettings,
     validation: Validation | null,
   ): Promise<History> {
-    const division = { kept: source, validation, settings, refitOn: null, notice: null };
-    // biome-ignore lint/correctness/useYield: the data are divided already
-    return this.#fit(caller, source, settings, function* () {
-      return division;
-    });
+    const { size: rows } = source;
+    const division = { rows, kept: source, validation, settings, refitOn: null, notice: null };
+    return this.#fit(caller, rows, settings, async () => division);
   }
 
+  /** Trains. `size` is the number of rows, null if it is not known; `divide` holds out some of them. */
   async #fit(
     caller: string,
-    source: DatasetSource,
+    size: number | null,
     { resume, signal }: FitSettings,
-    divide: (knownRange: LabelRange) => Generator<void, Division>,
+    divide: (context: FitContext) => Promise<Division>,
   ): Promise<History> {
-    this.#begin(caller, source);
+    this.#begin(caller, size);
     signal?.throwIfAborted();
     const { notices } = this.settings;
     notices.renew();
@@ -261,16 +329,21 @@ export class Learner {
     try {
       const pacer = new Pacer(signal);
       await pacer.rest(); // reading many labels has used up a slice already
-      const { kept, validation, settings, refitOn, notice } = await runPaced(divide(knownRange), pacer);
+      const context = { knownRange, pacer, resumed, grows: grown !== null };
+      const { rows, kept, validation, settings, refitOn, notice } = await divide(context);
       if (pacer.due) await pacer.rest();
       if (grown !== null) {
-        const { minCount = 1 } = spaceOf(grown).encoder?.options ?? {};
-        growth = this.#grow(grown, await runPaced(this.#newLevels(caller, grown, kept, minCount), pacer));
+        const minCount = minCountOf(spaceOf(grown));
+        const levels =
+          "learned" in kept
+            ? kept.learned.levels
+            : await runPaced(this.#newLevels(caller, grown, kept, minCount), pacer);
+        growth = this.#grow(grown, levels);
       }
       const { course, model, measure } = await this.#prepare(
         caller,
         kept,
-        source.size,
+        rows,
         settings,
         pacer,
         resumed,
@@ -286,7 +359,8 @@ export class Learner {
         const history = await runEpochs({ ...course, resumption: this.resumption }, plan);
         this.#isTrained = true;
         tellIfBestAtFirst(notices, caller, history);
-        const refit = refitOn && (await this.#refit(caller, refitOn, settings, pacer, history.steps));
+        const all = refitOn && (await refitOn(pacer));
+        const refit = all && (await this.#refit(caller, all, settings, pacer, history.steps));
         this.history = { ...history, refit };
         if (this.#model !== previous) previous?.predictor.close();
         return this.history;
@@ -346,7 +420,7 @@ export class Learner {
    */
   async #prepare(
     caller: string,
-    source: DatasetSource,
+    source: DatasetSource | StreamedSource,
     rows: number,
     settings: FitSettings,
     pacer: Pacer,
@@ -357,10 +431,14 @@ export class Learner {
     const statistics = source.statistics?.() ?? null;
     const start = resumed ? null : startOf(loss, labels, statistics);
     const unit = start ? start.unit : resumed!.predictor.labels.unit;
-    const space = resumed ? spaceOf(resumed) : await runPaced(this.#learnFeatures(source), pacer);
+    const learned = "learned" in source ? source.learned.space : null;
+    const space = resumed
+      ? spaceOf(resumed)
+      : (learned ?? (await runPaced(this.#learnFeatures(source as DatasetSource), pacer)));
     const inspect: FeatureSpace["inspect"] = (rows, place) =>
       tellLargeNumbers(rows, space.encoder, place, notices);
-    const dataset = await runPaced(source.read({ ...space, inspect }, unit), pacer);
+    const reading: Generator<void, Dataset | StreamedDataset> = source.read({ ...space, inspect }, unit);
+    const dataset = await runPaced(reading, pacer);
     const numFeatures = space.numFeatures ?? dataset.numFeatures;
     const measure = validation && (await runPaced(validation.read({ ...space, numFeatures }), pacer));
     const classes = source.classes ?? null;
@@ -376,7 +454,7 @@ export class Learner {
   /** Trains a new model on all data for some steps. It takes the place of the present one at the end. */
   async #refit(
     caller: string,
-    source: DatasetSource,
+    source: DatasetSource | StreamedSource,
     settings: FitSettings,
     pacer: Pacer,
     steps: number,
@@ -397,7 +475,7 @@ export class Learner {
    * @throws TypeError, RangeError or Error; nothing has changed then.
    */
   partialFit(caller: string, source: DatasetSource): number {
-    this.#begin(caller, source);
+    this.#begin(caller, source.size);
     const classes = source.classes ?? null;
     // A model that knows no labels yet is made anew with the strings of the first ones.
     const started = this.#isTrained || classes === null ? this.#started() : null;
@@ -522,9 +600,9 @@ export class Learner {
     return writeModelFile(this.settings, model.predictor, model.record, trained, more);
   }
 
-  #begin(caller: string, source: DatasetSource): void {
+  #begin(caller: string, size: number | null): void {
     if (this.#isFitting) throw new Error(`${caller}: this model is being fitted; await that first`);
-    if (source.size === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
+    if (size === 0) throw new RangeError(`${caller}: needs at least one row, got 0`);
   }
 
   /**
@@ -577,7 +655,7 @@ export class Learner {
    * The trainer of a model, with room for any batch. Where long rows are drawn repeatedly, it makes more when
    * it must.
    */
-  #trainerFor(model: Model, dataset: Dataset, batchSize: number): Trainer {
+  #trainerFor(model: Model, dataset: Dataset | StreamedDataset, batchSize: number): Trainer {
     const { rows, entries } = dataset.usualSize(Math.min(batchSize, dataset.size));
     return this.#trainerOf(model, rows, entries);
   }
@@ -627,6 +705,11 @@ const EMPTY_ROW: SparseRows = {
 /** How the rows of a model are read. */
 function spaceOf({ predictor }: Model): LearnedSpace {
   return { encoder: predictor.encoder as FeatureEncoder | null, numFeatures: predictor.numFeatures };
+}
+
+/** The least number of rows that must have a level before a model learns it. */
+function minCountOf({ encoder }: LearnedSpace): number {
+  return encoder?.options.minCount ?? 1;
 }
 
 /** The least number of checks after the first one that say something about it. */

@@ -1,7 +1,7 @@
 // Validation data: a share that is held out from the training data, or data that the user passes. Checks
 // measure the model on them.
 
-import { runPaced } from "../core/event-loop.ts";
+import { type Pacer, runPaced } from "../core/event-loop.ts";
 import { thousands } from "../core/notices.ts";
 import { countGroups } from "../data/ids.ts";
 import type { FeatureSpace } from "../data/rows.ts";
@@ -9,7 +9,7 @@ import type { Loss } from "../losses.ts";
 import { chooseMetrics, type Metric, type MetricInput, measureAll } from "../metrics/metrics.ts";
 import { isRankingMetric } from "../metrics/ranking-metrics.ts";
 import { autoShare, fewEpochs, LEAST_GROUPS, LEAST_ROWS } from "./auto.ts";
-import type { DatasetSource, LabelRange, MeasurableSource } from "./dataset.ts";
+import type { DatasetSource, LabelRange, MeasurableSource, StreamedSource } from "./dataset.ts";
 import type { Measure } from "./early-stopping.ts";
 import { type FitSettings, requireValidation } from "./fit-options.ts";
 
@@ -23,14 +23,16 @@ export interface Validation {
 
 /** Training data after some of them may have been held out. */
 export interface Division {
+  /** Number of rows, pairs or events, those that are held out included. */
+  readonly rows: number;
   /** The data to train on. */
-  readonly kept: DatasetSource;
+  readonly kept: DatasetSource | StreamedSource;
   /** The validation data; null: there are none. */
   readonly validation: Validation | null;
   /** The options of `fit`, with the limits that hold for this division. */
   readonly settings: FitSettings;
-  /** All the data, if training on them is to follow; else null. */
-  readonly refitOn: DatasetSource | null;
+  /** Gets all the data, if training on them is to follow; else null. */
+  readonly refitOn: ((pacer: Pacer) => Promise<DatasetSource | StreamedSource>) | null;
   /** What was held out, in words, if the user did not ask for it; else null. */
   readonly notice: string | null;
 }
@@ -63,7 +65,8 @@ export function* holdOut(
 ): Generator<void, Division> {
   const { validation } = settings;
   const { place } = context;
-  const whole = { kept: source, validation: null, settings, refitOn: null, notice: null };
+  const rows = source.size;
+  const whole = { rows, kept: source, validation: null, settings, refitOn: null, notice: null };
   if (validation === undefined || validation === false) return whole;
   if (typeof validation === "object") {
     const heldOut = source.heldOut(`${place}validation.`, validation);
@@ -71,11 +74,16 @@ export function* holdOut(
     return { ...whole, validation: planValidation(source, heldOut, settings, context) };
   }
   if (validation === "auto") {
-    const epochs = settings.hasEpochs ? null : fewEpochs(context.loss, source.size);
-    const few = epochs === null ? settings : { ...settings, epochs };
-    return (yield* holdOutAutomatically(source, settings, context)) ?? { ...whole, settings: few };
+    const automatic = yield* holdOutAutomatically(source, settings, context);
+    return automatic ?? { ...whole, settings: withFewEpochs(settings, context.loss, rows) };
   }
   return yield* holdOutShare(source, validation, settings, context);
+}
+
+/** The options of a training for which "auto" holds out no rows. */
+export function withFewEpochs(settings: FitSettings, loss: Loss, rows: number): FitSettings {
+  const epochs = settings.hasEpochs ? null : fewEpochs(loss, rows);
+  return epochs === null ? settings : { ...settings, epochs };
 }
 
 /** Holds out a share of the data. */
@@ -92,7 +100,8 @@ function* holdOutShare(
   const [kept, heldOut] = source.split(place, share, seed);
   yield;
   const validation = planValidation(kept, heldOut, settings, context);
-  return { kept, heldOut, validation, settings, refitOn: settings.refit ? source : null, notice: null };
+  const refitOn = settings.refit ? async () => source : null;
+  return { rows: source.size, kept, heldOut, validation, settings, refitOn, notice: null };
 }
 
 /** Holds out data as "auto" does. Returns null if there are too few of them: then nothing is held out. */
@@ -108,18 +117,23 @@ function* holdOutAutomatically(
   const isEnough = share !== null && (numGroups === null || numGroups >= LEAST_GROUPS);
   const division = isEnough ? yield* holdOutShare(source, share, limits, context) : null;
   if (division === null || !division.kept.hasExamples || !division.heldOut.hasExamples) {
-    const least = `at least ${thousands(LEAST_ROWS)} rows, and ${LEAST_GROUPS} groups if there are groups`;
-    const reason = `, and "auto" holds out none of these rows (it needs ${least})`;
-    requireValidation(place.slice(0, -2), settings, `${reason}; pass a share or data as validation`);
+    refuseWithoutValidation(place, settings);
     return null;
   }
   return { ...division, notice: describeDivision(source, division.heldOut, settings, place) };
 }
 
+/** Refuses options that need validation data, when "auto" holds out none. */
+export function refuseWithoutValidation(place: string, settings: FitSettings): void {
+  const least = `at least ${thousands(LEAST_ROWS)} rows, and ${LEAST_GROUPS} groups if there are groups`;
+  const reason = `, and "auto" holds out none of these rows (it needs ${least})`;
+  requireValidation(place.slice(0, -2), settings, `${reason}; pass a share or data as validation`);
+}
+
 /** Says in words what was held out, and how to change that. */
-function describeDivision(
-  source: MeasurableSource,
-  heldOut: MeasurableSource,
+export function describeDivision(
+  source: Pick<MeasurableSource, "size" | "groups">,
+  heldOut: Pick<MeasurableSource, "size" | "groups">,
   { time, refit }: FitSettings,
   place: string,
 ): string {
@@ -136,9 +150,9 @@ function describeDivision(
 }
 
 /** Decides what is measured on held-out data. */
-function planValidation(
-  kept: MeasurableSource,
-  heldOut: MeasurableSource,
+export function planValidation(
+  kept: Pick<MeasurableSource, "labelRange">,
+  heldOut: Pick<MeasurableSource, "targets" | "groups" | "readHeldOut">,
   settings: FitSettings,
   { place, loss, knownRange }: DivisionContext,
 ): Validation {
@@ -192,7 +206,7 @@ export function unionOf(a: LabelRange, b: LabelRange): LabelRange {
  */
 function planMetrics(
   place: string,
-  { targets, groups }: MeasurableSource,
+  { targets, groups }: Pick<MeasurableSource, "targets" | "groups">,
   { metrics, monitor }: FitSettings,
   loss: Loss,
   labelRange: LabelRange,

@@ -9,16 +9,8 @@ import { FeatureEncoder } from "../data/feature-encoder.ts";
 import type { FeatureMap } from "../data/feature-map.ts";
 import type { Level, LevelSearch } from "../data/level-search.ts";
 import { COLUMN_ROWS_PER_PAUSE, ROWS_PER_PAUSE } from "../data/rows.ts";
-import type { DatasetSource, VocabularyRows } from "./dataset.ts";
+import type { DatasetSource, LearnedSpace, VocabularyRows } from "./dataset.ts";
 import type { Settings } from "./options.ts";
-
-/** The features of a model, and the encoder that it keeps. */
-export interface LearnedSpace {
-  /** The fitted encoder; null: the keys of feature maps are feature indices. */
-  readonly encoder: FeatureEncoder | null;
-  /** Number of features; null: as many as the data have. */
-  readonly numFeatures: number | null;
-}
 
 /**
  * Decides how rows are encoded. Yields now and then. A fitted encoder is used as it is. Of an encoder that is
@@ -32,30 +24,74 @@ export interface LearnedSpace {
  */
 export function* learnFeatures(
   { vocabulary, categories }: DatasetSource,
-  { encoder: given, numFeatures, maxFeatures, notices }: Settings,
+  settings: Settings,
 ): Generator<void, LearnedSpace> {
-  if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
-  const isNamed = numFeatures === null && vocabulary.some(({ rows }) => needsEncoder(rows));
-  if (given === null && !isNamed) return { encoder: null, numFeatures };
-  const encoder = new FeatureEncoder(given?.options);
-  const fit = encoder.beginFit(maxFeatures ?? Infinity, categories);
-  do yield* addRows(fit, vocabulary);
-  while (!(yield* fit.finishInParts(notices)));
-  if (numFeatures !== null && encoder.numFeatures > numFeatures) {
-    const least = `at least the number of features in the data (${encoder.numFeatures})`;
-    throw wrongValue("NFM: numFeatures", least, numFeatures);
-  }
-  return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
+  const areNamed = vocabulary.some(({ rows }) => needsEncoder(rows));
+  const learning = beginLearning(settings, areNamed, categories);
+  if (!("add" in learning)) return learning;
+  do for (const rows of vocabulary) yield* learning.add(rows);
+  while (!(yield* learning.finish()));
+  return learning.space();
 }
 
-/** Adds all rows, each part for itself. */
-function* addRows(fit: EncoderFit, vocabulary: readonly VocabularyRows[]): Generator<void, void> {
-  for (const { rows, place, times } of vocabulary) {
-    if (isSparseRows(rows))
-      throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
-    yield* rows instanceof Columns ? addColumns(fit, rows, place, times) : addMaps(fit, rows, place, times);
-    fit.endPart();
-  }
+/** A vocabulary that is being learned. Rows are added, and `finish` is called. */
+export interface Learning {
+  /**
+   * Adds rows. Yields now and then.
+   *
+   * @param rows The rows.
+   * @param isLast Whether they end a part of the rows. Fields that do not occur in a part are not missing
+   *   there. Default: true.
+   * @throws TypeError or RangeError that names row and field.
+   */
+  add(rows: VocabularyRows, isLast?: boolean): Generator<void, void>;
+  /**
+   * Ends learning. Yields now and then.
+   *
+   * @returns Whether learning is done. If not, all rows must be added again.
+   */
+  finish(): Generator<void, boolean>;
+  /**
+   * Returns the features when `finish` has returned true.
+   *
+   * @throws RangeError if there are more than the option `numFeatures` says.
+   */
+  space(): LearnedSpace;
+}
+
+/**
+ * Begins to learn the features of a model, as `learnFeatures` describes.
+ *
+ * @param settings The options of the model.
+ * @param areNamed Whether the rows are feature maps or columns.
+ * @param categories Fields whose values are categories. Default: none is known.
+ * @returns The learning; the features if there is nothing to learn.
+ */
+export function beginLearning(
+  { encoder: given, numFeatures, maxFeatures, notices }: Settings,
+  areNamed: boolean,
+  categories?: readonly string[],
+): Learning | LearnedSpace {
+  if (given?.fitted) return { encoder: given.frozen(), numFeatures: numFeatures ?? given.numFeatures };
+  if (given === null && !(numFeatures === null && areNamed)) return { encoder: null, numFeatures };
+  const encoder = new FeatureEncoder(given?.options);
+  const fit = encoder.beginFit(maxFeatures ?? Infinity, categories);
+  return {
+    *add({ rows, place, times }, isLast = true) {
+      if (isSparseRows(rows))
+        throw wrongType(place, "an array of feature maps, for the encoder to learn from", rows);
+      yield* rows instanceof Columns ? addColumns(fit, rows, place, times) : addMaps(fit, rows, place, times);
+      if (isLast) fit.endPart();
+    },
+    finish: () => fit.finishInParts(notices),
+    space() {
+      if (numFeatures !== null && encoder.numFeatures > numFeatures) {
+        const least = `at least the number of features in the data (${encoder.numFeatures})`;
+        throw wrongValue("NFM: numFeatures", least, numFeatures);
+      }
+      return { encoder: encoder.frozen(), numFeatures: numFeatures ?? encoder.numFeatures };
+    },
+  };
 }
 
 /**
@@ -73,24 +109,52 @@ function* addRows(fit: EncoderFit, vocabulary: readonly VocabularyRows[]): Gener
 export function* findLevels(
   vocabulary: readonly VocabularyRows[],
   encoder: FeatureEncoder | null,
-  { grow, maxFeatures, notices }: Settings,
+  settings: Settings,
   caller: string,
   minCount: number,
 ): Generator<void, readonly Level[]> {
-  if (!grow || !encoder?.canGrow) return [];
+  const search = beginSearch(encoder, settings, caller, minCount);
+  for (const rows of vocabulary) yield* search.add(rows);
+  return search.levels();
+}
+
+/** A search for the levels that `findLevels` finds. */
+export interface Search {
+  /**
+   * Looks at rows. Yields now and then.
+   *
+   * @throws TypeError or RangeError that names row and field.
+   */
+  add(rows: VocabularyRows): Generator<void, void>;
+  /** Returns the levels that were found. */
+  levels(): readonly Level[];
+}
+
+/** Begins a search, as `findLevels` describes. */
+export function beginSearch(
+  encoder: FeatureEncoder | null,
+  { grow, maxFeatures, notices }: Settings,
+  caller: string,
+  minCount: number,
+): Search {
+  if (!grow || !encoder?.canGrow) return { *add() {}, levels: () => [] };
   const search = encoder.beginSearch();
-  for (const { rows, place, times } of vocabulary) {
-    if (isSparseRows(rows)) continue;
-    yield* rows instanceof Columns
-      ? addColumns(search, rows, place, times)
-      : searchMaps(search, rows, place, times);
-  }
-  const levels = search.levels(minCount);
-  const room = (maxFeatures ?? Infinity) - encoder.numFeatures;
-  if (levels.length <= room) return levels;
-  const left = levels.slice(room).map(({ field, level }) => `${field}=${level}`);
-  tellFull(notices, caller, maxFeatures!, left);
-  return levels.slice(0, room);
+  return {
+    *add({ rows, place, times }) {
+      if (isSparseRows(rows)) return;
+      yield* rows instanceof Columns
+        ? addColumns(search, rows, place, times)
+        : searchMaps(search, rows, place, times);
+    },
+    levels() {
+      const levels = search.levels(minCount);
+      const room = (maxFeatures ?? Infinity) - encoder.numFeatures;
+      if (levels.length <= room) return levels;
+      const left = levels.slice(room).map(({ field, level }) => `${field}=${level}`);
+      tellFull(notices, caller, maxFeatures!, left);
+      return levels.slice(0, room);
+    },
+  };
 }
 
 function* searchMaps(

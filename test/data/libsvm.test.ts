@@ -404,6 +404,25 @@ describe("readLibSVM", () => {
     ).rejects.toThrow("readLibSVM: line 1: index must be below cols (9), got 9");
   });
 
+  it("reads a function again and again, and a stream once", async () => {
+    const reader = readLibSVM(async () => chunksOf("1 0:1\n2 1:3\n", () => 4), { cols: 2 });
+    expect(reader.repeatable).toBe(true);
+    for (let i = 0; i < 2; i++) {
+      const [block] = await collect(reader);
+      expect(Array.from(block.y)).toEqual([1, 2]);
+    }
+    const once = readLibSVM(
+      chunksOf("1 0:1", () => 4),
+      { cols: 2 },
+    );
+    expect(once.repeatable).toBe(false);
+    await collect(once);
+    await expect(collect(once)).rejects.toThrow("readLibSVM: the source is a stream and has been read");
+    await expect(collect(readLibSVM((() => 5) as never, { cols: 2 }))).rejects.toThrow(
+      "readLibSVM: the result of source() must be an async iterable",
+    );
+  });
+
   it("refuses bad arguments at once and bad chunks when they come", async () => {
     const source = chunksOf("1", () => 1);
     expect(() => readLibSVM(source, {} as never)).toThrow(
@@ -416,7 +435,7 @@ describe("readLibSVM", () => {
       "readLibSVM: batchSize must be an integer of at least 1, got 0",
     );
     expect(() => readLibSVM("1 1:1" as never, { cols: 3 })).toThrow(
-      'readLibSVM: source must be an async iterable of text or bytes, such as a readable stream, got "1 1:1"',
+      'readLibSVM: source must be an async iterable of text or bytes, such as a readable stream, or a function that opens one, got "1 1:1"',
     );
     async function* numbers(): AsyncGenerator<string> {
       yield 5 as unknown as string;

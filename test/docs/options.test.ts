@@ -16,6 +16,7 @@ import { type OptionTable, optionTablesOf, pages, root } from "./markdown.ts";
 const REQUIRED = [
   "NFMOptions",
   "FitOptions",
+  "StreamOptions",
   "RecommenderOptions",
   "RecommenderFitOptions",
   "FeatureEncoderOptions",

@@ -195,11 +195,14 @@ describe("readCSV refuses at once", () => {
   });
 
   it.each([
-    [5, "readCSV: source must be text, bytes, a Blob, a stream, or an iterable of text or bytes, got 5"],
+    [
+      5,
+      "readCSV: source must be text, bytes, a Blob, a stream, an iterable of text or bytes, or a function that opens one, got 5",
+    ],
     [null, "got null"],
     [{ path: "x.csv" }, "got object with keys path"],
     [Promise.resolve("a"), "got a Promise (await it)"],
-    [new Response("a\n"), "an iterable of text or bytes (pass response.body), got Response"],
+    [new Response("a\n"), "or a function that opens one (pass response.body), got Response"],
   ])("the source %s", (source, message) => {
     expect(() => readCSV(source as never)).toThrow(message);
     expect(() => readCSV(source as never)).toThrow(TypeError);

@@ -112,9 +112,54 @@ describe("a reader", () => {
       expect((await reader.rows()).x).toEqual([{ a: "1" }]);
       for (const again of [reader.rows(), reader.columns(), collect(reader)])
         await expect(again).rejects.toThrow(
-          "readCSV: the source is a stream and has been read; open it again and make a new reader",
+          "readCSV: the source is a stream and has been read; pass a function that opens it, such as () => createReadStream(path)",
         );
     }
+  });
+
+  it("of a function can be read again and again, and opens what the function returns", async () => {
+    let opened = 0;
+    const contents = [
+      () => "a\n1\n",
+      () => streamOf(["a\n1\n"]),
+      async () => new Blob(["a\n1\n"]),
+      () => Readable.from(["a\n1\n"]),
+    ];
+    for (const content of contents) {
+      const reader = readCSV(() => {
+        opened++;
+        return content();
+      });
+      expect(reader.repeatable).toBe(true);
+      for (let i = 0; i < 2; i++) expect((await reader.rows()).x).toEqual([{ a: "1" }]);
+    }
+    expect(opened).toBe(8);
+    expect(readCSV(streamOf(["a\n1\n"])).repeatable).toBe(false);
+    const wrong = readCSV((() => () => "a") as never).rows();
+    await expect(wrong).rejects.toThrow("readCSV: the result of source() must be text or a stream");
+    const number = readCSV((() => 5) as never).rows();
+    await expect(number).rejects.toThrow("readCSV: source must be text");
+  });
+
+  it("gives blocks whose columns are those so far, and labels that become texts for good", async () => {
+    const line = (row: object): string => `${JSON.stringify(row)}\n`;
+    const source = [line({ a: 1, y: 1 }), line({ b: 2, y: "3" }), line({ a: 5, y: "x" }), line({ y: 4 })];
+    const reader = readJSONL(source, { label: "y" });
+    const read = async (): Promise<[object, unknown][]> => {
+      const blocks: [object, unknown][] = [];
+      for await (const { x, y } of reader.blocks()) blocks.push([x, y]);
+      return blocks;
+    };
+    expect(await read()).toEqual([
+      [{ a: [1] }, Float64Array.of(1)],
+      [{ a: [null], b: [2] }, Float64Array.of(3)],
+      [{ a: [5], b: [null] }, ["x"]],
+      [{ a: [null], b: [null] }, ["4"]],
+    ]);
+    expect((await read())[0]).toEqual([{ a: [1], b: [null] }, ["1"]]);
+    const bare: unknown[] = [];
+    for await (const block of readCSV("a\n1\n").blocks()) bare.push(block);
+    expect(bare).toEqual([{ x: { a: ["1"] }, y: null }]);
   });
 
   it("asks its source for nothing before rows are asked for", async () => {

@@ -45,6 +45,8 @@ export interface TrainPlan {
   readonly validation: DataFile | "auto" | number | false;
   /** Name of the column with the groups. */
   readonly groups: string | undefined;
+  /** Whether the rows are read anew in every epoch. */
+  readonly stream: boolean;
   readonly zeroBased: boolean;
   readonly numFeatures: number | undefined;
   readonly out: string;
@@ -75,6 +77,7 @@ export function readTrainPlan(path: string, values: Values): TrainPlan {
     fit: readFitOptions(values),
     validation: readValidation(readText(values, "validation") ?? "auto", readText(values, "format")),
     groups: readText(values, "groups"),
+    stream: values.stream === true,
     zeroBased: values["one-based"] !== true,
     numFeatures: readInteger(values, "features", 1),
     out: readText(values, "model") ?? "model.safetensors",
@@ -85,6 +88,7 @@ export function readTrainPlan(path: string, values: Values): TrainPlan {
   };
   checkForm(plan, values);
   checkValidation(plan, values);
+  if (plan.stream) checkStream(plan, values);
   if (plan.resume && plan.checkpoint === undefined) throw new UsageError("--resume needs --checkpoint FILE");
   return plan;
 }
@@ -103,6 +107,21 @@ function checkForm({ file, label, loss, groups }: TrainPlan, values: Values): vo
   if (isTable && PAIRWISE.some((one) => one === loss) && groups === undefined)
     throw new UsageError(
       `--loss ${loss} compares the rows of a group; --groups names the column of the groups`,
+    );
+}
+
+/** Refuses options that need all rows in memory. */
+function checkStream({ file, loss }: TrainPlan, values: Values): void {
+  if (file.path === "-") {
+    throw new UsageError(
+      "--stream reads the data in every epoch, and standard input can be read once: name a file",
+    );
+  }
+  const whole = ["groups", "time", "report"].find((name) => values[name] !== undefined);
+  const name = PAIRWISE.some((one) => one === loss) ? `loss ${loss}` : whole;
+  if (name !== undefined)
+    throw new UsageError(
+      `--${name} needs all rows in memory, and --stream keeps a part of them: leave one out`,
     );
 }
 

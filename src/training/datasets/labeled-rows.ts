@@ -2,7 +2,13 @@
 
 import { type CheckedRows, countRows, snapshot } from "../../data/checked-rows.ts";
 import { readIds, renumbered } from "../../data/ids.ts";
-import { type Classes, type ReadLabels, readLabels, readWeights } from "../../data/labels.ts";
+import {
+  type Classes,
+  type LabelRules,
+  type ReadLabels,
+  readLabels,
+  readWeights,
+} from "../../data/labels.ts";
 import { checkRows, type FeatureSpace, readRows } from "../../data/rows.ts";
 import { readTimes } from "../../data/times.ts";
 import { hinge, type Loss, log, type PointwiseLoss } from "../../losses.ts";
@@ -93,14 +99,25 @@ export function readTargets(
   rows: number,
   known: Classes | null | undefined,
 ): ReadLabels {
+  return readLabels(y, rows, place, labelRules(loss, known));
+}
+
+/**
+ * Says what the labels of a loss may be.
+ *
+ * @param loss The loss.
+ * @param known As for `readTargets`.
+ * @returns The rules.
+ */
+export function labelRules(loss: Loss, known: Classes | null | undefined): LabelRules {
   const own = loss.kind === "pointwise" ? loss : null;
-  return readLabels(y, rows, place, {
+  return {
     target: own?.target?.bind(own) ?? ((label) => label),
     accepted: own?.labels ?? "a label that the loss accepts",
     takesClasses: loss === log || loss === hinge,
     loss: loss.name,
     known,
-  });
+  };
 }
 
 /**
@@ -244,21 +261,34 @@ export class LabeledRows extends LabelSource<PointwiseLoss> {
     const { targets, lossFunction } = this;
     const x = yield* readRows(this.rows.x, space, `${place}x`);
     const weights = this.rows.weights?.some((weight) => weight > 0) ? this.rows.weights : null;
-    return {
-      parts: [x],
-      loss(scores) {
-        let [sum, total] = [0, 0];
-        for (let i = 0; i < scores.length; i++) {
-          const weight = weights === null ? 1 : weights[i];
-          if (weight > 0) sum += weight * lossFunction.value(scores[i], targets[i]);
-          total += weight;
-        }
-        return sum / total;
-      },
-    };
+    return { parts: [x], loss: (scores) => meanLoss(lossFunction, scores, targets, weights) };
   }
 
   protected withRows(place: string, rows: CheckedLabels): LabeledRows {
     return new LabeledRows(place, this.lossFunction, rows);
   }
+}
+
+/**
+ * Computes the mean loss of scored rows.
+ *
+ * @param loss The loss.
+ * @param scores Raw scores, (rows).
+ * @param targets Targets in the unit of the labels, (rows).
+ * @param weights Weight of each row, (rows), not all 0; null: all ones.
+ * @returns The weighted mean, in float64.
+ */
+export function meanLoss(
+  loss: PointwiseLoss,
+  scores: Float64Array,
+  targets: Float32Array | Float64Array,
+  weights: Float32Array | null,
+): number {
+  let [sum, total] = [0, 0];
+  for (let i = 0; i < scores.length; i++) {
+    const weight = weights === null ? 1 : weights[i];
+    if (weight > 0) sum += weight * loss.value(scores[i], targets[i]);
+    total += weight;
+  }
+  return sum / total;
 }
