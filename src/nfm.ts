@@ -101,7 +101,7 @@ export class NFM {
    * @param options See `FitOptions`.
    * @returns The history of the training.
    * @throws TypeError, RangeError or Error that names the place. The model is then as before the call, or as
-   *   after the last good epoch.
+   *   after the last good epoch. From 256 MB on it is as before the call, or as at the best check.
    */
   fit<T extends object & FeatureRow<T>>(x: RowsOf<T>, y: Labels, options?: FitOptions): Promise<History>;
   /**

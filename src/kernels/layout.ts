@@ -119,6 +119,7 @@ export function cannotAllocate(bytes: number, error: unknown): RangeError {
   const reason = error instanceof Error ? error.message : String(error);
   return new RangeError(
     `cannot allocate ${(bytes / 2 ** 20).toFixed(0)} MiB for the model (${reason}); ` +
-      "use fewer features, a smaller embeddingDim or a smaller batchSize",
+      "use fewer features (minCount, maxFeatures, hashBits), a smaller embeddingDim or batchSize, " +
+      "or an optimizer without state, such as SGD without momentum",
   );
 }

@@ -4,7 +4,7 @@
 
 import { type Pacer, runPaced, runWhole } from "../core/event-loop.ts";
 import { randomKey, randomPermutation, Stream } from "../core/random.ts";
-import { Checkpoints } from "./checkpoint.ts";
+import { Checkpoints, LARGE_MODEL } from "./checkpoint.ts";
 import type { Dataset, StreamedDataset } from "./dataset.ts";
 import { type CheckRecord, Checks, type ValidationPlan } from "./early-stopping.ts";
 import type { EpochEvent, FitSettings } from "./fit-options.ts";
@@ -76,7 +76,8 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
   const { record } = trainer;
   const from = resumption?.from ?? null;
   const checks = validation && new Checks(validation, settings.patience, from?.checks);
-  const checkpoints = new Checkpoints();
+  const bytes = trainer.tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  const checkpoints = new Checkpoints(bytes >= LARGE_MODEL);
   const progress = settings.progress ? new Progress(settings, dataset.size, false) : null;
   const run = new Run(course, progress, checks, checkpoints);
   const records: EpochRecord[] = [];
@@ -87,7 +88,8 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
     run.goOn(from);
     if (checks?.shouldStop) stopped = "patience";
   }
-  if (settings.resume || from !== null) await runWhole(checkpoints.capture(trainer, false), pacer);
+  const epochsBefore = record.epochs;
+  if (settings.resume || from !== null) await runWhole(checkpoints.captureStart(trainer), pacer);
   try {
     // If no later check is better, training ends with the start, which is nearly the constant prediction.
     if (settings.checksStart && from === null) await run.checkWithin(record.epochs);
@@ -118,7 +120,8 @@ export async function runEpochs(course: Course, validation: ValidationPlan | nul
       if (stopped === "epochs") settings.signal?.throwIfAborted();
     }
   } catch (error) {
-    checkpoints.restoreLast(trainer);
+    // Without a copy the model is given up, as after a failure in its first epoch.
+    if (!checkpoints.restoreLast(trainer)) record.epochs = epochsBefore;
     throw error;
   }
   checkpoints.restoreBest(trainer);

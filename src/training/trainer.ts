@@ -146,8 +146,7 @@ export class Trainer {
     });
     if (!this.#isNew) return;
     this.#isNew = false;
-    const { initialState } = this.#settings.optimizer;
-    for (const { state } of this.trained) if (state !== null) fill(state, initialState!);
+    this.clearState();
   }
 
   /**
@@ -259,10 +258,20 @@ export class Trainer {
     }
   }
 
+  /** The tensors of all parameters, also of those that the optimizer does not change. */
+  get parameters(): Tensor[] {
+    return this.#parameters.all.map(({ value }) => value);
+  }
+
   /** All tensors that training changes: the parameters, then the optimizer's state. */
   get tensors(): Tensor[] {
-    const states = this.trained.flatMap(({ state }) => (state === null ? [] : [state]));
-    return [...this.#parameters.all.map(({ value }) => value), ...states];
+    return [...this.parameters, ...this.trained.flatMap(({ state }) => (state === null ? [] : [state]))];
+  }
+
+  /** Gives the optimizer's state its first values. */
+  clearState(): void {
+    const { initialState } = this.#settings.optimizer;
+    for (const { state } of this.trained) if (state !== null) fill(state, initialState!);
   }
 
   /**

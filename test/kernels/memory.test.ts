@@ -257,7 +257,7 @@ describe.each(BACKENDS)("a memory on %s", (backend) => {
     memory.resize(integers, 1);
     const reason = backend === "js" ? ".+" : "WebAssembly can address 4096 MiB, and the model needs 32768";
     const message = new RegExp(
-      `^cannot allocate 32768 MiB for the model \\(${reason}\\); use fewer features, a smaller embeddingDim or a smaller batchSize$`,
+      `^cannot allocate 32768 MiB for the model \\(${reason}\\); use fewer features \\(minCount, maxFeatures, hashBits\\), a smaller embeddingDim or batchSize, or an optimizer without state, such as SGD without momentum$`,
     );
     expect(() => memory.commit()).toThrow(message);
     for (let again = 0; again < 2; again++) {

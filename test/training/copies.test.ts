@@ -35,7 +35,7 @@ describe.each(["js", "wasm"] as const)("a copy of a model: %s", (backend) => {
     const { trainer, predictor } = made;
     change(made, 1.5);
     const [expected, { steps }] = [contents(trainer), { ...trainer.record }];
-    const checkpoints = new Checkpoints();
+    const checkpoints = new Checkpoints(false);
     const copying = checkpoints.capture(trainer, true);
     let pieces = 0;
     while (!copying.next().done) {
@@ -58,7 +58,7 @@ describe.each(["js", "wasm"] as const)("a copy of a model: %s", (backend) => {
   it("within an epoch is the best one, and the epoch counts as begun", () => {
     const made = make(backend);
     const { trainer } = made;
-    const checkpoints = new Checkpoints();
+    const checkpoints = new Checkpoints(false);
     change(made, 1);
     runAtOnce(checkpoints.capture(trainer, true));
     for (const value of [2, 3]) {
@@ -80,6 +80,59 @@ describe.each(["js", "wasm"] as const)("a copy of a model: %s", (backend) => {
   });
 });
 
+describe("the copy of a large model", () => {
+  it("is one, of the parameters alone; the optimizer's state starts anew after a failure", () => {
+    const made = make("js");
+    const { trainer } = made;
+    const { length } = trainer.parameters;
+    const stateOf = (): number => trainer.tensors[length].data[0];
+    const first = stateOf();
+    const checkpoints = new Checkpoints(true);
+    expect(checkpoints.restoreLast(trainer)).toBe(false);
+    change(made, 1);
+    runAtOnce(checkpoints.capture(trainer, false));
+    expect([checkpoints.restoreLast(trainer), checkpoints.best]).toEqual([false, null]);
+    runAtOnce(checkpoints.capture(trainer, true));
+    const { tensors } = checkpoints.best!;
+    expect(tensors).toHaveLength(length);
+    change(made, 2);
+    checkpoints.restoreBest(trainer);
+    expect([trainer.parameters[1].data[0], stateOf(), trainer.record.epochs]).toEqual([1, 2, 1]);
+    change(made, 3);
+    runAtOnce(checkpoints.captureBest(trainer, 5));
+    expect(checkpoints.best!.tensors[1]).toBe(tensors[1]); // the same memory
+    change(made, 4);
+    expect(checkpoints.restoreLast(trainer)).toBe(true);
+    expect([trainer.parameters[1].data[0], stateOf(), trainer.record.epochs]).toEqual([3, first, 5]);
+  });
+
+  it("before the first step of further training is the one that best states overwrite", () => {
+    const made = make("js");
+    const { trainer } = made;
+    change(made, 1);
+    const checkpoints = new Checkpoints(true);
+    runAtOnce(checkpoints.captureStart(trainer));
+    change(made, 2);
+    checkpoints.restoreBest(trainer);
+    expect(trainer.parameters[1].data[0]).toBe(2);
+    expect(checkpoints.restoreLast(trainer)).toBe(true);
+    expect([trainer.parameters[1].data[0], trainer.record.epochs]).toEqual([1, 1]);
+    change(made, 3);
+    runAtOnce(checkpoints.capture(trainer, true));
+    change(made, 4);
+    checkpoints.restoreLast(trainer);
+    expect(trainer.parameters[1].data[0]).toBe(3);
+    // What an earlier process saved is both, and no further copy is made.
+    const other = new Checkpoints(true);
+    other.best = checkpoints.best;
+    change(made, 5);
+    runAtOnce(other.captureStart(trainer));
+    change(made, 6);
+    other.restoreLast(trainer);
+    expect(trainer.parameters[1].data[0]).toBe(3);
+  });
+});
+
 describe("runWhole", () => {
   it("gives way as runPaced does, and ends its work though the signal is aborted", async () => {
     const clock = { now: 0 };
@@ -88,7 +141,7 @@ describe("runWhole", () => {
       const stop = new AbortController();
       const pacer = new Pacer(stop.signal);
       const made = make("js");
-      const checkpoints = new Checkpoints();
+      const checkpoints = new Checkpoints(false);
       function* slowly(): Generator<void, void> {
         for (const _ of checkpoints.capture(made.trainer, false)) {
           clock.now += 9;
