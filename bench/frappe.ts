@@ -1,17 +1,18 @@
 // The paper's Frappe benchmark. Usage: npm run bench -- frappe FOLDER [options] FOLDER holds train.libfm and
 // valid.libfm. Settings are the paper's: Adagrad 0.05, batch 128, batch norm, dropout 0.5 (pooled) and 0.2
-// (hidden), relu. Prints train loss, validation metrics and seconds per epoch. The recipe for the best RMSE
-// we found at k <= 128 (more dropout, many epochs, the learning rate decaying at the end; 0.2982, seed 1):
-// --k 128 --hidden 128 --dropout 0.6,0.2 --epochs 420 --decay 0.93 --decay-from 370 --pretrain E first trains
-// a factorization machine for E epochs, whose embeddings the NFM starts from, as in the paper.
+// (hidden), relu. Prints train loss, validation metrics and seconds per epoch. --recipe rmse (k = 128, the
+// best RMSE) and --recipe auc (log loss, the best AUC) are the best settings that we found; other options
+// change them. --pretrain E first trains a factorization machine for E epochs, whose embeddings the NFM
+// starts from, as in the paper.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Adagrad, type Metric, NFM, parseLibSVM } from "../src/index.ts";
 
-const { values, positionals } = parseArgs({
+const { values, positionals, tokens } = parseArgs({
   allowPositionals: true,
+  tokens: true,
   options: {
     k: { type: "string", default: "64" },
     hidden: { type: "string", default: "64" },
@@ -27,12 +28,28 @@ const { values, positionals } = parseArgs({
     "decay-from": { type: "string", default: "1" },
     pretrain: { type: "string", default: "0" },
     labels: { type: "string", default: "raw" },
+    monitor: { type: "string" },
     seed: { type: "string", default: "1" },
+    recipe: { type: "string" },
   },
 });
-if (positionals.length !== 1) {
+/** The best settings that we found on validation data; docs/performance.md has the runs. */
+const RECIPES: Readonly<Record<string, Partial<typeof values>>> = {
+  rmse: {
+    ...{ k: "128", hidden: "128", dropout: "0.6,0.2", epochs: "420" },
+    ...{ decay: "0.93", "decay-from": "370" },
+  },
+  auc: { loss: "log", k: "256", hidden: "128,128", dropout: "0.85,0.5", epochs: "200", monitor: "auc" },
+};
+const recipe = values.recipe === undefined ? {} : RECIPES[values.recipe];
+const given: readonly string[] = tokens.flatMap((token) => (token.kind === "option" ? token.name : []));
+if (recipe !== undefined) {
+  for (const [name, value] of Object.entries(recipe))
+    if (!given.includes(name)) Object.assign(values, { [name]: value });
+}
+if (recipe === undefined || positionals.length !== 1) {
   console.error(
-    "usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--labels raw|auto] [--seed 1]",
+    "usage: npm run bench -- frappe FOLDER [--k 64] [--hidden 64] [--loss squared|log] [--fm] [--epochs 60] [--lr 0.05] [--batch 128] [--dropout 0.5,0.2] [--accumulator 1e-8] [--l2 0] [--decay 1] [--decay-from 1] [--pretrain 0] [--labels raw|auto] [--monitor METRIC] [--seed 1] [--recipe rmse|auc]",
   );
   process.exit(2);
 }
@@ -102,6 +119,7 @@ const history = await model.fit(train.x, train.y, {
   batchSize: Number(values.batch),
   validation: valid,
   metrics,
+  ...(values.monitor === undefined ? {} : { monitor: values.monitor as Metric }),
   onEpoch({ epoch, loss, validation, seconds }) {
     if (epoch >= Number(values["decay-from"])) optimizer.learningRate *= Number(values.decay);
     console.log(

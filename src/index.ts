@@ -51,6 +51,7 @@ export type { Metric, RowMetric } from "./metrics/metrics.ts";
 export type { RankingMetric } from "./metrics/ranking-metrics.ts";
 export type { ArchitectureOptions, DropoutOptions } from "./model/architecture.ts";
 export type { ModelBytes } from "./model/bytes.ts";
+export type { ModelStream } from "./model/model-stream.ts";
 export { type EvaluateOptions, NFM, type NFMSummary } from "./nfm.ts";
 export { Adagrad, type AdagradOptions, type Optimizer, SGD, type SGDOptions } from "./optimizers.ts";
 export type {

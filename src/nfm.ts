@@ -24,6 +24,7 @@ import type { SparseVector } from "./data/sparse-row.ts";
 import type { Explanation } from "./explain/explain.ts";
 import { chooseMetrics, type Metric, measureAll } from "./metrics/metrics.ts";
 import type { ModelBytes } from "./model/bytes.ts";
+import type { ModelStream } from "./model/model-stream.ts";
 import { LOAD_KEYS, type PredictOptions, type Ranked, type RankOptions } from "./predictor.ts";
 import type { Catalog } from "./ranking/catalog.ts";
 import { GroupedRows } from "./training/datasets/groups.ts";
@@ -364,6 +365,22 @@ export class NFM {
   }
 
   /**
+   * Writes the model as `save` does, piece by piece, so that a large file is never in memory. The stream ends
+   * with an error if the model changes before it has been read.
+   *
+   * @param options As for `save`.
+   * @returns The bytes of the file.
+   * @throws Error if the model has no parameters yet.
+   * @example
+   * await writeFile("model.safetensors", model.saveStream());
+   */
+  saveStream(options: { optimizer?: boolean | undefined } = {}): ReadableStream<Uint8Array> {
+    checkKeys("saveStream", options, ["optimizer"]);
+    const { optimizer = false } = options;
+    return this.#learner.saveStream(checkBoolean("saveStream: optimizer", optimizer));
+  }
+
+  /**
    * Reads a model file, written by `save` or by PyTorch.
    *
    * @param bytes The file: a Uint8Array (or `Buffer`), an ArrayBuffer, a SharedArrayBuffer or a DataView.
@@ -378,6 +395,37 @@ export class NFM {
     const model = new this();
     model.#learner = learner;
     return model;
+  }
+
+  /**
+   * Reads a model file as `load` does, piece by piece. A large file then does not have to be in memory beside
+   * the model.
+   *
+   * @param stream The file: a web stream, a Node stream, a Blob, or any iterable of Uint8Arrays.
+   * @param overrides As for `load`.
+   * @returns The model.
+   * @throws Error, TypeError or RangeError that says what is wrong with the file; what reading throws.
+   * @example
+   * const model = await NFM.loadStream(createReadStream("model.safetensors"));
+   */
+  static async loadStream(stream: ModelStream, overrides: LoadOverrides = {}): Promise<NFM> {
+    return (await this.streamed(stream, overrides)).model;
+  }
+
+  /** @internal As `loadStream`, with the strings and the bytes of the file. */
+  static async streamed(
+    stream: ModelStream,
+    overrides: LoadOverrides,
+  ): Promise<{
+    model: NFM;
+    metadata: ReadonlyMap<string, string>;
+    blobs: ReadonlyMap<string, Uint8Array>;
+  }> {
+    checkKeys("loadStream", overrides, ["optimizer", ...LOAD_KEYS]);
+    const { learner, file, blobs } = await Learner.loadStream(stream, overrides);
+    const model = new this();
+    model.#learner = learner;
+    return { model, metadata: file.metadata, blobs };
   }
 
   /** What the model knows about each field of feature maps; empty before `fit`, and for sparse rows. */

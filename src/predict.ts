@@ -17,6 +17,7 @@ export type { Layer } from "./layers/layer.ts";
 export type { LossName } from "./links.ts";
 export type { Loss, PairwiseLoss, PointwiseLoss } from "./losses.ts";
 export type { ModelBytes } from "./model/bytes.ts";
+export type { ModelStream } from "./model/model-stream.ts";
 export {
   type BackendName,
   type PredictOptions,

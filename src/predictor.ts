@@ -38,8 +38,10 @@ import {
   checkFitted,
   checkTensors,
   loadParameters,
+  type ModelFile,
   readModelFile,
 } from "./model/model-file.ts";
+import { checkNumbers, type ModelStream, openModelStream, targetsOf } from "./model/model-stream.ts";
 import type { Network } from "./model/network.ts";
 import { listParameters, Parameters } from "./model/parameters.ts";
 import { scoreRows } from "./model/scoring.ts";
@@ -157,31 +159,42 @@ export class Predictor {
   static load(bytes: ModelBytes, options: PredictorOptions = {}): Predictor {
     checkKeys("load", options, LOAD_KEYS);
     const file = readModelFile(bytes);
-    const encoder = file.encoder === undefined ? null : Encoder.fromJSON(file.encoder);
-    if (encoder !== null) checkFitted(encoder);
-    const { embeddingDim, layers } = readArchitecture(
-      architectureFromJSON(file.config, options.layers, CONFIG_PLACE),
-      CONFIG_PLACE,
-      FILE_RATES,
-    );
-    const numFeatures = checkInteger(`${CONFIG_PLACE}: numFeatures`, file.config.numFeatures, 1, 2 ** 32 - 1);
-    if (encoder !== null && encoder.numFeatures > numFeatures) {
-      throw wrongValue(
-        `${CONFIG_PLACE}: numFeatures`,
-        `at least that of the encoder (${encoder.numFeatures})`,
-        numFeatures,
-      );
-    }
-    const loss = savedLoss(file.config, options.loss, CONFIG_PLACE);
-    const labels = labelsFromJSON(file.labels);
-    const architecture = { numFeatures, embeddingDim, layers };
-    checkTensors(file, listParameters(architecture));
-    const backend = checkChoice("load: backend", options.backend ?? "auto", ["auto", "wasm", "js"]);
-    const parameters = new Parameters(architecture, new Memory(backend, readThreads(options, "load")));
-    const predictor = new this(parameters, encoder, linkOf(loss), readNotices(options, "load"), labels);
-    predictor.allocate();
-    loadParameters(parameters, file);
+    const predictor = emptyModel(this, file, options, "load");
+    loadParameters(predictor.network.parameters, file);
     return predictor;
+  }
+
+  /**
+   * Reads a model file as `load` does, piece by piece. A large file then does not have to be in memory beside
+   * the model.
+   *
+   * @param stream The file: a web stream, a Node stream, a Blob, or any iterable of Uint8Arrays.
+   * @param options See `PredictorOptions`.
+   * @returns The model.
+   * @throws Error, TypeError or RangeError that says what is wrong with the file; what reading throws.
+   * @example
+   * const model = await Predictor.loadStream((await fetch("model.safetensors")).body);
+   */
+  static async loadStream(stream: ModelStream, options: PredictorOptions = {}): Promise<Predictor> {
+    return (await this.streamed(stream, options)).predictor;
+  }
+
+  /** @internal As `loadStream`, with the strings and the bytes of the file. */
+  static async streamed(
+    stream: ModelStream,
+    options: PredictorOptions,
+  ): Promise<{
+    predictor: Predictor;
+    metadata: ReadonlyMap<string, string>;
+    blobs: ReadonlyMap<string, Uint8Array>;
+  }> {
+    checkKeys("loadStream", options, LOAD_KEYS);
+    const { file, fill } = await openModelStream(stream);
+    const predictor = emptyModel(this, file, options, "loadStream");
+    const { parameters } = predictor.network;
+    const blobs = await fill(targetsOf(parameters), checkNumbers);
+    parameters.markChanged();
+    return { predictor, metadata: file.metadata, blobs };
   }
 
   /**
@@ -427,4 +440,37 @@ export class Predictor {
   [INSPECT](_depth: number, _options: unknown, inspect?: Inspect): string {
     return showSummary("Predictor", this.toJSON(), inspect);
   }
+}
+
+/** Makes the model of a file, without its numbers. */
+function emptyModel(
+  make: typeof Predictor,
+  file: ModelFile,
+  options: PredictorOptions,
+  caller: string,
+): Predictor {
+  const encoder = file.encoder === undefined ? null : Encoder.fromJSON(file.encoder);
+  if (encoder !== null) checkFitted(encoder);
+  const { embeddingDim, layers } = readArchitecture(
+    architectureFromJSON(file.config, options.layers, CONFIG_PLACE),
+    CONFIG_PLACE,
+    FILE_RATES,
+  );
+  const numFeatures = checkInteger(`${CONFIG_PLACE}: numFeatures`, file.config.numFeatures, 1, 2 ** 32 - 1);
+  if (encoder !== null && encoder.numFeatures > numFeatures) {
+    throw wrongValue(
+      `${CONFIG_PLACE}: numFeatures`,
+      `at least that of the encoder (${encoder.numFeatures})`,
+      numFeatures,
+    );
+  }
+  const loss = savedLoss(file.config, options.loss, CONFIG_PLACE);
+  const labels = labelsFromJSON(file.labels);
+  const architecture = { numFeatures, embeddingDim, layers };
+  checkTensors(file, listParameters(architecture));
+  const backend = checkChoice(`${caller}: backend`, options.backend ?? "auto", ["auto", "wasm", "js"]);
+  const parameters = new Parameters(architecture, new Memory(backend, readThreads(options, caller)));
+  const predictor = new make(parameters, encoder, linkOf(loss), readNotices(options, caller), labels);
+  predictor.allocate();
+  return predictor;
 }

@@ -13,6 +13,7 @@ import { readSlices } from "./metrics/event-slices.ts";
 import { type ListReport, meansOfRanks } from "./metrics/list-report.ts";
 import { checkRankingMetric, checkRankingMetrics, type RankingMetric } from "./metrics/ranking-metrics.ts";
 import type { ModelBytes } from "./model/bytes.ts";
+import type { ModelStream } from "./model/model-stream.ts";
 import { NFM } from "./nfm.ts";
 import { type Histories, readHistory } from "./ranking/history.ts";
 import { UserMemory } from "./ranking/user-memory.ts";
@@ -36,7 +37,7 @@ import {
   takenUpTo,
 } from "./recommending/held-out.ts";
 import { Items } from "./recommending/items.ts";
-import { Knowledge, readKnowledge } from "./recommending/knowledge.ts";
+import { Knowledge, readKnowledge, recommenderParts } from "./recommending/knowledge.ts";
 import { type ReadEvents, readEvents } from "./recommending/read-events.ts";
 import { RecommenderLists } from "./recommending/recommender-lists.ts";
 import { drawReplay, remember, withReplay } from "./recommending/replay.ts";
@@ -141,6 +142,20 @@ export class Recommender<
     return this.#learner.save(optimizer, knowledgeToFile(this.knowledge));
   }
 
+  /**
+   * Writes the recommender as `save` does, piece by piece, as `NFM.saveStream`.
+   *
+   * @param options As for `save`.
+   * @returns The bytes of the file.
+   * @throws Error if the model has no parameters yet.
+   */
+  saveStream(options: { optimizer?: boolean | undefined } = {}): ReadableStream<Uint8Array> {
+    checkKeys("Recommender.saveStream", options, ["optimizer"]);
+    const { optimizer = true } = options;
+    checkBoolean("Recommender.saveStream: optimizer", optimizer);
+    return this.#learner.saveStream(optimizer, knowledgeToFile(this.knowledge));
+  }
+
   /** Number of threads that compute long work, as in `NFM`. */
   override get threads(): number {
     return this.#learner.threads;
@@ -165,7 +180,26 @@ export class Recommender<
   ): Recommender<Record<string, FeatureValue>, ItemId> {
     const model = NFM.load(bytes, overrides);
     const predictor = NFM.learnerOf(model).ready("load");
-    return new this(model, readKnowledge(bytes, predictor, UserMemory.fromBytes) as never) as never;
+    const knowledge = readKnowledge(recommenderParts(bytes), predictor, UserMemory.fromBytes);
+    return new this(model, knowledge as never) as never;
+  }
+
+  /**
+   * Reads a file of `save` piece by piece, as `NFM.loadStream`.
+   *
+   * @param stream The file: a web stream, a Node stream, a Blob, or any iterable of Uint8Arrays.
+   * @param overrides As in `NFM.load`.
+   * @returns The recommender.
+   * @throws Error, TypeError or RangeError that says what is wrong with the file; what reading throws.
+   */
+  static override async loadStream<ItemId = Id>(
+    stream: ModelStream,
+    overrides: LoadOverrides = {},
+  ): Promise<Recommender<Record<string, FeatureValue>, ItemId>> {
+    const { model, ...parts } = await NFM.streamed(stream, overrides);
+    const predictor = NFM.learnerOf(model).ready("loadStream");
+    const knowledge = readKnowledge(parts, predictor, UserMemory.fromBytes);
+    return new this(model, knowledge as never) as never;
   }
 
   /**

@@ -3,12 +3,12 @@
 // configuration before it allocates memory for the model.
 
 import { checkKeys, describe, wrongType } from "../core/errors.ts";
-import { fromPacked, packedView } from "../core/tensor.ts";
+import { fromPacked } from "../core/tensor.ts";
 import type { Encoder } from "../data/encoder.ts";
 import { STACK_KEYS } from "./architecture.ts";
 import { type ModelBytes, readBytes } from "./bytes.ts";
 import type { ParameterInfo, Parameters } from "./parameters.ts";
-import { COUNTER, type FileTensor, readSafetensors } from "./safetensors.ts";
+import { COUNTER, type FileTensor, type ReadSafetensors, readSafetensors } from "./safetensors.ts";
 
 /** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
@@ -29,6 +29,8 @@ export interface ModelFile {
   readonly labels: unknown;
   /** The record of the training as JSON data; undefined if there is none. */
   readonly training: unknown;
+  /** The strings of __metadata__ by name. */
+  readonly metadata: ReadonlyMap<string, string>;
   /** The tensors by name. */
   readonly tensors: ReadonlyMap<string, FileTensor>;
   /** The names of the tensors `num_batches_tracked` that PyTorch writes. */
@@ -43,7 +45,17 @@ export interface ModelFile {
  * @throws Error, TypeError or RangeError that says what is wrong with the file.
  */
 export function readModelFile(file: ModelBytes): ModelFile {
-  const { metadata, tensors, counters } = readSafetensors(readBytes(file));
+  return checkModelFile(readSafetensors(readBytes(file)));
+}
+
+/**
+ * Checks the form of a model file.
+ *
+ * @param file What a safetensors file holds.
+ * @returns Its parts.
+ * @throws Error, TypeError or RangeError that says what is wrong with the file.
+ */
+export function checkModelFile({ metadata, tensors, counters }: ReadSafetensors): ModelFile {
   const [format, version] = [metadata.get("format"), metadata.get("version")];
   if (format !== "nfm") {
     throw new Error(
@@ -62,7 +74,7 @@ export function readModelFile(file: ModelBytes): ModelFile {
   if (checked.numFeatures === undefined)
     throw wrongType(`${CONFIG_PLACE}: numFeatures`, "an integer", undefined);
   const [labels, training] = [parseJSON(metadata, "labels"), parseJSON(metadata, "training")];
-  return { config: checked, encoder, labels, training, tensors, counters };
+  return { config: checked, encoder, labels, training, metadata, tensors, counters };
 }
 
 function parseJSON(metadata: ReadonlyMap<string, string>, key: string): unknown {
@@ -122,7 +134,7 @@ export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]
       }
       names.add(wanted);
     }
-    if (name.endsWith(".running_var")) checkVariances(name, tensors.get(name)!.data);
+    if (name.endsWith(".running_var")) checkVariances(name, tensors.get(name)!.data, 0);
   }
   for (const name of [...tensors.keys(), ...counters]) {
     if (names.has(counters.has(name) ? name.replace(COUNTER, ".running_var") : name)) continue;
@@ -133,11 +145,19 @@ export function checkTensors(file: ModelFile, expected: readonly ParameterInfo[]
   }
 }
 
-function checkVariances(name: string, data: Float32Array): void {
+/**
+ * Checks variances.
+ *
+ * @param name The tensor.
+ * @param data Numbers of it.
+ * @param first Position of the first one in the tensor.
+ * @throws Error that names tensor and position.
+ */
+export function checkVariances(name: string, data: Float32Array, first: number): void {
   const negative = data.findIndex((variance) => variance < 0);
   if (negative < 0) return;
   throw new Error(
-    `load: tensor "${name}"[${negative}] must be a variance of at least 0, got ${data[negative]}`,
+    `load: tensor "${name}"[${first + negative}] must be a variance of at least 0, got ${data[negative]}`,
   );
 }
 
@@ -151,19 +171,4 @@ export function loadParameters(parameters: Parameters, { tensors }: ModelFile): 
   for (const { name, value, transposed } of parameters.all)
     fromPacked(value, tensors.get(name)!.data, transposed);
   parameters.markChanged();
-}
-
-/**
- * Lists the parameters as tensors of a file.
- *
- * @param parameters The parameters.
- * @returns The tensors by name, in PyTorch's shapes. They may be views of the parameters.
- */
-export function parametersToFile(parameters: Parameters): Map<string, FileTensor> {
-  const tensors = new Map<string, FileTensor>();
-  for (const parameter of parameters.all) {
-    const { name, value, transposed } = parameter;
-    tensors.set(name, { shape: parameters.shapeOf(parameter), data: packedView(value, transposed) });
-  }
-  return tensors;
 }

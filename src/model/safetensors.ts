@@ -48,11 +48,49 @@ const MAX_HEADER = 100_000_000;
  * @throws RangeError if the header is larger than the format allows.
  */
 export function writeSafetensors({ metadata, tensors, blobs = new Map() }: SafetensorsFile): Uint8Array {
+  const header = writeHeader(metadata, tensors, blobs);
+  const parts = [
+    header,
+    ...Array.from(tensors.values(), ({ data }) => {
+      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    }),
+    ...blobs.values(),
+  ];
+  const bytes = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** The shape of a tensor of a file. */
+export interface TensorShape {
+  /** Size of each dimension. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * Writes the start of a file, up to the numbers of its tensors.
+ *
+ * @param metadata The strings of __metadata__ by name.
+ * @param tensors The tensors by name.
+ * @param blobs The bytes behind them, by name.
+ * @returns The length of the header and the header, padded so that the data start on an 8-byte boundary.
+ * @throws RangeError if the header is larger than the format allows.
+ */
+export function writeHeader(
+  metadata: ReadonlyMap<string, string>,
+  tensors: ReadonlyMap<string, TensorShape>,
+  blobs: ReadonlyMap<string, Uint8Array>,
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: Object.fromEntries(metadata) };
   let end = 0;
-  for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [end, end + data.length * 4] };
-    end += data.length * 4;
+  for (const [name, { shape }] of tensors) {
+    const start = end;
+    end += shape.reduce((product, n) => product * n, 4);
+    header[name] = { dtype: "F32", shape, data_offsets: [start, end] };
   }
   for (const [name, { length }] of blobs) {
     header[name] = { dtype: "U8", shape: [length], data_offsets: [end, end + length] };
@@ -65,20 +103,10 @@ export function writeSafetensors({ metadata, tensors, blobs = new Map() }: Safet
       `save: the header with the vocabulary would have ${start} bytes, ` +
         `and the format allows ${MAX_HEADER}; use a hashing encoder`,
     );
-  const bytes = new Uint8Array(start + end);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(start - 8), true);
-  bytes.fill(0x20, 8, start);
+  const bytes = new Uint8Array(start);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
+  bytes.fill(0x20, 8);
   bytes.set(json, 8);
-  let at = start;
-  for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  for (const blob of blobs.values()) {
-    bytes.set(blob, at);
-    at += blob.length;
-  }
   return bytes;
 }
 
@@ -97,13 +125,24 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
     if (kind === "counter") counters.add(name);
     if (kind !== "tensor") continue;
     const data = floatsOf(bytes.subarray(dataStart + start, dataStart + end));
-    if (!allFinite(data)) {
-      const i = data.findIndex((value) => !Number.isFinite(value));
-      throw new Error(`load: tensor "${name}"[${i}] must be finite, got ${data[i]}`);
-    }
+    checkFinite(name, data, 0);
     tensors.set(name, { shape, data });
   }
   return { metadata, tensors, counters };
+}
+
+/**
+ * Checks that numbers of a tensor are finite.
+ *
+ * @param name The tensor.
+ * @param data The numbers.
+ * @param first Position of the first one in the tensor.
+ * @throws Error that names tensor and position.
+ */
+export function checkFinite(name: string, data: Float32Array, first: number): void {
+  if (allFinite(data)) return;
+  const i = data.findIndex((value) => !Number.isFinite(value));
+  throw new Error(`load: tensor "${name}"[${first + i}] must be finite, got ${data[i]}`);
 }
 
 /** Views bytes as floats. They are copied only if no float may start at their address. */
@@ -128,7 +167,7 @@ export function readBlobs(bytes: Uint8Array): Required<Pick<SafetensorsFile, "me
 }
 
 /** An entry of the header. */
-interface Entry {
+export interface Entry {
   readonly name: string;
   readonly kind: "tensor" | "counter" | "blob";
   readonly shape: readonly number[];
@@ -137,47 +176,73 @@ interface Entry {
   readonly end: number;
 }
 
+/** The header of a file. */
+interface Header {
+  readonly metadata: Map<string, string>;
+  /** The entries in the order of their data, which follow each other without gaps. */
+  readonly entries: readonly Entry[];
+}
+
 /** Reads and checks the header. */
-function readHeader(bytes: Uint8Array): {
-  metadata: Map<string, string>;
-  entries: readonly Entry[];
-  dataStart: number;
-} {
+function readHeader(bytes: Uint8Array): Header & { dataStart: number } {
   if (bytes.length < 8) throw new Error(`load: a safetensors file has at least 8 bytes, got ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = Number(view.getBigUint64(0, true));
-  if (length > MAX_HEADER || length > bytes.length - 8) {
-    throw new Error(
-      `load: the header should have ${length} bytes, ` +
-        `but the file has ${bytes.length - 8} after its length; it is cut off or no safetensors file`,
-    );
+  const length = headerLength(bytes, bytes.length);
+  const dataStart = 8 + length;
+  const header = parseHeader(bytes.subarray(8, dataStart));
+  const size = bytes.length - dataStart;
+  for (const { name, end } of header.entries) {
+    if (end > size)
+      throw new Error(
+        `load: tensor "${name}" ends at offset ${end}, but the file has only ${size} bytes of data; it is cut off`,
+      );
   }
-  const header = parseHeader(bytes.subarray(8, 8 + length));
-  const { __metadata__: metadata, ...entries } = header;
+  const end = header.entries[header.entries.length - 1]?.end ?? 0;
+  if (end !== size)
+    throw new Error(`load: the tensors end at offset ${end}, but the file has ${size} bytes of data`);
+  return { ...header, dataStart };
+}
+
+/**
+ * Reads the length of the header.
+ *
+ * @param bytes The first 8 bytes of a file, or more.
+ * @param size Size of the file; null: it is not known.
+ * @returns The length in bytes.
+ * @throws Error if no file has such a header.
+ */
+export function headerLength(bytes: Uint8Array, size: number | null): number {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const most = size === null ? MAX_HEADER : Math.min(MAX_HEADER, size - 8);
+  if (length <= most) return length;
+  const has = size === null ? `the format allows ${MAX_HEADER}` : `the file has ${size - 8} after its length`;
+  throw new Error(
+    `load: the header should have ${length} bytes, but ${has}; it is cut off or no safetensors file`,
+  );
+}
+
+/**
+ * Reads and checks the header.
+ *
+ * @param bytes The header without its length.
+ * @returns Its parts.
+ * @throws Error that says what is wrong with it.
+ */
+export function parseHeader(bytes: Uint8Array): Header {
+  const { __metadata__: metadata, ...entries } = parseObject(bytes);
   const checked = Object.entries(entries).map(([name, entry]) => checkEntry(name, entry));
   checked.sort((a, b) => a.start - b.start || a.end - b.end);
-  const dataStart = 8 + length;
   let at = 0;
   for (const { name, start, end } of checked) {
     if (start !== at)
       throw new Error(
         `load: tensor "${name}" must start at offset ${at}, where the one before it ends, got ${start}`,
       );
-    if (end > bytes.length - dataStart)
-      throw new Error(
-        `load: tensor "${name}" ends at offset ${end}, ` +
-          `but the file has only ${bytes.length - dataStart} bytes of data; it is cut off`,
-      );
     at = end;
   }
-  if (dataStart + at !== bytes.length)
-    throw new Error(
-      `load: the tensors end at offset ${at}, but the file has ${bytes.length - dataStart} bytes of data`,
-    );
-  return { metadata: checkMetadata(metadata), entries: checked, dataStart };
+  return { metadata: checkMetadata(metadata), entries: checked };
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

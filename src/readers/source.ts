@@ -2,6 +2,7 @@
 // stream, any iterable of text or bytes, or a function that opens one of them. Long pieces are cut, so that
 // work on one piece stays short.
 
+import { chunksOf } from "../core/chunks.ts";
 import { wrongType } from "../core/errors.ts";
 
 /**
@@ -87,22 +88,6 @@ async function* opened(place: string, open: () => unknown): AsyncGenerator<Uint8
 /** Says whether a value is bytes. Unlike `instanceof`, it knows objects of other frames. */
 function isBytes(value: unknown): value is Uint8Array | ArrayBuffer {
   return /^\[object (Uint8Array|ArrayBuffer)\]$/.test(Object.prototype.toString.call(value));
-}
-
-/** The chunks of a web stream. Not every browser can iterate over one. Stopping early cancels the stream. */
-async function* chunksOf(stream: ReadableStream<unknown>): AsyncGenerator<unknown, void, undefined> {
-  const reader = stream.getReader();
-  let finished = false;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      finished = done;
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    if (!finished) await reader.cancel().catch(() => {});
-  }
 }
 
 /** The chunks of a source as pieces of bytes. */

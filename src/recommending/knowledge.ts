@@ -5,7 +5,7 @@
 import { checkKeys, isRecord, wrongType, wrongValue } from "../core/errors.ts";
 import type { Id } from "../data/ids.ts";
 import { type ModelBytes, readBytes } from "../model/bytes.ts";
-import { readBlobs } from "../model/safetensors.ts";
+import { readBlobs, type SafetensorsFile } from "../model/safetensors.ts";
 import type { Predictor } from "../predictor.ts";
 import { type HistoryOptions, readHistory } from "../ranking/history.ts";
 import type { TakenItems } from "../ranking/taken-items.ts";
@@ -73,21 +73,34 @@ export interface SavedItems {
   readonly counts: readonly number[];
 }
 
+/** The parts of a file that belong to a recommender. */
+export type RecommenderFile = Required<Pick<SafetensorsFile, "metadata" | "blobs">>;
+
+/**
+ * Finds the parts of a file that belong to a recommender.
+ *
+ * @param source The file.
+ * @returns The parts. The bytes are views of the file.
+ * @throws Error that says what is wrong with the file.
+ */
+export function recommenderParts(source: ModelBytes): RecommenderFile {
+  return readBlobs(readBytes(source));
+}
+
 /**
  * Reads what a recommender knows from a file.
  *
- * @param source The file of `Recommender.save`.
+ * @param file Strings and bytes of the file of `Recommender.save`.
  * @param predictor The model of the file.
  * @param readUsers Reads the memory of users.
  * @returns What the recommender knows.
  * @throws Error, TypeError or RangeError that says what is wrong with the file.
  */
 export function readKnowledge<Memory extends TakenItems>(
-  source: ModelBytes,
+  { metadata, blobs }: RecommenderFile,
   predictor: Predictor,
   readUsers: (bytes: Uint8Array, limits: UserLimits) => Memory,
 ): Knowledge<Memory> {
-  const { metadata, blobs } = readBlobs(readBytes(source));
   const text = metadata.get("recommender");
   if (text === undefined) {
     const remedy = "read it with NFM.load, and pass the model and the items to new Recommender";

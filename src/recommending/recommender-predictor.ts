@@ -9,11 +9,12 @@ import { checkUserField, type Id, userOf } from "../data/ids.ts";
 import { type FeatureSpace, readRow } from "../data/rows.ts";
 import type { SparseRows, SparseVector } from "../data/sparse-row.ts";
 import type { ModelBytes } from "../model/bytes.ts";
+import type { ModelStream } from "../model/model-stream.ts";
 import { Predictor, type PredictorOptions } from "../predictor.ts";
 import { checkHistory, pushRow } from "../ranking/history.ts";
 import { SavedUsers } from "../ranking/saved-users.ts";
 import { selectTop } from "../ranking/top.ts";
-import { Knowledge, readKnowledge } from "./knowledge.ts";
+import { Knowledge, readKnowledge, recommenderParts } from "./knowledge.ts";
 import type { ItemFilter, ListOptions, ManyListOptions, Reason, Recommendation } from "./list-options.ts";
 
 /** Options of a list. With several contexts, `exclude` and `history` are lists of such options. */
@@ -76,11 +77,24 @@ export class RecommenderPredictor<Item extends FeatureRow<Item> = Record<string,
     options: PredictorOptions = {},
   ): RecommenderPredictor<Record<string, FeatureValue>, ItemId> {
     const predictor = Predictor.load(bytes, options);
-    const knowledge = readKnowledge(
-      bytes,
-      predictor,
-      (users, { numItems }) => new SavedUsers(users.slice(), numItems), // the file may change or go
-    );
+    const knowledge = readKnowledge(recommenderParts(bytes), predictor, readUsers);
+    return new this(knowledge, () => predictor);
+  }
+
+  /**
+   * Reads a file of `Recommender.save` piece by piece, as `Predictor.loadStream` does.
+   *
+   * @param stream The file: a web stream, a Node stream, a Blob, or any iterable of Uint8Arrays.
+   * @param options See `PredictorOptions`.
+   * @returns A recommender that does not learn.
+   * @throws Error, TypeError or RangeError that says what is wrong with the file; what reading throws.
+   */
+  static async loadStream<ItemId = Id>(
+    stream: ModelStream,
+    options: PredictorOptions = {},
+  ): Promise<RecommenderPredictor<Record<string, FeatureValue>, ItemId>> {
+    const { predictor, metadata, blobs } = await Predictor.streamed(stream, options);
+    const knowledge = readKnowledge({ metadata, blobs }, predictor, readUsers);
     return new this(knowledge, () => predictor);
   }
 
@@ -290,4 +304,9 @@ function spaceOf(
   onKnown: (values: number) => void,
 ): FeatureSpace {
   return { encoder, numFeatures, notices, inspect, isExpected, onKnown };
+}
+
+/** Reads the memory of users. The file may change or go. */
+function readUsers(users: Uint8Array, { numItems }: { readonly numItems: number }): SavedUsers {
+  return new SavedUsers(users.slice(), numItems);
 }

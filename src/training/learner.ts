@@ -17,7 +17,21 @@ import { isBuiltIn } from "../model/architecture.ts";
 import type { ModelBytes } from "../model/bytes.ts";
 import { initializeParameters } from "../model/initialize.ts";
 import { type LabelInfo, type LabelUnit, labelsFromJSON } from "../model/label-unit.ts";
-import { checkFitted, checkTensors, loadParameters, readModelFile } from "../model/model-file.ts";
+import {
+  checkFitted,
+  checkTensors,
+  loadParameters,
+  type ModelFile,
+  readModelFile,
+} from "../model/model-file.ts";
+import {
+  checkNumbers,
+  type ModelContents,
+  type ModelStream,
+  modelToStream,
+  openModelStream,
+  targetsOf,
+} from "../model/model-stream.ts";
 import { listParameters, Parameters } from "../model/parameters.ts";
 import { Predictor } from "../predictor.ts";
 import type {
@@ -41,7 +55,9 @@ import {
   checkOptimizerState,
   type FileParts,
   loadOptimizerState,
+  modelContents,
   readTrainingRecord,
+  stateCheck,
   writeModelFile,
 } from "./save.ts";
 import { Trainer, type TrainingRecord } from "./trainer.ts";
@@ -129,13 +145,48 @@ export class Learner {
    */
   static load(bytes: ModelBytes, overrides: LoadOverrides): Learner {
     const file = readModelFile(bytes);
+    const { learner, model } = Learner.#empty(file, overrides);
+    checkOptimizerState(file);
+    if (model.trainer !== null) loadOptimizerState(model.trainer.trained, file);
+    loadParameters(model.predictor.network.parameters, file);
+    return learner;
+  }
+
+  /**
+   * Reads a model file piece by piece.
+   *
+   * @returns The model, and the bytes of the file by name.
+   * @throws As `load`, and what reading throws.
+   */
+  static async loadStream(
+    stream: ModelStream,
+    overrides: LoadOverrides,
+  ): Promise<{ learner: Learner; file: ModelFile; blobs: ReadonlyMap<string, Uint8Array> }> {
+    const { file, fill } = await openModelStream(stream);
+    const { learner, model } = Learner.#empty(file, overrides);
+    const { parameters } = model.predictor.network;
+    const targets = targetsOf(parameters);
+    for (const { parameter, state } of model.trainer?.trained ?? []) {
+      if (state === null) continue;
+      targets.set(`optimizer.${parameter.name}`, { tensor: state, transposed: parameter.transposed });
+    }
+    const check = stateCheck(file);
+    const blobs = await fill(targets, (name, data, first) => {
+      checkNumbers(name, data, first);
+      check(name, data, first);
+    });
+    parameters.markChanged();
+    return { learner, file, blobs };
+  }
+
+  /** Makes the model of a file, without its numbers. */
+  static #empty(file: ModelFile, overrides: LoadOverrides): { learner: Learner; model: Model } {
     const encoder = file.encoder === undefined ? null : FeatureEncoder.fromJSON(file.encoder);
     if (encoder !== null) checkFitted(encoder);
     const settings = settingsFromFile(file.config, overrides, encoder);
     const record = readTrainingRecord(file.training);
     const { embeddingDim, layers } = settings;
     checkTensors(file, listParameters({ numFeatures: settings.numFeatures!, embeddingDim, layers }));
-    checkOptimizerState(file);
 
     const learner = new Learner(settings);
     const labels = labelsFromJSON(file.labels);
@@ -147,13 +198,11 @@ export class Learner {
       labels,
       record,
     );
-    const trainer = canResume(file, settings) ? learner.#trainerOf(model, 1, 1) : null;
-    if (trainer === null) model.predictor.allocate();
-    else loadOptimizerState(trainer.trained, file);
-    loadParameters(model.predictor.network.parameters, file);
+    if (canResume(file, settings)) learner.#trainerOf(model, 1, 1);
+    else model.predictor.allocate();
     learner.#model = model;
     learner.#isTrained = true;
-    return learner;
+    return { learner, model };
   }
 
   /**
@@ -595,9 +644,20 @@ export class Learner {
    * training as if nothing had happened.
    */
   save(withOptimizer: boolean, more: FileParts | null = null): Uint8Array {
-    const model = this.#ready("save");
+    return writeModelFile(this.#contents("save", withOptimizer, more));
+  }
+
+  /** The same as a stream, which ends with an error if the model changes meanwhile. */
+  saveStream(withOptimizer: boolean, more: FileParts | null = null): ReadableStream<Uint8Array> {
+    const { predictor } = this.#ready("saveStream");
+    const contents = this.#contents("saveStream", withOptimizer, more);
+    return modelToStream(contents, predictor.network.parameters);
+  }
+
+  #contents(caller: string, withOptimizer: boolean, more: FileParts | null): ModelContents {
+    const model = this.#ready(caller);
     const trained = withOptimizer ? (model.trainer?.trained ?? []) : null;
-    return writeModelFile(this.settings, model.predictor, model.record, trained, more);
+    return modelContents(this.settings, model.predictor, model.record, trained, more);
   }
 
   #begin(caller: string, size: number | null): void {

@@ -2,14 +2,16 @@
 // record of the training. The format is safetensors (model/safetensors.ts).
 
 import { describe } from "../core/errors.ts";
-import { fromPacked, packedView } from "../core/tensor.ts";
+import { fromPacked, packedView, type Tensor } from "../core/tensor.ts";
 import type { LossName } from "../links.ts";
 import { lossByName } from "../losses.ts";
 import { architectureToJSON } from "../model/architecture.ts";
 import { labelsToJSON } from "../model/label-unit.ts";
-import { hasOptimizerState, type ModelFile, parametersToFile } from "../model/model-file.ts";
+import { hasOptimizerState, type ModelFile } from "../model/model-file.ts";
+import type { CheckNumbers, ModelContents, SavedTensor } from "../model/model-stream.ts";
+import type { Parameter } from "../model/parameters.ts";
 import { writeSafetensors } from "../model/safetensors.ts";
-import { Adagrad, SGD } from "../optimizers.ts";
+import { isBuiltInOptimizer } from "../optimizers.ts";
 import type { Predictor } from "../predictor.ts";
 import type { Settings } from "./options.ts";
 import type { TrainedParameter, TrainingRecord } from "./trainer.ts";
@@ -21,7 +23,6 @@ import type { TrainedParameter, TrainingRecord } from "./trainer.ts";
  */
 export function optionsToJSON(settings: Settings, numFeatures: number): Record<string, unknown> {
   const { embeddingDim, loss, labels, optimizer, l2, initStd, seed, grow, maxFeatures } = settings;
-  const isBuiltIn = optimizer instanceof Adagrad || optimizer instanceof SGD;
   return {
     numFeatures,
     embeddingDim,
@@ -30,7 +31,7 @@ export function optionsToJSON(settings: Settings, numFeatures: number): Record<s
     ...(loss === lossByName(loss.name as LossName) ? {} : { customLoss: true }),
     ...(labels === "raw" ? {} : { labels }),
     optimizer: { name: optimizer.name, ...optimizer.toJSON() },
-    ...(isBuiltIn ? {} : { customOptimizer: true }),
+    ...(isBuiltInOptimizer(optimizer) ? {} : { customOptimizer: true }),
     l2,
     initStd,
     seed,
@@ -48,29 +49,31 @@ export interface FileParts {
 }
 
 /**
- * Writes a model.
+ * Collects what a model file holds.
  *
  * @param settings The checked options of the model.
  * @param predictor The model.
  * @param record The counters of its training.
  * @param trained The trainable parameters, whose optimizer state is written as well, so that training can
  *   continue exactly; null: the file has no optimizer state.
- * @param more What a recommender adds to the file; null: nothing. Default: null.
- * @returns The bytes of a safetensors file.
+ * @param more What a recommender adds to the file; null: nothing.
+ * @returns The contents, whose tensors are those of the model.
  */
-export function writeModelFile(
+export function modelContents(
   settings: Settings,
   predictor: Predictor,
   record: TrainingRecord,
   trained: readonly TrainedParameter[] | null,
-  more: FileParts | null = null,
-): Uint8Array {
+  more: FileParts | null,
+): ModelContents {
   const { parameters } = predictor.network;
-  const tensors = parametersToFile(parameters);
+  const tensors = new Map<string, SavedTensor>();
+  const add = (name: string, parameter: Parameter, tensor: Tensor): void => {
+    tensors.set(name, { shape: parameters.shapeOf(parameter), tensor, transposed: parameter.transposed });
+  };
+  for (const parameter of parameters.all) add(parameter.name, parameter, parameter.value);
   for (const { parameter, state } of trained ?? []) {
-    if (state === null) continue;
-    const shape = parameters.shapeOf(parameter);
-    tensors.set(`optimizer.${parameter.name}`, { shape, data: packedView(state, parameter.transposed) });
+    if (state !== null) add(`optimizer.${parameter.name}`, parameter, state);
   }
   const { labelRange, steps, epochs } = record;
   const training = trained === null ? { labelRange } : { labelRange, steps, epochs };
@@ -83,9 +86,21 @@ export function writeModelFile(
   const labels = labelsToJSON(predictor.labels);
   if (labels !== null) metadata.set("labels", labels);
   if (predictor.encoder !== null) metadata.set("encoder", JSON.stringify(predictor.encoder));
-  if (more === null) return writeSafetensors({ metadata, tensors });
-  for (const [key, text] of more.metadata) metadata.set(key, text);
-  return writeSafetensors({ metadata, tensors, blobs: more.blobs });
+  for (const [key, text] of more?.metadata ?? []) metadata.set(key, text);
+  return { metadata, tensors, blobs: more?.blobs ?? new Map() };
+}
+
+/**
+ * Writes a model.
+ *
+ * @param contents What the file holds.
+ * @returns The bytes of a safetensors file.
+ */
+export function writeModelFile({ metadata, tensors, blobs }: ModelContents): Uint8Array {
+  const packed = Array.from(tensors, ([name, { shape, tensor, transposed }]) => {
+    return [name, { shape, data: packedView(tensor, transposed) }] as const;
+  });
+  return writeSafetensors({ metadata, tensors: new Map(packed), blobs });
 }
 
 /** Returns the name of the optimizer whose state a file holds. */
@@ -101,14 +116,22 @@ function savedOptimizer({ config }: ModelFile): unknown {
  * @throws Error that names the tensor and the position.
  */
 export function checkOptimizerState(file: ModelFile): void {
-  if (savedOptimizer(file) !== "adagrad") return;
-  for (const [name, { data }] of file.tensors) {
-    if (!name.startsWith("optimizer.")) continue;
+  const check = stateCheck(file);
+  for (const [name, { data }] of file.tensors) check(name, data, 0);
+}
+
+/** Makes the check of the optimizer's state in a file, see `checkOptimizerState`. */
+export function stateCheck(file: ModelFile): CheckNumbers {
+  if (savedOptimizer(file) !== "adagrad") return () => {};
+  return (name, data, first) => {
+    if (!name.startsWith("optimizer.")) return;
     let bad = 0;
     while (bad < data.length && data[bad] > 0) bad++;
-    if (bad < data.length)
-      throw new Error(`load: tensor "${name}"[${bad}] must be a sum of squares above 0, got ${data[bad]}`);
-  }
+    if (bad === data.length) return;
+    throw new Error(
+      `load: tensor "${name}"[${first + bad}] must be a sum of squares above 0, got ${data[bad]}`,
+    );
+  };
 }
 
 /**

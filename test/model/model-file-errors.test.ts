@@ -331,6 +331,28 @@ describe("a file that is not sound is refused, with its own message:", () => {
     expect([other.constructor, other.message]).toEqual([thrown.constructor, thrown.message]);
   });
 
+  /** What a stream says whose size is not known in advance. */
+  const OF_STREAM: Readonly<Record<string, string>> = {
+    "too short": "load: the file ends after 5 bytes; it is cut off",
+    "a header length beyond the file": "load: the file ends after 100 bytes; it is cut off",
+    "a gigantic header length": "bytes, but the format allows 100000000; it is cut off",
+    "cut data": "it is cut off",
+    "data left over": "bytes, but the file has more",
+  };
+
+  it.each(
+    cases.filter(([, bytes]) => bytes instanceof Uint8Array),
+  )("%s, also in a stream", async (name, bytes, message) => {
+    const file = bytes as Uint8Array;
+    const read = async (kind: typeof NFM | typeof Predictor): Promise<unknown> =>
+      kind.loadStream([file.subarray(0, 3), file.subarray(3, 50), new Uint8Array(0), file.subarray(50)]);
+    const expected = OF_STREAM[name] ?? message;
+    await expect(read(NFM)).rejects.toThrow(expected);
+    if (OF_TRAINING.includes(name))
+      expect(((await read(Predictor)) as Predictor).predict(maps)).toBeDefined();
+    else await expect(read(Predictor)).rejects.toThrow(expected);
+  });
+
   it("and any single corrupted byte of the header is refused or read as a model, never as anything else", () => {
     const { header } = split(good);
     const length = JSON.stringify(header).length;
