@@ -1,13 +1,22 @@
 // Time per row of Bi-Interaction pooling against the number of non-zero features Nx and the embedding
 // dimension k, beside the literal double sum over pairs it stands for (section 3.1, equations 3 and 4):
-// linear in both, against quadratic in Nx. Usage: npm run bench -- scaling. Plain kernels; settings in turn,
-// over and over; minimum and median.
+// linear in both, against quadratic in Nx. Plain kernels; settings in turn, over and over; minimum and median.
+// With --train: seconds per epoch against rows, features, k and threads (scaling-train.ts). Usage: npm run
+// bench -- scaling [--train]
 
+import { parseArgs } from "node:util";
 import { randomBelow, randomKey, randomNormal, Stream } from "../src/core/random.ts";
 import { strideOf, type Tensor } from "../src/core/tensor.ts";
 import { CSRMatrix } from "../src/data/csr-matrix.ts";
 import { createForwardKernels } from "../src/kernels/js/forward.ts";
 import type { SparseBatch } from "../src/kernels/kernels.ts";
+import { scaleTraining } from "./scaling-train.ts";
+
+const { values } = parseArgs({ options: { train: { type: "boolean", default: false } } });
+if (values.train) {
+  await scaleTraining();
+  process.exit();
+}
 
 const FEATURES = 4096;
 const ROWS = 128;
