@@ -306,5 +306,14 @@ export interface RandomKernels {
   normalRow(x: Tensor, i: number, key: RandomKey, std: number): void;
 }
 
+/** The kernel that checks numbers. */
+export interface CheckKernels {
+  /**
+   * Sums 0 * x over the floats `start` to `end - 1` of a tensor, padding included. out (1, 4) becomes zeros if
+   * all of them are finite. Otherwise one of its numbers at least is NaN.
+   */
+  zeroTimes(out: Tensor, x: Tensor, start: number, end: number): void;
+}
+
 /** All kernels of prediction and training. */
 export interface Kernels extends ForwardKernels, TrainingKernels {}

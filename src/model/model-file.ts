@@ -8,7 +8,13 @@ import type { Encoder } from "../data/encoder.ts";
 import { STACK_KEYS } from "./architecture.ts";
 import { type ModelBytes, readBytes } from "./bytes.ts";
 import type { ParameterInfo, Parameters } from "./parameters.ts";
-import { COUNTER, type FileTensor, type ReadSafetensors, readSafetensors } from "./safetensors.ts";
+import {
+  COUNTER,
+  checkFinite,
+  type FileTensor,
+  type ReadSafetensors,
+  readSafetensors,
+} from "./safetensors.ts";
 
 /** The keys that `config` of a model file may have. */
 const CONFIG_KEYS = [
@@ -45,7 +51,7 @@ export interface ModelFile {
  * @throws Error, TypeError or RangeError that says what is wrong with the file.
  */
 export function readModelFile(file: ModelBytes): ModelFile {
-  return checkModelFile(readSafetensors(readBytes(file)));
+  return checkModelFile(readSafetensors(readBytes(file), false));
 }
 
 /**
@@ -162,13 +168,21 @@ export function checkVariances(name: string, data: Float32Array, first: number):
 }
 
 /**
- * Copies the tensors of a file into the parameters.
+ * Copies the tensors of a file into the parameters, and checks all numbers of the file. It checks them in the
+ * memory of the model, where SIMD does it.
  *
  * @param parameters The parameters, which are overwritten.
  * @param file A file that `checkTensors` has checked.
+ * @throws Error that names tensor and position, if a number is not finite.
  */
 export function loadParameters(parameters: Parameters, { tensors }: ModelFile): void {
-  for (const { name, value, transposed } of parameters.all)
-    fromPacked(value, tensors.get(name)!.data, transposed);
+  const loaded = new Set<string>();
+  for (const { name, value, transposed } of parameters.all) {
+    const { data } = tensors.get(name)!;
+    fromPacked(value, data, transposed);
+    if (!parameters.areFinite(value)) checkFinite(name, data, 0);
+    loaded.add(name);
+  }
+  for (const [name, { data }] of tensors) if (!loaded.has(name)) checkFinite(name, data, 0);
   parameters.markChanged();
 }

@@ -3,6 +3,7 @@
 // features, K embedding dimension, H width of the last layer.
 
 import type { Tensor } from "../core/tensor.ts";
+import { checkKernels } from "../kernels/check.ts";
 import type { Memory } from "../kernels/memory.ts";
 import type { Layer, ParameterSpec } from "../layers/layer.ts";
 
@@ -68,6 +69,8 @@ export class Parameters {
   readonly layers: readonly BoundLayer[];
   /** h, (1, H); null in a factorization machine, whose h is fixed to ones. */
   readonly output: Parameter | null;
+  /** Receives the result of a check, (1, 4). */
+  readonly #checked: Tensor;
   #version = 0;
 
   /**
@@ -101,6 +104,7 @@ export class Parameters {
     }));
     this.output = output && allocate(output);
     this.all = all;
+    this.#checked = memory.allocate(1, 4);
   }
 
   /** Number of features N at present. */
@@ -119,6 +123,19 @@ export class Parameters {
   /** Increases the version. All code that writes to a parameter must call it. */
   markChanged(): void {
     this.#version++;
+  }
+
+  /**
+   * Says whether numbers of a tensor in the memory are finite.
+   *
+   * @param x The tensor.
+   * @param start First float. Default: 0.
+   * @param end The float behind the last one. Default: all floats, padding included.
+   * @returns True if all of them are.
+   */
+  areFinite(x: Tensor, start: number = 0, end: number = x.data.length): boolean {
+    this.memory.addKernels(checkKernels).zeroTimes(this.#checked, x, start, end);
+    return this.#checked.data.every((zero) => zero === 0);
   }
 
   /**

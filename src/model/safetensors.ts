@@ -114,10 +114,11 @@ export function writeHeader(
  * Reads a file of float32 tensors. The file may also have PyTorch's counters, which are not float32.
  *
  * @param bytes The file.
- * @returns The contents. Every number is finite. The tensors may be views of the file.
+ * @param check Whether the numbers are checked to be finite. Default: true.
+ * @returns The contents. The tensors may be views of the file.
  * @throws Error that says what is wrong with the file and where.
  */
-export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
+export function readSafetensors(bytes: Uint8Array, check: boolean = true): ReadSafetensors {
   const { metadata, entries, dataStart } = readHeader(bytes);
   const tensors = new Map<string, FileTensor>();
   const counters = new Set<string>();
@@ -125,7 +126,7 @@ export function readSafetensors(bytes: Uint8Array): ReadSafetensors {
     if (kind === "counter") counters.add(name);
     if (kind !== "tensor") continue;
     const data = floatsOf(bytes.subarray(dataStart + start, dataStart + end));
-    checkFinite(name, data, 0);
+    if (check) checkFinite(name, data, 0);
     tensors.set(name, { shape, data });
   }
   return { metadata, tensors, counters };

@@ -5,6 +5,7 @@
 
 import { randomKey, Stream } from "../core/random.ts";
 import { allFinite, fill, type Tensor } from "../core/tensor.ts";
+import { checkKernels } from "../kernels/check.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { trainingKernels } from "../kernels/training.ts";
 import { tensorsOf } from "../model/folded-layers.ts";
@@ -90,6 +91,7 @@ export class Trainer {
     const { memory } = parameters;
     this.#parameters = parameters;
     memory.addKernels(trainingKernels);
+    memory.addKernels(checkKernels); // here, because workers end when kernels are added
     const hasState = settings.optimizer.initialState !== null;
     this.trained = parameters.all
       .filter(({ trainable }) => trainable)
@@ -282,7 +284,8 @@ export class Trainer {
   *isFinite(): Generator<void, boolean> {
     for (const tensor of this.tensors) {
       for (let start = 0; start < tensor.data.length; start += FLOATS_PER_PAUSE) {
-        if (!allFinite(tensor.data.subarray(start, start + FLOATS_PER_PAUSE))) return false;
+        const end = Math.min(start + FLOATS_PER_PAUSE, tensor.data.length);
+        if (!this.#parameters.areFinite(tensor, start, end)) return false;
         yield;
       }
     }
