@@ -8,7 +8,7 @@
 export const LN2_HIGH = 0.6931471803691238;
 export const LN2_LOW = 1.9082149292705877e-10;
 /** 1 / ln 2. */
-const INV_LN2 = 1.4426950408889634;
+export const INV_LN2 = 1.4426950408889634;
 /** Exponent of the first entry of `POWERS`. */
 const MIN_EXPONENT = -150;
 

@@ -306,6 +306,9 @@ export interface RandomKernels {
   normalRow(x: Tensor, i: number, key: RandomKey, std: number): void;
 }
 
+/** The kernel of prediction that has another version for tanh and sigmoid. */
+export type SmoothKernels = Pick<ForwardKernels, "activationForward">;
+
 /** The kernel that checks numbers. */
 export interface CheckKernels {
   /**

@@ -7,6 +7,8 @@
 import { fill, type Tensor } from "../core/tensor.ts";
 import type { SparseRows } from "../data/sparse-row.ts";
 import type { Context, Kernels } from "../kernels/kernels.ts";
+import { smoothKernels } from "../kernels/smooth.ts";
+import { Activation } from "../layers/activation.ts";
 import { biInteractionForward } from "../layers/bi-interaction.ts";
 import { linearForward } from "../layers/embedding.ts";
 import type { Layer, LayerPass } from "../layers/layer.ts";
@@ -80,6 +82,7 @@ export class Network {
     unit: LabelUnit | null = null,
   ) {
     const { memory, embeddingDim } = parameters;
+    if (layers.some(({ layer }) => isSmooth(layer))) memory.addKernels(smoothKernels);
     const buffer = (cols: number): Tensor => memory.allocate(0, cols);
     this.parameters = parameters;
     this.unit = unit;
@@ -267,3 +270,8 @@ export class Network {
 
 /** The key in prediction, which draws no random numbers. The trainer replaces it in every step. */
 const NO_KEY = { k0: 0, k1: 0 };
+
+/** Says whether a layer is tanh or sigmoid. */
+function isSmooth(layer: Layer): boolean {
+  return layer instanceof Activation && layer.activation !== "relu";
+}

@@ -172,7 +172,7 @@ describe("fit is a good neighbor", () => {
     const without = await turnsDuring(fit(1), fakeClock(1));
     vi.restoreAllMocks();
     const held = await turnsDuring(fit(6400), fakeClock(1));
-    expect(held.turns - without.turns).toBeGreaterThanOrEqual(Math.floor((6400 / 64 + 6400 / 256) / 9)); // pauses of reading and of scoring
+    expect(held.turns - without.turns).toBeGreaterThanOrEqual(Math.floor((6400 / 64 + 6400 / 1024) / 9)); // pauses of reading and of scoring
     vi.restoreAllMocks();
 
     const recommender = new Recommender(new NFM({ embeddingDim: 1, hiddenUnits: [], loss: "bpr" }), [

@@ -379,7 +379,7 @@ describe("the emitted modules", () => {
     expect(new Set(names).size).toBe(names.length);
     const kernels = new Memory("wasm").addKernels(trainingKernels);
     const shared = ["matmulTransposed", "activationForward", "activationBackward", "name"];
-    const parts = ["reluForward", "reluBackward", "momentum"];
+    const parts = ["reluForward", "reluBackward", "tanhBackward", "sigmoidBackward", "momentum"];
     expect(names.sort()).toEqual(
       [...Object.keys(kernels).filter((name) => !shared.includes(name)), ...parts].sort(),
     );

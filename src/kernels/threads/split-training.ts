@@ -21,9 +21,7 @@ export function split(
 ): Partial<TrainingKernels> {
   return {
     activationBackward(name, dX, y, dY, start, end) {
-      if (name === "relu")
-        recorder.add("rows", start, end, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
-      else atOnce.activationBackward(name, dX, y, dY, start, end);
+      recorder.add("rows", start, end, (from, to) => k.activationBackward(name, dX, y, dY, from, to));
     },
     dropoutForward(y, mask, x, key, rate, start, end) {
       recorder.add("rows", start, end, (from, to) => k.dropoutForward(y, mask, x, key, rate, from, to));

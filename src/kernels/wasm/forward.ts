@@ -1,6 +1,6 @@
 // The SIMD kernels of prediction: the functions of their module, and the calls of these functions. Tensors
 // are passed as byte addresses. tanh and sigmoid are not in the module: they run the plain loops on the same
-// memory.
+// memory, unless `smoothKernels` are added.
 
 import type { Tensor } from "../../core/tensor.ts";
 import { activationForward } from "../js/activations.ts";

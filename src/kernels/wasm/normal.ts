@@ -16,21 +16,17 @@ import {
   shuffle,
   type Variable,
 } from "./assembler.ts";
-import { double, f64x2 } from "./doubles.ts";
+import {
+  addDoubles as add,
+  divDoubles as div,
+  double,
+  f64x2,
+  mulDoubles as mul,
+  polynomial,
+  subDoubles as sub,
+} from "./doubles.ts";
 import { randomBits } from "./random-bits.ts";
 import { columns, integers, plus } from "./vectors.ts";
-
-const add = (a: Operand, b: Operand): Expression => double("f64x2.add", a, b);
-const sub = (a: Operand, b: Operand): Expression => double("f64x2.sub", a, b);
-const mul = (a: Operand, b: Operand): Expression => double("f64x2.mul", a, b);
-const div = (a: Operand, b: Operand): Expression => double("f64x2.div", a, b);
-
-/** The value of a polynomial by Horner's rule, the coefficient of the highest power first. */
-function polynomial(coefficients: readonly number[], x: Operand): Expression {
-  return coefficients
-    .slice(1)
-    .reduce((sum: Expression, c) => add(mul(sum, x), f64x2(c)), f64x2(coefficients[0]));
-}
 
 /**
  * Adds `normalRow` of kernels.ts.

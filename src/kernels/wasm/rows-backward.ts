@@ -1,13 +1,14 @@
-// The kernels of training that work element by element: products, the gradient of relu, dropout, the gradient
-// of the score. They compute the padding too. Addresses, strides and widths are in bytes. `size` is the size
+// The kernels of training that work element by element: products, the gradients of activations, dropout, the
+// gradient of the score. They compute the padding too. Addresses, strides and widths are in bytes. `size` is the size
 // of all rows together.
 
-import { i32x4, load, type ModuleBuilder, op } from "./assembler.ts";
+import { type Expression, i32x4, load, type ModuleBuilder, op, type Variable } from "./assembler.ts";
 import { randomBits } from "./random-bits.ts";
-import { at, columns, integers, mul, plus, range, splat, vector } from "./vectors.ts";
+import { at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
 
 /**
- * Adds `multiply`, `reluBackward`, `dropoutForward` and `scoreBackward` of kernels.ts.
+ * Adds `multiply`, `dropoutForward` and `scoreBackward` of kernels.ts, and `reluBackward`, `tanhBackward` and
+ * `sigmoidBackward`, of which `activationBackward` consists.
  *
  * `multiply` is the shortest kernel and shows how one is written and tested. Its function takes addresses and
  * a size in bytes. `columns` writes a loop over blocks of vectors. In a block, each store computes four
@@ -20,6 +21,8 @@ import { at, columns, integers, mul, plus, range, splat, vector } from "./vector
 export function emitRowsBackward(m: ModuleBuilder): void {
   emitMultiply(m);
   emitReluBackward(m);
+  emitSmoothBackward(m, "tanhBackward", (y) => sub(splat(1), mul(y, y)));
+  emitSmoothBackward(m, "sigmoidBackward", (y) => mul(y, sub(splat(1), y)));
   emitDropoutForward(m);
   emitScoreBackward(m);
 }
@@ -48,6 +51,17 @@ function emitReluBackward(m: ModuleBuilder): void {
         const isPositive = op("f32x4.gt", vector(plus(y, i), 16 * c), splat(0));
         f.store("v128.store", plus(dX, i), op("v128.and", vector(plus(dY, i), 16 * c), isPositive), 16 * c);
       });
+    });
+  });
+}
+
+/** Adds a function that multiplies the gradient with a derivative, which is a function of y. */
+function emitSmoothBackward(m: ModuleBuilder, name: string, derivative: (y: Variable) => Expression): void {
+  m.function(name, integers(4), (f, dX, y, dY, size) => {
+    const value = f.local("v128");
+    columns(f, 0, size, 1, (i) => {
+      f.set(value, vector(plus(y, i)));
+      f.store("v128.store", plus(dX, i), mul(vector(plus(dY, i)), derivative(value)));
     });
   });
 }

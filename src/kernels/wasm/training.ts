@@ -1,9 +1,7 @@
 // The SIMD kernels of training: the functions of their module, and the calls of these functions. They are
-// linked after those of prediction, because they use the same matrix product. tanh and sigmoid are not in the
-// module: they run the plain loops on the same memory.
+// linked after those of prediction, because they use the same matrix product.
 
 import type { Tensor } from "../../core/tensor.ts";
-import { activationBackward } from "../js/activations-backward.ts";
 import { columnSums } from "../js/batch-norm-backward.ts";
 import type { Exports, RowAddress } from "../kernel-set.ts";
 import type { TrainingKernels, Update } from "../kernels.ts";
@@ -117,8 +115,8 @@ export function bind(wasm: Exports, row: RowAddress): TrainingKernels {
     },
 
     activationBackward(name, dX, y, dY, start, end) {
-      if (name !== "relu") activationBackward(name, dX, y, dY, start, end);
-      else wasm.reluBackward(row(dX, start), row(y, start), row(dY, start), (end - start) * rowBytes(y));
+      const size = (end - start) * rowBytes(y);
+      wasm[`${name}Backward`](row(dX, start), row(y, start), row(dY, start), size);
     },
 
     batchStatistics(x, norm, rows, epsilon, momentum, start, end) {
