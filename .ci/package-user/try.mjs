@@ -16,7 +16,7 @@ const PACKED = 520_000;
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
  * by a commit that says why.
  */
-const CEILINGS = { index: 104_000, predict: 42_000, readers: 9_300 };
+const CEILINGS = { index: 105_000, predict: 43_000, readers: 9_300 };
 
 /** What the entry that only predicts must not hold. */
 const TRAINING = ["partialFit", "Adagrad", "pairsPerRow", "fitPairs", "negatives", "biInteractionBackward:"];
