@@ -39,7 +39,7 @@ const RECIPES: Readonly<Record<string, Partial<typeof values>>> = {
     ...{ k: "128", hidden: "128", dropout: "0.6,0.2", epochs: "420" },
     ...{ decay: "0.93", "decay-from": "370" },
   },
-  auc: { loss: "log", k: "256", hidden: "128,128", dropout: "0.85,0.5", epochs: "200", monitor: "auc" },
+  auc: { loss: "log", k: "256", hidden: "128,128", dropout: "0.8,0.3", epochs: "150", monitor: "auc" },
 };
 const recipe = values.recipe === undefined ? {} : RECIPES[values.recipe];
 const given: readonly string[] = tokens.flatMap((token) => (token.kind === "option" ? token.name : []));

@@ -50,11 +50,50 @@ export class Pacer {
     this.#sliceStart = performance.now();
   }
 
+  /**
+   * Waits for something that the event loop brings, such as the next piece of a stream.
+   *
+   * @param promise What to wait for.
+   * @returns Its result.
+   * @throws The reason of the signal as soon as it is aborted, or what the promise is rejected with.
+   */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    const signal = this.#signal;
+    signal?.throwIfAborted();
+    let stop = (): void => {};
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => reject(signal!.reason);
+      signal?.addEventListener("abort", stop);
+    });
+    try {
+      return await Promise.race([promise, aborted]);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
   /** Gives way to the event loop as `rest` does, for work that must end even if the signal was aborted. */
   async restWithoutAbort(): Promise<void> {
     await nextTurn();
     this.#sliceStart = performance.now();
   }
+}
+
+/** Most milliseconds to wait for a source to close: one that is stuck closes only when it goes on. */
+const CLOSING = 1000;
+
+/**
+ * Waits until a source has closed, but not for ever.
+ *
+ * @param closing Settles when it has closed. Errors are ignored: there is one already, or none matters.
+ */
+export async function closed(closing: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSING);
+  });
+  await Promise.race([closing.catch(() => {}), late]);
+  clearTimeout(timer);
 }
 
 /**

@@ -400,6 +400,25 @@ describe("fit on a stream: when reading fails", () => {
   });
 });
 
+describe("fit on a stream that brings nothing more", () => {
+  it.each([0, 1])("is aborted at once, in reading %i", async (last) => {
+    let reading = 0;
+    const stream: LabeledStream = {
+      async *[Symbol.asyncIterator]() {
+        const isLast = reading++ === last;
+        yield { x: [{ indices: [1] }, { indices: [0, 2] }], y: [1, 2] };
+        if (isLast) await new Promise(() => {});
+      },
+    };
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("waited long enough")), 20);
+    const model = new NFM(OPTIONS);
+    const fit = model.fit(stream, { signal: controller.signal, validation: false });
+    await expect(fit).rejects.toThrow("waited long enough");
+    await model.fit([{ indices: [1] }], [1], { epochs: 1 }); // the model is free again
+  });
+});
+
 describe("fit on a stream refuses", () => {
   const fit = (stream: unknown, ...more: unknown[]): Promise<unknown> =>
     (new NFM(OPTIONS).fit as (...all: unknown[]) => Promise<unknown>).call(new NFM(OPTIONS), stream, ...more);

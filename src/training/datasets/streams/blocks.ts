@@ -1,6 +1,6 @@
 // Data that `fit` reads anew in every epoch: what users pass, and how it is opened.
 
-import { describe, wrongType } from "../../../core/errors.ts";
+import { wrongType } from "../../../core/errors.ts";
 import { type CheckedRows, countRows } from "../../../data/checked-rows.ts";
 import type { Labels } from "../../../data/labels.ts";
 import { checkRows, type RowsOf } from "../../../data/rows.ts";
@@ -69,8 +69,8 @@ export function readStream(place: string, stream: LabeledStream): OpenBlocks {
   const repeatable = (stream as { repeatable?: boolean }).repeatable ?? !isGenerator(stream);
   if (!repeatable) {
     throw new TypeError(
-      `${place}the source can be read only once, and training reads it in every epoch; pass a function that ` +
-        "opens it to the reader, such as readCSV(() => createReadStream(path), { label })",
+      `${place}the source can be read only once, and training reads it in every epoch; pass a function ` +
+        "that opens it to the reader, such as readCSV(() => createReadStream(path), { label })",
     );
   }
   return async function* () {
@@ -105,9 +105,7 @@ function checkBlock(place: string, block: LabeledBlock, isReader: boolean): Chec
 }
 
 /** Says that a source has given other rows than before. */
-export function otherRows(place: string, rows: number, before: number): Error {
-  return new Error(
-    `${place}the source has ${describe(rows)} rows or more in this epoch, and had ${describe(before)} before; ` +
-      "it must give the same rows every time",
-  );
+export function otherRows(place: string, found: string, before: number): Error {
+  const remedy = "it must give the same rows every time";
+  return new Error(`${place}the source has ${found} rows in this epoch, and had ${before} before; ${remedy}`);
 }

@@ -3,7 +3,7 @@
 // labels. Now and then a reading shows that another one is needed.
 
 import { wrongValue } from "../../../core/errors.ts";
-import { type Pacer, runPaced } from "../../../core/event-loop.ts";
+import { closed, type Pacer, runPaced } from "../../../core/event-loop.ts";
 import { randomKey, randomUniform, Stream } from "../../../core/random.ts";
 import { type CheckedRows, isSparseRows, needsEncoder } from "../../../data/checked-rows.ts";
 import type { Classes } from "../../../data/labels.ts";
@@ -76,7 +76,16 @@ export async function surveyStream(open: OpenBlocks, plan: SurveyPlan, pacer: Pa
   let again = new ReadAgain(plan.share === "auto" ? SHARE : plan.share, plan.space, false);
   for (;;) {
     const reading = new Reading(plan, again);
-    for await (const block of open()) await reading.add(block, pacer);
+    const blocks = open();
+    try {
+      for (;;) {
+        const { done, value } = await pacer.wait(blocks.next());
+        if (done) break;
+        await reading.add(value, pacer);
+      }
+    } finally {
+      await closed(blocks.return());
+    }
     const found = await reading.finish(pacer);
     if (!(found instanceof ReadAgain)) return found;
     again = found;

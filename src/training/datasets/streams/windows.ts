@@ -2,7 +2,7 @@
 // windows. Within a window the rows are shuffled. While one window is trained on, the next one is read. Two
 // windows are all that is kept.
 
-import { type Pacer, runPaced } from "../../../core/event-loop.ts";
+import { closed, type Pacer, runPaced } from "../../../core/event-loop.ts";
 import { CSRBuilder, grown } from "../../../data/csr-builder.ts";
 import type { Classes } from "../../../data/labels.ts";
 import { type FeatureSpace, readRowsInto } from "../../../data/rows.ts";
@@ -63,18 +63,18 @@ export class StreamedRows implements StreamedDataset {
     const reading = { isOver: false };
     const windows = this.#fill(batchSize, pacer, reading);
     let next = windows.next();
+    next.catch(() => {}); // the error is met when this window is asked for
     try {
       for (;;) {
-        const { done, value } = await next;
+        const { done, value } = await pacer.wait(next);
         if (done) return;
         next = windows.next();
-        next.catch(() => {}); // the error is met when this window is asked for
+        next.catch(() => {});
         yield value;
       }
     } finally {
       reading.isOver = true;
-      await next.catch(() => {});
-      await windows.return();
+      await closed(windows.return());
     }
   }
 
@@ -96,7 +96,7 @@ export class StreamedRows implements StreamedDataset {
       const { targets } = readTargets(`${block.place}y`, loss, block.y, block.rows, classes);
       const x = await runPaced(readRowsInto(builder, block.x, space, `${block.place}x`), pacer);
       const labels = targetsIn(unit, targets);
-      if (first + block.rows > rows) throw otherRows(place, first + block.rows, rows);
+      if (first + block.rows > rows) throw otherRows(place, `at least ${first + block.rows}`, rows);
       for (let row = 0; row < block.rows; row++) {
         if (isHeldOut(first + row)) continue;
         filling.add(x, row, labels[row]);
@@ -109,7 +109,7 @@ export class StreamedRows implements StreamedDataset {
       first += block.rows;
       if (pacer.due) await pacer.rest();
     }
-    if (first < rows) throw otherRows(place, first, rows);
+    if (first < rows) throw otherRows(place, String(first), rows);
     if (filling.rows > 0) yield filling.dataset(loss, this.numFeatures, unit);
   }
 }
