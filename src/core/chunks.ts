@@ -17,6 +17,6 @@ export async function* chunksOf(stream: ReadableStream<unknown>): AsyncGenerator
       yield value;
     }
   } finally {
-    if (!finished) await reader.cancel().catch(() => {});
+    if (!finished) await Promise.allSettled([reader.cancel()]);
   }
 }

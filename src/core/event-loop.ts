@@ -59,16 +59,17 @@ export class Pacer {
    */
   async wait<T>(promise: Promise<T>): Promise<T> {
     const signal = this.#signal;
-    signal?.throwIfAborted();
-    let stop = (): void => {};
+    if (signal === undefined) return promise;
+    signal.throwIfAborted();
+    let stop: (() => void) | null = null;
     const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(signal!.reason);
-      signal?.addEventListener("abort", stop);
+      stop = () => reject(signal.reason);
+      signal.addEventListener("abort", stop);
     });
     try {
       return await Promise.race([promise, aborted]);
     } finally {
-      signal?.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", stop!);
     }
   }
 
@@ -92,7 +93,7 @@ export async function closed(closing: Promise<unknown>): Promise<void> {
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, CLOSING);
   });
-  await Promise.race([closing.catch(() => {}), late]);
+  await Promise.race([Promise.allSettled([closing]), late]);
   clearTimeout(timer);
 }
 

@@ -244,7 +244,7 @@ describe("load", () => {
     return Buffer.concat([length, json, integers, data]);
   }
 
-  it("ignores the counters of steps in a state_dict of PyTorch, whatever they count", () => {
+  it("ignores the counters of steps in a state_dict of PyTorch, whatever they count", async () => {
     const counters = {
       "norms.0.num_batches_tracked": 0n,
       "norms.1.num_batches_tracked": -1n,
@@ -253,6 +253,7 @@ describe("load", () => {
     const bytes = fromTorch(counters);
     expect(bytes.length).toBeGreaterThan(trained.save({ optimizer: true }).length + 24);
     expect(Predictor.load(bytes).predict(maps)).toEqual(expected);
+    expect((await Predictor.loadStream([bytes])).predict(maps)).toEqual(expected);
     const model = NFM.load(bytes);
     expect(model.save({ optimizer: true })).toEqual(trained.save({ optimizer: true }));
   });
