@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
     "batch norm forward",
     (k, t) => {
       k.batchStatistics(t.a, norm(t), B, 1e-3, 0.1, 0, K);
-      k.normalize(t.b, t.a, norm(t), B, 0, K);
+      k.normalize(t.b, t.a, norm(t), 0, B);
     },
     0,
     4 * B * K,

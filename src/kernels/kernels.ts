@@ -118,10 +118,9 @@ export interface ForwardKernels {
   runningStatistics(norm: NormTensors, epsilon: number, start: number, end: number): void;
 
   /**
-   * Batch norm: y = ((x - mean) * inverseStd) * scale + shift, for the first `rows` rows.
-   * x and y (B, K). Columns [start, end).
+   * Batch norm: y = ((x - mean) * inverseStd) * scale + shift. x and y (B, K). Rows [start, end).
    */
-  normalize(y: Tensor, x: Tensor, norm: NormTensors, rows: number, start: number, end: number): void;
+  normalize(y: Tensor, x: Tensor, norm: NormTensors, start: number, end: number): void;
 
   /**
    * Score: scores[b] = (bias + linear[b]) + y[b] . h. The dot product has four partial sums. Column j is

@@ -46,7 +46,7 @@ export class BatchNorm implements Layer {
     const norm = normTensors(pass);
     if (training) kernels.batchStatistics(x, norm, rows, EPSILON, MOMENTUM, 0, x.cols);
     else kernels.runningStatistics(norm, EPSILON, 0, x.cols);
-    kernels.normalize(y, x, norm, rows, 0, x.cols);
+    kernels.normalize(y, x, norm, 0, rows);
   }
 
   /** Computes dX and the gradients of scale and shift. */

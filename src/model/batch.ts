@@ -121,15 +121,17 @@ export class Batch implements SparseBatch {
     }
     const isBinary = this.#isBinary;
     const firstRow = this.rows;
-    // The rows of a shuffled batch are scattered over memory. This short loop reads one entry of each row, so
-    // that the processor waits for many of these reads at the same time. The rows are then in the cache three
-    // times sooner than if they were copied one by one.
+    // The rows of a shuffled batch are scattered over memory. This short loop reads the first and the last
+    // entry of each row, so that the processor waits for many of these reads at the same time. The rows are
+    // then in the cache three times sooner than if they were copied one by one. The last entry of an empty row
+    // is one of the row before.
     let warm = 0;
     for (let i = start; i < end; i++) {
       const row = order === null ? i : order[i];
       const first = fromIndptr[row];
-      warm ^= fromIndices[first];
-      filled += fromIndptr[row + 1] - first;
+      const behind = fromIndptr[row + 1];
+      warm ^= fromIndices[first] ^ fromIndices[behind - 1];
+      filled += behind - first;
       indptr[++this.rows] = filled;
     }
     this.warmed = warm;

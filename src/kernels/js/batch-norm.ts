@@ -15,25 +15,18 @@ export function runningStatistics(norm: NormTensors, epsilon: number, start: num
 }
 
 /** `normalize` of kernels.ts. */
-export function normalize(
-  y: Tensor,
-  x: Tensor,
-  norm: NormTensors,
-  rows: number,
-  start: number,
-  end: number,
-): void {
+export function normalize(y: Tensor, x: Tensor, norm: NormTensors, start: number, end: number): void {
   const [mean, inverseStd, scale, shift] = [
     norm.mean.data,
     norm.inverseStd.data,
     norm.scale.data,
     norm.shift.data,
   ];
-  const { data, stride } = x;
+  const { data, cols, stride } = x;
   const out = y.data;
-  for (let i = 0; i < rows; i++) {
+  for (let i = start; i < end; i++) {
     const row = i * stride;
-    for (let j = start; j < end; j++) {
+    for (let j = 0; j < cols; j++) {
       out[row + j] = f(f(f(data[row + j] - mean[j]) * inverseStd[j]) * scale[j]) + shift[j];
     }
   }

@@ -36,8 +36,8 @@ export function split(
     scoreForward(scores, bias, linear, y, h, start, end) {
       recorder.add("rows", start, end, (from, to) => k.scoreForward(scores, bias, linear, y, h, from, to));
     },
-    normalize(y, x, norm, rows, start, end) {
-      recorder.add("columns", start, end, (from, to) => k.normalize(y, x, norm, rows, from, to));
+    normalize(y, x, norm, start, end) {
+      recorder.add("rows", start, end, (from, to) => k.normalize(y, x, norm, from, to));
     },
   };
 }

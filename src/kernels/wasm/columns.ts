@@ -1,8 +1,56 @@
-// Batch norm for prediction, one block of columns after the other. Addresses and strides are in bytes.
-// `start` and `end` are columns in bytes.
+// Batch norm for prediction. Addresses and strides are in bytes.
 
-import type { Expression, FunctionBuilder, ModuleBuilder, Operand, Variable } from "./assembler.ts";
-import { add, columns, div, integers, mul, plus, range, splat, sqrt, sub, vector } from "./vectors.ts";
+import {
+  type Expression,
+  type FunctionBuilder,
+  type ModuleBuilder,
+  type Operand,
+  op,
+  type Variable,
+} from "./assembler.ts";
+import {
+  add,
+  at,
+  columns,
+  div,
+  integers,
+  least,
+  mul,
+  plus,
+  range,
+  splat,
+  sqrt,
+  sub,
+  vector,
+} from "./vectors.ts";
+
+/** Number of rows of a block: its parts of three matrices stay in the first-level cache at any width. */
+const ROWS = 8;
+
+/**
+ * Writes a loop over blocks of rows. A block is read once from slow memory, and then column by column from the
+ * first-level cache.
+ *
+ * @param f The function.
+ * @param matrices Addresses of the matrices.
+ * @param rowBytes Bytes from one row to the next, the same in all matrices.
+ * @param start First row.
+ * @param end The row behind the last one.
+ * @param body Writes the body. It gets the address of the block in each matrix, and its number of rows.
+ */
+export function inRowBlocks(
+  f: FunctionBuilder,
+  matrices: readonly Variable[],
+  rowBytes: Variable,
+  start: Operand,
+  end: Operand,
+  body: (block: Variable[], rows: Variable) => void,
+): void {
+  f.for(start, end, ROWS, (first) => {
+    const block = matrices.map((matrix) => f.local("i32", at(matrix, first, rowBytes)));
+    body(block, least(f, op("i32.sub", end, first), ROWS));
+  });
+}
 
 /**
  * Writes a loop over the rows of a block of columns.
@@ -18,7 +66,7 @@ export function downRows(
   f: FunctionBuilder,
   matrices: readonly Variable[],
   rowBytes: Variable,
-  rows: Variable,
+  rows: Operand,
   j: Operand,
   body: (addresses: Variable[]) => void,
 ): void {
@@ -46,7 +94,7 @@ export function inverseRoot(variance: Operand, epsilon: Variable): Expression {
  * @param m The module.
  */
 export function emitColumns(m: ModuleBuilder): void {
-  // mean and inverseStd from the running averages
+  // mean and inverseStd from the running averages; `start` and `end` are columns in bytes
   m.function(
     "runningStatistics",
     [...integers(6), "f32"],
@@ -59,15 +107,13 @@ export function emitColumns(m: ModuleBuilder): void {
   );
 
   // y = ((x - mean) * inverseStd) * scale + shift
-  m.function(
-    "normalize",
-    integers(10),
-    (f, y, x, rowBytes, rows, mean, inverseStd, scale, shift, start, end) => {
-      columns(f, start, end, 2, (j, vectors) => {
+  m.function("normalize", integers(9), (f, y, x, rowBytes, mean, inverseStd, scale, shift, start, end) => {
+    inRowBlocks(f, [x, y], rowBytes, start, end, (block, rows) => {
+      columns(f, 0, rowBytes, 2, (j, vectors) => {
         const [means, inverses, scales, shifts] = [mean, inverseStd, scale, shift].map((base) =>
           range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))),
         );
-        downRows(f, [x, y], rowBytes, rows, j, ([from, to]) => {
+        downRows(f, block, rowBytes, rows, j, ([from, to]) => {
           range(vectors).forEach((c) =>
             f.store(
               "v128.store",
@@ -78,6 +124,6 @@ export function emitColumns(m: ModuleBuilder): void {
           );
         });
       });
-    },
-  );
+    });
+  });
 }

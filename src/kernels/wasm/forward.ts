@@ -123,18 +123,17 @@ export function bind(wasm: Exports, row: RowAddress): ForwardKernels {
       );
     },
 
-    normalize(y, x, norm, rows, start, end) {
+    normalize(y, x, norm, start, end) {
       wasm.normalize(
         address(y),
         address(x),
         rowBytes(x),
-        rows,
         address(norm.mean),
         address(norm.inverseStd),
         address(norm.scale),
         address(norm.shift),
-        start * 4,
-        padded(end),
+        start,
+        end,
       );
     },
 

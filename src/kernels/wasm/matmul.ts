@@ -3,16 +3,8 @@
 // all three products of a dense layer: element (i, p) of a is at a + i * aRow + p * aCol, so a matrix is
 // transposed by exchanging aRow and aCol. One of the two is always 4 bytes.
 
-import {
-  type FunctionBuilder,
-  load,
-  type ModuleBuilder,
-  type Operand,
-  op,
-  SCRATCH,
-  type Variable,
-} from "./assembler.ts";
-import { add, at, integers, mul, plus, range, splat } from "./vectors.ts";
+import { type FunctionBuilder, load, type ModuleBuilder, op, SCRATCH, type Variable } from "./assembler.ts";
+import { add, at, integers, least, mul, plus, range, splat } from "./vectors.ts";
 
 /**
  * The shapes of tiles. The last one is a single vector wide, for the remaining columns. Measured with the
@@ -87,13 +79,6 @@ export function emitMatmul(m: ModuleBuilder): void {
       });
     });
   });
-}
-
-/** The smaller one of two integers, as a new variable. */
-function least(f: FunctionBuilder, a: Operand, b: Operand): Variable {
-  const result = f.local("i32", a);
-  f.if(op("i32.lt_u", b, result), () => f.set(result, b));
-  return result;
 }
 
 type Operands = Record<

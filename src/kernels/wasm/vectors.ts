@@ -42,6 +42,13 @@ export const range = (n: number): number[] => Array.from({ length: n }, (_, i) =
 /** The types of n integer parameters. */
 export const integers = (n: number): ValueType[] => range(n).map(() => "i32");
 
+/** The smaller one of two integers, as a new variable. */
+export function least(f: FunctionBuilder, a: Operand, b: Operand): Variable {
+  const result = f.local("i32", a);
+  f.if(op("i32.lt_u", b, result), () => f.set(result, b));
+  return result;
+}
+
 /**
  * Writes a loop over columns: first blocks of `widest` vectors, then single vectors for the remaining
  * columns.
