@@ -15,7 +15,7 @@ function parseConfig(): ts.CompilerOptions {
 
 /** The declaration files of the package by path. */
 function emitDeclarations(options: ts.CompilerOptions): Map<string, string> {
-  const entries = ["index", "predict", "readers"].map((entry) => `${root}src/${entry}.ts`);
+  const entries = ["index", "predict", "readers", "worker"].map((entry) => `${root}src/${entry}.ts`);
   const program = ts.createProgram(entries, {
     ...options,
     noEmit: false,
@@ -86,7 +86,7 @@ function namesIn(declaration: ts.Declaration): Map<string, ts.Symbol> {
   return names;
 }
 
-describe.each(["index", "predict", "readers"])("the types of src/%s.ts", (entry) => {
+describe.each(["index", "predict", "readers", "worker"])("the types of src/%s.ts", (entry) => {
   const exported = exportsOf(entry);
   // Who imports a class from "neural-fm/predict" finds the types that it leaves out in "neural-fm".
   const known = new Set([...exported.values(), ...exportsOf("index").values()]);

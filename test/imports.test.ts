@@ -25,8 +25,8 @@ const LEVELS: readonly (readonly string[])[] = [
   ["recommending/"],
   ["training/"],
   ["nfm.ts", "recommender-options.ts"],
-  ["recommender.ts"],
-  ["index.ts", "predict.ts"],
+  ["recommender.ts", "worker/"],
+  ["index.ts", "predict.ts", "worker.ts"],
   ["cli/"],
 ];
 

@@ -16,7 +16,7 @@ const PACKED = 520_000;
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
  * by a commit that says why.
  */
-const CEILINGS = { index: 105_000, predict: 43_000, readers: 9_300 };
+const CEILINGS = { index: 105_000, predict: 43_000, readers: 9_300, worker: 130_000 };
 
 /** What the entry that only predicts must not hold. */
 const TRAINING = ["partialFit", "Adagrad", "pairsPerRow", "fitPairs", "negatives", "biInteractionBackward:"];
@@ -57,7 +57,7 @@ check(
   files.every((name) => wanted.test(name)),
   `(${files.length} files)`,
 );
-const entries = ["index", "predict", "readers"].flatMap((name) =>
+const entries = ["index", "predict", "readers", "worker"].flatMap((name) =>
   ["js", "cjs", "d.ts", "d.cts"].map((end) => `dist/${name}.${end}`),
 );
 for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "dist/cli.js", ...entries]) {
@@ -205,7 +205,15 @@ for (const [name, ceiling] of Object.entries(CEILINGS)) {
 const tools = join(root, ".ci/tools/node_modules/.bin");
 for (const [tool, ...args] of [
   ["publint", "--strict", installed],
-  ["attw", join(folder, tarball), "--profile", "node16", "--exclude-entrypoints", "thread.js"],
+  [
+    "attw",
+    join(folder, tarball),
+    "--profile",
+    "node16",
+    "--exclude-entrypoints",
+    "thread.js",
+    "training-thread.js",
+  ],
 ]) {
   try {
     run(join(tools, tool), args, { cwd: root });

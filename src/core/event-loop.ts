@@ -24,19 +24,22 @@ function nextTurn(): Promise<void> {
 export class Pacer {
   #sliceStart = performance.now();
   readonly #signal: AbortSignal | undefined;
+  readonly #slice: number;
 
   /**
    * Starts the first slice.
    *
    * @param signal Aborts the work; undefined: nothing can abort it.
+   * @param slice Time to work before giving way, in milliseconds. Default: 8.
    */
-  constructor(signal?: AbortSignal) {
+  constructor(signal?: AbortSignal, slice: number = SLICE) {
     this.#signal = signal;
+    this.#slice = slice;
   }
 
   /** Whether the present slice is used up, so that `rest` should be called. */
   get due(): boolean {
-    return performance.now() - this.#sliceStart > SLICE;
+    return performance.now() - this.#sliceStart > this.#slice;
   }
 
   /**

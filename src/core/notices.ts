@@ -15,6 +15,7 @@ import { checkBoolean, wrongType } from "./errors.ts";
  * - "unknown-field": a row has a field that training did not have.
  * - "unknown-row": nothing in a row is known from training.
  * - "vocabulary-full": levels got no column, because the option `maxFeatures` forbids more.
+ * - "no-worker": no other thread can run here, so `fitInWorker` trains on the calling thread.
  */
 export type NoticeKind =
   | "large-numbers"
@@ -26,7 +27,8 @@ export type NoticeKind =
   | "single-class"
   | "unknown-field"
   | "unknown-row"
-  | "vocabulary-full";
+  | "vocabulary-full"
+  | "no-worker";
 
 /** One notice. */
 export interface Notice {

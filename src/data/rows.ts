@@ -129,7 +129,7 @@ export function checkRows(x: unknown, place: string): CheckedRows {
   if (Array.isArray(x)) return x as readonly unknown[];
   if (x instanceof Columns) return x;
   if (typeof x !== "object" || x === null || ArrayBuffer.isView(x)) throw wrongRows(place, x);
-  if (isCSR(x)) return CHECKED in x ? x : rebuild(x, place);
+  if (isCSR(x)) return CHECKED in x ? present(x, place) : rebuild(x, place);
   if (isSparseVector(x) || x instanceof Map)
     throw wrongRows(place, x, "for a single row, pass an array of it");
   const table = fromTable(x, place);
@@ -170,6 +170,15 @@ function wrongRows(place: string, x: unknown, remedy?: string): TypeError {
 
 function isIterable(x: object): x is Iterable<unknown> {
   return typeof (x as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
+}
+
+/** Returns a matrix, unless its arrays have been handed over to another thread: they are empty then. */
+function present(x: SparseRows, place: string): SparseRows {
+  if (x.indptr.length > 0) return x;
+  throw new TypeError(
+    `${place}: the arrays of this matrix have been handed over to another thread; keep them with ` +
+      "fitInWorker(..., { transfer: false })",
+  );
 }
 
 /** Checks an object in compressed-sparse-row form that is not a `CSRMatrix`, by building its rows again. */

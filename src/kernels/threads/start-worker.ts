@@ -15,8 +15,8 @@ interface NodeModules {
 
 interface NodeWorker {
   unref(): void;
-  on(event: "error" | "exit", listener: () => void): void;
-  postMessage(message: unknown): void;
+  on(event: "message" | "error" | "exit", listener: (message: unknown) => void): void;
+  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
   terminate(): unknown;
 }
 
@@ -48,8 +48,68 @@ export function countCores(): number {
   return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 
+/** How a program runs on a thread of its own. */
+export interface ProgramOptions {
+  /** The program: a script that needs nothing but messages. */
+  readonly source: string;
+  /** Where the program is; undefined: it starts from `source`. */
+  readonly url: string | URL | undefined;
+  /** Whether the thread keeps the process alive. */
+  readonly keepsAlive: boolean;
+  /** Called with each message of the thread. */
+  readonly onMessage: (message: unknown) => void;
+  /** Called when the thread has ended, or cannot start. */
+  readonly onEnd: () => void;
+}
+
+/** A running program. */
+export interface ProgramHandle extends WorkerHandle {
+  /** Sends a message, and hands buffers over. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+}
+
+/** Whether programs can run on other threads here. */
+export function hasWorkers(): boolean {
+  return builtin("node:worker_threads") !== undefined || typeof Worker !== "undefined";
+}
+
 /**
- * Starts a worker. It does not keep a process alive.
+ * Starts a program on a thread of its own.
+ *
+ * @param options The program, and who listens to it.
+ * @returns The running program.
+ * @throws Error if a worker cannot be made here.
+ */
+export function startProgram({ source, url, keepsAlive, onMessage, onEnd }: ProgramOptions): ProgramHandle {
+  const threads = builtin<{
+    Worker: new (source: string | URL, options: object) => NodeWorker;
+  }>("node:worker_threads");
+  if (threads !== undefined) {
+    const worker = new threads.Worker(url ?? source, { eval: url === undefined, execArgv: [] });
+    if (!keepsAlive) worker.unref();
+    worker.on("message", onMessage);
+    worker.on("error", onEnd);
+    worker.on("exit", onEnd);
+    return {
+      post: (message, transfer = []) => worker.postMessage(message, transfer),
+      end: () => void worker.terminate(),
+    };
+  }
+  const blob = url ?? URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const worker = new Worker(blob);
+  worker.onmessage = ({ data }) => onMessage(data);
+  worker.onerror = onEnd;
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    end: () => {
+      worker.terminate();
+      if (url === undefined) URL.revokeObjectURL(blob as string);
+    },
+  };
+}
+
+/**
+ * Starts a worker of a team. It does not keep a process alive.
  *
  * @param message What the worker gets.
  * @param url Where the program of the worker is; undefined: it starts from text.
@@ -62,25 +122,8 @@ export function startWorker(
   url: string | URL | undefined,
   onEnd: () => void,
 ): WorkerHandle {
-  const threads = builtin<{
-    Worker: new (source: string | URL, options: object) => NodeWorker;
-  }>("node:worker_threads");
-  if (threads !== undefined) {
-    const worker = new threads.Worker(url ?? WORKER_SOURCE, { eval: url === undefined, execArgv: [] });
-    worker.unref();
-    worker.on("error", onEnd);
-    worker.on("exit", onEnd);
-    worker.postMessage(message);
-    return { end: () => void worker.terminate() };
-  }
-  const blob = url ?? URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
-  const worker = new Worker(blob);
-  worker.onerror = onEnd;
-  worker.postMessage(message);
-  return {
-    end: () => {
-      worker.terminate();
-      if (url === undefined) URL.revokeObjectURL(blob as string);
-    },
-  };
+  const onMessage = (): void => {};
+  const program = startProgram({ source: WORKER_SOURCE, url, keepsAlive: false, onMessage, onEnd });
+  program.post(message);
+  return program;
 }
