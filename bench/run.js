@@ -32,13 +32,24 @@ if (!names.includes(name)) {
   console.error(`usage: npm run bench -- ${names.join("|")} [arguments]`);
   process.exit(2);
 }
+/** Bundles a file with what it imports. */
+function bundle(path, options) {
+  const entryPoints = [fileURLToPath(new URL(path, import.meta.url))];
+  return buildSync({ entryPoints, bundle: true, logLevel: "error", ...options });
+}
+
+// The program of the training thread, as the build makes it in training-program.ts.
+const { outputFiles } = bundle("../src/worker/main.ts", {
+  minify: true,
+  format: "iife",
+  platform: "neutral",
+  write: false,
+});
 const outfile = join(mkdtempSync(join(tmpdir(), "neural-fm-bench-")), `${name}.mjs`);
-buildSync({
-  entryPoints: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
-  bundle: true,
+bundle(`./${name}.ts`, {
   platform: "node",
   format: "esm",
   outfile,
-  logLevel: "error",
+  define: { NEURAL_FM_TRAINING_PROGRAM: JSON.stringify(outputFiles[0].text) },
 });
 process.exit(spawnSync(process.execPath, [outfile, ...rest], { stdio: "inherit" }).status ?? 1);

@@ -100,7 +100,7 @@ describe.each(["index", "predict", "readers", "worker"])("the types of src/%s.ts
   });
 
   it("are what was meant: the emitted declarations are sound", () => {
-    expect(exported.size).toBeGreaterThan(10);
+    expect(exported.size).toBeGreaterThan(3);
     const diagnostics = [...files.keys()].flatMap((path) =>
       program.getSemanticDiagnostics(program.getSourceFile(path)),
     );

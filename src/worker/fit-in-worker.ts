@@ -28,7 +28,7 @@ export interface WorkerOptions {
   transfer?: boolean | undefined;
   /**
    * Where the program of the training thread is, for pages whose policy forbids workers from text: the
-   * address of a copy of `neural-fm/training-thread.js`. Default: the program starts from text.
+   * address of a copy of `neural-fm/training-thread.js`. Default: from text.
    */
   workerUrl?: string | URL | undefined;
 }

@@ -17,6 +17,7 @@ const REQUIRED = [
   "NFMOptions",
   "FitOptions",
   "StreamOptions",
+  "WorkerOptions",
   "RecommenderOptions",
   "RecommenderFitOptions",
   "FeatureEncoderOptions",

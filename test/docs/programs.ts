@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { definition, trainingProgram } from "../../training-program.ts";
 import { type Block, root } from "./markdown.ts";
 
 /** What users import, and the source of it. */
@@ -10,8 +11,11 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   "neural-fm": "src/index.ts",
   "neural-fm/predict": "src/predict.ts",
   "neural-fm/readers": "src/readers.ts",
+  "neural-fm/worker": "src/worker.ts",
 };
 const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
+
+const define = definition(trainingProgram());
 
 /** Says whether a program imports a table library, which only test/tables installs. */
 export function needsTables({ code }: Block): boolean {
@@ -53,6 +57,7 @@ export function bundle(
   return build({
     stdin: { contents: code, resolveDir: root, loader },
     alias,
+    define,
     nodePaths,
     bundle: true,
     platform,
