@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { definition, trainingProgram } from "../../training-program.ts";
 import { type Block, root } from "./markdown.ts";
 
@@ -45,26 +45,27 @@ export function promisedOutput({ code, page, line }: Block): string[] {
 }
 
 /**
- * Bundles a program with the sources, as users' bundlers do. Packages that are not in the root's `node_modules`
- * are looked for in `nodePaths`.
+ * Bundles a program with the sources, as users' bundlers do. Its relative imports start from `resolveDir`,
+ * which is the root by default. `more` holds further options of esbuild, such as `nodePaths`: where it looks
+ * for packages that are not in the root's `node_modules`.
  */
 export function bundle(
   code: string,
   loader: "js" | "ts",
-  platform: "node" | "browser",
-  nodePaths: string[] = [],
+  platform: "node" | "browser" | "neutral",
+  { resolveDir = root, ...more }: BuildOptions & { resolveDir?: string } = {},
 ): ReturnType<typeof build> {
   return build({
-    stdin: { contents: code, resolveDir: root, loader },
+    stdin: { contents: code, resolveDir, loader },
     alias,
     define,
-    nodePaths,
     bundle: true,
     platform,
     format: "esm",
     target: "es2022",
     write: false,
     logLevel: "silent",
+    ...more,
   });
 }
 

@@ -21,7 +21,9 @@ describe("snippets with tables", () => {
     blocks.map((block) => [`${block.page}:${block.line}`, block] as const),
   )("%s prints what its comments say", async (_, block) => {
     const packages = join(root, "test/tables/node_modules");
-    const { outputFiles } = await bundle(block.code, block.language as "js" | "ts", "node", [packages]);
+    const { outputFiles } = await bundle(block.code, block.language as "js" | "ts", "node", {
+      nodePaths: [packages],
+    });
     const file = join(folder, "snippet.mjs");
     writeFileSync(file, outputFiles![0].contents);
     const printed = run(folder, file).trimEnd();
