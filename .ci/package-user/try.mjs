@@ -10,13 +10,13 @@ import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
 
 /** Most bytes of the packed package. */
-const PACKED = 520_000;
+const PACKED = 775_000;
 
 /**
  * Most bytes of each entry, minified and gzipped, with everything that it imports. A ceiling is raised only
  * by a commit that says why.
  */
-const CEILINGS = { index: 105_000, predict: 43_000, readers: 9_300, worker: 130_000 };
+const CEILINGS = { index: 105_000, predict: 43_000, readers: 9_300, worker: 165_000 };
 
 /** What the entry that only predicts must not hold. */
 const TRAINING = ["partialFit", "Adagrad", "pairsPerRow", "fitPairs", "negatives", "biInteractionBackward:"];
@@ -92,23 +92,38 @@ const table = "user,rating\\nana,1\\nbo,0\\n";
 const { x, y } = await readCSV(table, { label: "rating" }).rows();
 const lines = await readJSONL(x.map((row) => JSON.stringify(row)).join("\\n")).rows();
 if (y.join() !== "1,0" || JSON.stringify(lines.x) !== JSON.stringify(x)) throw new Error(JSON.stringify({ x, y, lines }));
-await new NFM({ embeddingDim: 4, hiddenUnits: [] }).fit(x, y, { epochs: 1 });
+const options = { embeddingDim: 4, hiddenUnits: [], onNotice: ({ message }) => { throw new Error(message); } };
+const here = new NFM(options);
+await here.fit(x, y, { epochs: 1 });
+const there = await fitInWorker(options, x, y, { epochs: 1 });
+if (Buffer.compare(here.save(), there.file) !== 0 || !(there.model instanceof Predictor)) throw new Error("fitInWorker");
 console.log(model.predict({ user: "ana" }) === loaded.predict({ user: "ana" }), CSRMatrix.fromRows([{ indices: [3] }]).cols, list.length, model.predict({ user: "ana" }), list);`;
 writeFileSync(
   join(folder, "esm.mjs"),
-  `import { CSRMatrix, NFM, Recommender } from "neural-fm";\nimport { Predictor } from "neural-fm/predict";\nimport { readCSV, readJSONL } from "neural-fm/readers";${program}`,
+  `import { CSRMatrix, NFM, Recommender } from "neural-fm";\nimport { Predictor } from "neural-fm/predict";\nimport { readCSV, readJSONL } from "neural-fm/readers";\nimport { fitInWorker } from "neural-fm/worker";${program}`,
 );
 writeFileSync(
   join(folder, "cjs.cjs"),
-  `const { CSRMatrix, NFM, Recommender } = require("neural-fm");\nconst { Predictor } = require("neural-fm/predict");\nconst { readCSV, readJSONL } = require("neural-fm/readers");\n(async () => {${program}\n})();`,
+  `const { CSRMatrix, NFM, Recommender } = require("neural-fm");\nconst { Predictor } = require("neural-fm/predict");\nconst { readCSV, readJSONL } = require("neural-fm/readers");\nconst { fitInWorker } = require("neural-fm/worker");\n(async () => {${program}\n})();`,
 );
 const [fromESM, fromCJS] = [run("node", ["esm.mjs"]), run("node", ["cjs.cjs"])];
 check("works from an ES module", fromESM.startsWith("true 4 2 0."), fromESM.trim());
 check("works from CommonJS, with the same result", fromCJS === fromESM, fromCJS.trim());
+const whole = {
+  bundle: true,
+  keepNames: true,
+  platform: "node",
+  format: "esm",
+  outfile: join(folder, "whole.mjs"),
+};
+buildSync({ entryPoints: [join(folder, "esm.mjs")], ...whole });
+check("works from a bundle, with the same result", run("node", ["whole.mjs"]) === fromESM);
 
 const typed = `import { NFM, Recommender, type History, type Layer } from "neural-fm";
 import { Predictor, type Ranked } from "neural-fm/predict";
 import { readCSV, type TableReader } from "neural-fm/readers";
+import { fitInWorker, type TrainedInWorker } from "neural-fm/worker";
+export const trained: Promise<TrainedInWorker> = fitInWorker({ hiddenUnits: [8] }, [{ user: "ana" }], [1], { epochs: 1 });
 const predictor: Predictor = Predictor.load(new Uint8Array(), { backend: undefined });
 export const ranked: Ranked[] = predictor.rank({ user: "ana" }, [{ item: "tea" }], { top: 1 });
 export const auc: Record<"auc", number> = new NFM().evaluate([{ user: "ana" }], [1], { metrics: ["auc"], groups: undefined });
