@@ -86,10 +86,10 @@ export function startProgram({ source, url, keepsAlive, onMessage, onEnd }: Prog
   }>("node:worker_threads");
   if (threads !== undefined) {
     const worker = new threads.Worker(url ?? source, { eval: url === undefined, execArgv: [] });
-    if (!keepsAlive) worker.unref();
     worker.on("message", onMessage);
     worker.on("error", onEnd);
     worker.on("exit", onEnd);
+    if (!keepsAlive) worker.unref(); // at the end, because listening to messages keeps the process alive
     return {
       post: (message, transfer = []) => worker.postMessage(message, transfer),
       end: () => void worker.terminate(),
