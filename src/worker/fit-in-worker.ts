@@ -14,7 +14,7 @@ import type { History } from "../training/epochs.ts";
 import type { FitOptions, FitStreamOptions } from "../training/fit-options.ts";
 import type { NFMOptions } from "../training/options.ts";
 import { describeModel } from "./describe-model.ts";
-import { NotStarted, type Result, Session } from "./session.ts";
+import { NotStarted, type Result, Session, STREAMED } from "./session.ts";
 import { TRAINING_SOURCE } from "./source.ts";
 
 /** Options of `fitInWorker` that `NFM.fit` does not have. */
@@ -103,7 +103,7 @@ export async function fitInWorker(
   const tell = (reason: string): void => {
     notices.tell("no-worker", `fitInWorker: training runs on the calling thread, because ${reason}`);
   };
-  const here = (): Promise<Result> => fitHere(options, x, streamed ? null : y, fitOptions);
+  const here = (): Promise<Result> => fitHere(options, x, streamed ? STREAMED : y, fitOptions);
   let result: Result;
   if (!hasWorkers()) {
     tell("this platform has no workers");
@@ -112,9 +112,9 @@ export async function fitInWorker(
     tell("the sources were bundled without the program of the training thread");
     result = await here();
   } else {
-    const session = new Session(TRAINING_SOURCE ?? "", workerUrl, notices);
     try {
-      result = await session.run(model, x, streamed ? null : y, fitOptions, transfer);
+      const session = new Session(TRAINING_SOURCE ?? "", workerUrl, notices);
+      result = await session.run(model, x, streamed ? STREAMED : y, fitOptions, transfer);
     } catch (error) {
       if (!(error instanceof NotStarted)) throw error;
       tell(error.message);
@@ -135,7 +135,7 @@ async function fitHere(options: NFMOptions, x: unknown, y: unknown, fitOptions: 
   const { NFM } = await import("../nfm.ts");
   const model = new NFM(options);
   const history =
-    y === null
+    y === STREAMED
       ? await model.fit(x as LabeledStream, fitOptions as FitStreamOptions)
       : await model.fit(x as object[], y as Labels, fitOptions);
   const file = model.save() as Uint8Array<ArrayBuffer>;

@@ -34,6 +34,9 @@ export interface Result {
 /** The thread could not be started, and no data have been sent. */
 export class NotStarted extends Error {}
 
+/** Stands in the place of the labels if they are in the blocks of a stream. */
+export const STREAMED: unique symbol = Symbol("streamed");
+
 /** Options of `fit` that hold one value per row. */
 const LISTS = ["sampleWeight", "groups", "time"] as const;
 
@@ -66,6 +69,7 @@ export class Session {
    * @param source The program of the thread.
    * @param url Where the program is; undefined: it starts from `source`.
    * @param notices Where notices of the thread go.
+   * @throws NotStarted if the platform refuses it.
    */
   constructor(source: string, url: string | URL | undefined, notices: Notices) {
     this.#notices = notices;
@@ -80,11 +84,15 @@ export class Session {
     this.#checked = new Promise((resolve) => {
       this.#pass = resolve;
     });
-    this.#program = startProgram({
-      ...{ source, url, keepsAlive: true },
-      onMessage: (message) => this.#receive(message as FromWorker),
-      onEnd: () => this.#ended(),
-    });
+    try {
+      this.#program = startProgram({
+        ...{ source, url, keepsAlive: true },
+        onMessage: (message) => this.#receive(message as FromWorker),
+        onEnd: () => this.#ended(),
+      });
+    } catch (error) {
+      throw new NotStarted(`the worker did not start (${(error as Error).message})`);
+    }
   }
 
   /**
@@ -92,7 +100,7 @@ export class Session {
    *
    * @param model The options of the model.
    * @param x The rows, or a stream.
-   * @param y The labels; null: x is a stream.
+   * @param y The labels, or `STREAMED` for a stream.
    * @param options The options of `fit`.
    * @param transfer Whether typed arrays are handed over.
    * @returns The history and the file.
@@ -110,8 +118,8 @@ export class Session {
     this.#options = options;
     signal?.addEventListener("abort", abort);
     try {
-      if (y === null) this.#open = readStream("fit: ", x as LabeledStream);
-      this.#program.post({ type: "check", model, fit: describeFit(options, y === null) });
+      if (y === STREAMED) this.#open = readStream("fit: ", x as LabeledStream);
+      this.#program.post({ type: "check", model, fit: describeFit(options, y === STREAMED) });
       await Promise.race([this.#checked, this.#result]);
       const post = (message: unknown, buffers: readonly ArrayBuffer[]): void =>
         this.#program.post(message, buffers);
@@ -201,7 +209,7 @@ function describeFit(options: FitOptions, isStream: boolean): FitDescription {
 
 /** Sends the data of a `fit`. Yields now and then. */
 function* sendData(sender: Sender, x: unknown, y: unknown, options: FitOptions): Generator<void, SentData> {
-  const rows = y === null ? null : snapshot(checkRows(x, "fit: x"));
+  const rows = y === STREAMED ? null : snapshot(checkRows(x, "fit: x"));
   const lists: Record<string, SentList> = {};
   for (const name of LISTS) {
     const values: unknown = options[name];
@@ -211,7 +219,7 @@ function* sendData(sender: Sender, x: unknown, y: unknown, options: FitOptions):
   return {
     lists,
     validation: isRecord(validation) ? yield* sendValidation(sender, validation as HeldOutLabels) : null,
-    y: y === null ? null : yield* sender.list(y as Listed, "fit: y"),
+    y: y === STREAMED ? null : yield* sender.list(y as Listed, "fit: y"),
     x: rows === null ? null : yield* sender.rows(rows, "fit: x"),
   };
 }

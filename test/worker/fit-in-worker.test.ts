@@ -211,6 +211,7 @@ describe("refuses", () => {
       [maps, labels.slice(1)],
       [maps, undefined],
       [maps, 7],
+      [maps, null],
       [maps, new Set(labels)],
       [maps, labels.map((label, i) => (i === 17 ? NaN : label))],
       [each((i) => (i === 3 ? { user: NaN } : { user: "ana" })), labels],
@@ -303,6 +304,18 @@ describe("without a worker", () => {
     await model.fit(stream, { epochs: 1 });
     expect(Buffer.compare(file, model.save())).toBe(0);
     expect(notices[0]).toMatch(/because the worker did not start$/);
+  });
+
+  it("also if the platform refuses to make one", async () => {
+    vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never);
+    class Refusing {
+      constructor() {
+        throw new Error("insecure");
+      }
+    }
+    vi.stubGlobal("Worker", Refusing);
+    await fitInWorker(options, maps, labels, { epochs: 1 });
+    expect(notices[0]).toMatch(/because the worker did not start \(insecure\)$/);
   });
 
   it("but if it dies later, that is an error", async () => {
