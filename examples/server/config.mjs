@@ -38,6 +38,11 @@ export function readConfig(env) {
     trainAt,
     /** "update" learns the new events. "fit" starts afresh and learns all events. */
     trainMode: choice("TRAIN_MODE", "update", ["update", "fit"]),
+    /**
+     * How far a training stands back, from 0 (not at all) to 19. At 19 it gets what the others leave, which
+     * is next to nothing on a machine that is always busy.
+     */
+    trainNice: number("TRAIN_NICE", 19, 0, 19),
     /** Seconds after which a training is stopped. */
     trainTimeout: number("TRAIN_TIMEOUT", 3600, 1, 2_000_000),
     /** Whoever knows the token may start a training. Without it, only programs of this machine may. */

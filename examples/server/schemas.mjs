@@ -1,6 +1,6 @@
 // What requests may hold, as JSON schemas. The fields are those of the shop: a user, a country, and items
-// with a kind, a brand and a price. The library would check rows too, but its errors name its own arguments, and
-// a field that training did not have only has no effect there.
+// with a kind, a brand and a price. The library would check rows too, but its errors name its own arguments,
+// and a field that training did not have only has no effect there.
 
 const text = { type: "string", minLength: 1, maxLength: 200 };
 const maybe = { type: ["string", "null"], minLength: 1, maxLength: 200 };

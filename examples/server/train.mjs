@@ -3,18 +3,18 @@
 // held-out events, and reports both. It decides nothing and changes no file of the service.
 
 import { readFile } from "node:fs/promises";
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { NFM, Recommender } from "neural-fm";
 import { RecommenderPredictor } from "neural-fm/predict";
 import { RecentItems, readEvents } from "./events.mjs";
 import { hashOf, writeDurably } from "./files.mjs";
 
-setPriority(constants.priority.PRIORITY_LOW);
 process.on("disconnect", () => process.exit(1)); // the service has gone
 process.on("SIGINT", () => {}); // Ctrl-C reaches both processes, and the service ends this one
 
 process.once("message", async (job) => {
   try {
+    setPriority(job.nice);
     process.send(await train(job));
   } catch (error) {
     process.send({ error: error.stack });
@@ -34,6 +34,7 @@ process.once("message", async (job) => {
  * @param {number} job.heldOut How many of the latest events are held out.
  * @param {string | null} job.model Path of the current model.
  * @param {string} job.candidate Path of the file to write.
+ * @param {number} job.nice Priority of the process, from 0 to 19 (the lowest).
  */
 async function train(job) {
   const start = performance.now();

@@ -2,7 +2,7 @@
 
 import { fork } from "node:child_process";
 import { unlink } from "node:fs/promises";
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("train.mjs", import.meta.url));
@@ -90,6 +90,8 @@ export class Training {
       heldOut: config.heldOut,
       model: before === null ? null : models.path(before.file),
       candidate,
+      // While there is no model, everybody waits for the training.
+      nice: before === null ? 0 : config.trainNice,
     };
     try {
       const outcome = await this.#inProcess(job);
@@ -121,9 +123,9 @@ export class Training {
       const child = fork(PROGRAM, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
       this.#child = child;
       // The threads that a process starts inherit its priority. So it is set here, before Node has started
-      // its threads for compiling and for garbage collection. train.mjs sets it again, in case this was too late.
+      // its threads for compiling and for garbage collection. train.mjs sets it again, in case this was late.
       try {
-        setPriority(child.pid, constants.priority.PRIORITY_LOW);
+        setPriority(child.pid, job.nice);
       } catch {
         // The process may have ended already.
       }

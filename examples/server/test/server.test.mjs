@@ -15,7 +15,9 @@ const services = [];
 
 before(async () => {
   trained = await makeFolder();
-  const service = await Service.ready(trained);
+  const service = new Service(trained);
+  services.push(service);
+  await service.ready();
   assert.deepEqual(await service.stop(), { code: 0, signal: null });
 });
 
@@ -31,8 +33,9 @@ async function copyOfShop() {
 }
 
 async function serve(env, folder) {
-  const service = await Service.ready(folder ?? (await copyOfShop()), env);
+  const service = new Service(folder ?? (await copyOfShop()), env);
   services.push(service);
+  await service.ready();
   return service;
 }
 
@@ -192,7 +195,7 @@ test("a training that is killed leaves the service as it was", async () => {
   await service.stop();
 });
 
-test("SIGTERM under load and during a training ends with exit code 0, and no request is dropped", async () => {
+test("SIGTERM under load and in a training ends with exit code 0, and no request is dropped", async () => {
   const service = await serve();
   await service.post("/train?mode=fit");
   const load = service.load(8, (which, n) => ({ context: { user: `customer ${which * 7 + n}` } }));
@@ -224,6 +227,7 @@ test("a damaged model at the start is an error that says which file and what to 
     const folder = await copyOfShop();
     await damage(join(folder, "model-1.safetensors"));
     const service = new Service(folder);
+    services.push(service);
     assert.equal((await service.exit).code, 1, name);
     assert.match(service.output, message);
     assert.match(service.output, /cannot load the model .*model-1\.safetensors: .* Copy previous\.json/);

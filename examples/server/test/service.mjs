@@ -28,7 +28,7 @@ export class Service {
 
   constructor(folder, env = {}) {
     this.process = spawn(process.execPath, [PROGRAM], {
-      env: { ...process.env, PORT: "0", DATA: folder, DRAIN: "300", ...env },
+      env: { ...process.env, PORT: "0", DATA: folder, DRAIN: "300", TRAIN_NICE: "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.process.stdout, this.process.stderr])
@@ -38,11 +38,9 @@ export class Service {
     this.exit = once(this.process, "exit").then(([code, signal]) => ({ code, signal }));
   }
 
-  /** Starts a service and waits until it has a model. */
-  static async ready(folder, env = {}) {
-    const service = new Service(folder, env);
-    await service.until(async () => (await service.health()).status === "ready");
-    return service;
+  /** Waits until the service has a model. */
+  async ready() {
+    await this.until(async () => (await this.health()).status === "ready");
   }
 
   /** Waits until a condition holds. */
