@@ -2,7 +2,7 @@
 // npm run bench [-- --rounds 5 --seconds 4 --connections 4 --rate 400]
 // Three processes share the machine: the load, the service and the training. "Closed loop" means that each
 // connection sends the next request when it has the answer; this gives the throughput. "Fixed rate" sends a
-// moderate number of requests per second, as users do; this gives the latency. Figures are medians of rounds.
+// moderate number of requests per second at equal distances; this gives the latency. Figures are medians.
 
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
