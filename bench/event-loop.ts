@@ -20,7 +20,10 @@ const y = Array.from({ length: ROWS }, () => random(5));
 /** A name, and what prepares the work that is measured. */
 type Contestant = readonly [name: string, prepare: () => Promise<() => Promise<unknown>>];
 
-/** How many turns of the event loop took how many hundredths of a millisecond. The last one: a second or more. */
+/**
+ * Number of turns of the event loop by their length in hundredths of a millisecond. The last number counts
+ * those of a second and more.
+ */
 type Gaps = Uint32Array;
 
 /** Counts the turns of the event loop while `work` runs. It allocates nothing, so that it causes no pause. */
@@ -39,9 +42,11 @@ async function gapsDuring(work: () => Promise<unknown>): Promise<Gaps> {
   return gaps;
 }
 
+const turnsOf = (gaps: Gaps): number => gaps.reduce((sum, count) => sum + count, 0);
+
 /** Milliseconds that a share of the turns does not exceed. */
 function quantile(gaps: Gaps, share: number): number {
-  let left = share * gaps.reduce((sum, count) => sum + count, 0);
+  let left = share * turnsOf(gaps);
   return gaps.findIndex((count) => (left -= count) <= 0) / 100;
 }
 
@@ -96,8 +101,6 @@ for (const [name, prepare] of process.argv.includes("--worker") ? [HERE[0], ...W
   const gaps = await gapsDuring(work);
   const seconds = (performance.now() - start) / 1000;
   const cells = [0.5, 0.99, 1].map((share) => quantile(gaps, share));
-  const turns = gaps.reduce((sum, count) => sum + count, 0);
-  console.log(
-    `${name.padEnd(20)} ${String(turns).padStart(7)} ${cells.map((ms, i) => ms.toFixed(2).padStart([11, 8, 12][i])).join(" ")} ${seconds.toFixed(2).padStart(9)}`,
-  );
+  const row = [turnsOf(gaps).toFixed(0), ...cells.map((ms) => ms.toFixed(2)), seconds.toFixed(2)];
+  console.log(`${name.padEnd(20)} ${row.map((cell, i) => cell.padStart([7, 11, 8, 12, 9][i])).join(" ")}`);
 }

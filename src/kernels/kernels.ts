@@ -311,8 +311,8 @@ export type SmoothKernels = Pick<ForwardKernels, "activationForward">;
 /** The kernel that checks numbers. */
 export interface CheckKernels {
   /**
-   * Sums 0 * x over the floats `start` to `end - 1` of a tensor, padding included. out (1, 4) becomes zeros if
-   * all of them are finite. Otherwise one of its numbers at least is NaN.
+   * Sums 0 * x over the floats `start` to `end - 1` of a tensor, padding included. out (1, 4) becomes zeros
+   * if all of them are finite. Otherwise one of its numbers at least is NaN.
    */
   zeroTimes(out: Tensor, x: Tensor, start: number, end: number): void;
 }

@@ -45,7 +45,8 @@ export class Batch implements SparseBatch {
     this.#values = memory.allocate(0, 1, { stride: 1 });
     this.#slots = memory.allocateIntegers(0);
     this.#touched = memory.allocateIntegers(0);
-    this.#slotOf = memory.allocateIntegers(0, true); // lasting, so that it grows in proportion to new features
+    // Lasting, so that it grows in proportion to new features.
+    this.#slotOf = memory.allocateIntegers(0, true);
   }
 
   /**
@@ -123,8 +124,8 @@ export class Batch implements SparseBatch {
     const firstRow = this.rows;
     // The rows of a shuffled batch are scattered over memory. This short loop reads the first and the last
     // entry of each row, so that the processor waits for many of these reads at the same time. The rows are
-    // then in the cache three times sooner than if they were copied one by one. The last entry of an empty row
-    // is one of the row before.
+    // then in the cache three times sooner than if they were copied one by one. For an empty row, the last
+    // entry is that of the row before.
     let warm = 0;
     for (let i = start; i < end; i++) {
       const row = order === null ? i : order[i];

@@ -11,7 +11,7 @@ import {
   type Variable,
 } from "./assembler.ts";
 import { entries, withAndWithout } from "./bi-interaction.ts";
-import { add, at, columns, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
+import { add, at, columns, integers, mul, plus, range, splat, sub, vector, vectorsAt } from "./vectors.ts";
 
 /**
  * Adds `linearBackward`, `biInteractionBackward` and `partsBackward` of kernels.ts.
@@ -83,9 +83,9 @@ function emitRowGradients(
         f.for(0, rows, 1, (b) => {
           const row = f.local("i32", op("i32.mul", b, rowBytes));
           columns(f, 0, rowBytes, 4, (j, vectors) => {
-            const [from1, from2] = [firsts, seconds].map((base) => f.local("i32", plus(plus(base, row), j)));
-            const first = range(vectors).map((c) => f.local("v128", vector(from1, 16 * c)));
-            const second = range(vectors).map((c) => f.local("v128", vector(from2, 16 * c)));
+            const [first, second] = [firsts, seconds].map((base) =>
+              vectorsAt(f, plus(plus(base, row), j), vectors),
+            );
             entries(f, indptr, b, (p) => {
               const slot = f.local("i32", load("i32.load", plus(slots, p)));
               const addEntry = (): void => {

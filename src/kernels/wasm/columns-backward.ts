@@ -4,7 +4,7 @@
 
 import type { Expression, FunctionBuilder, ModuleBuilder, Operand, Variable } from "./assembler.ts";
 import { downRows, inRowBlocks, inverseRoot } from "./columns.ts";
-import { add, columns, div, integers, mul, plus, range, splat, sub, vector } from "./vectors.ts";
+import { add, columns, div, integers, mul, plus, range, splat, sub, vector, vectorsAt } from "./vectors.ts";
 
 /**
  * Adds `columnSums`, `batchStatistics` and `batchNormBackward` of kernels.ts.
@@ -27,7 +27,7 @@ export function emitColumnsBackward(m: ModuleBuilder): void {
  * @param rows Number of rows.
  * @param columns First and last column, see above.
  * @param widest Number of vectors of a block of columns.
- * @param termsAt Reads what a block of columns needs, and returns a function that makes the terms of vector c.
+ * @param termsAt Reads what a block of columns needs. It returns a function that makes the terms of vector c.
  */
 function sumDownRows(
   f: FunctionBuilder,
@@ -43,9 +43,7 @@ function sumDownRows(
   inRowBlocks(f, matrices, rowBytes, 0, rows, (block, count) => {
     columns(f, start, end, widest, (j, vectors) => {
       const terms = termsAt(j, vectors);
-      const sums = out.map((base) =>
-        range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))),
-      );
+      const sums = out.map((base) => vectorsAt(f, plus(base, j), vectors));
       downRows(f, block, rowBytes, count, j, (addresses) =>
         range(vectors).forEach((c) =>
           terms(addresses, c).forEach((term, t) => f.set(sums[t][c], add(sums[t][c], term))),
@@ -93,7 +91,7 @@ function emitBatchStatistics(m: ModuleBuilder): void {
         f.store("v128.store", plus(mean, j), div(vector(plus(mean, j)), splat(count))),
       );
       sumDownRows(f, [inverseStd], [x], rowBytes, rows, each, 4, (j, vectors) => {
-        const means = range(vectors).map((c) => f.local("v128", vector(plus(mean, j), 16 * c)));
+        const means = vectorsAt(f, plus(mean, j), vectors);
         return ([from], c) => {
           const d = f.local("v128", sub(vector(from, 16 * c), means[c]));
           return [mul(d, d)];
@@ -122,11 +120,9 @@ function emitBatchNormBackward(m: ModuleBuilder): void {
     "batchNormBackward",
     backward,
     (f, dX, dScale, dShift, x, dY, rowBytes, rows, mean, inverseStd, scale, start, end, count) => {
-      const read = (base: Variable, j: Variable, vectors: number): Variable[] =>
-        range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c)));
       /** Makes the expression n for the vectors of a block of columns. */
       const normalizedAt = (j: Variable, vectors: number): ((from: Variable, c: number) => Expression) => {
-        const [means, inverses] = [read(mean, j, vectors), read(inverseStd, j, vectors)];
+        const [means, inverses] = [mean, inverseStd].map((base) => vectorsAt(f, plus(base, j), vectors));
         return (from, c) => mul(sub(vector(from, 16 * c), means[c]), inverses[c]);
       };
       sumDownRows(f, [dShift, dScale], [x, dY], rowBytes, rows, [start, end], 2, (j, vectors) => {

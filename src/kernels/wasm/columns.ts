@@ -22,14 +22,15 @@ import {
   sqrt,
   sub,
   vector,
+  vectorsAt,
 } from "./vectors.ts";
 
 /** Number of rows of a block: its parts of three matrices stay in the first-level cache at any width. */
 const ROWS = 8;
 
 /**
- * Writes a loop over blocks of rows. A block is read once from slow memory, and then column by column from the
- * first-level cache.
+ * Writes a loop over blocks of rows. A block comes from slow memory only once: its columns are then read from
+ * the first-level cache.
  *
  * @param f The function.
  * @param matrices Addresses of the matrices.
@@ -66,7 +67,7 @@ export function downRows(
   f: FunctionBuilder,
   matrices: readonly Variable[],
   rowBytes: Variable,
-  rows: Operand,
+  rows: Variable,
   j: Operand,
   body: (addresses: Variable[]) => void,
 ): void {
@@ -111,7 +112,7 @@ export function emitColumns(m: ModuleBuilder): void {
     inRowBlocks(f, [x, y], rowBytes, start, end, (block, rows) => {
       columns(f, 0, rowBytes, 2, (j, vectors) => {
         const [means, inverses, scales, shifts] = [mean, inverseStd, scale, shift].map((base) =>
-          range(vectors).map((c) => f.local("v128", vector(plus(base, j), 16 * c))),
+          vectorsAt(f, plus(base, j), vectors),
         );
         downRows(f, block, rowBytes, rows, j, ([from, to]) => {
           range(vectors).forEach((c) =>

@@ -29,6 +29,12 @@ export const splat = (value: Expression | number): Expression =>
 export const vector = (address: Operand, offset: number = 0): Expression =>
   load("v128.load", address, offset);
 
+/** Reads some vectors that lie side by side into variables. */
+export const vectorsAt = (f: FunctionBuilder, address: Operand, vectors: number): Variable[] => {
+  const from = f.local("i32", address);
+  return range(vectors).map((c) => f.local("v128", vector(from, 16 * c)));
+};
+
 /** The address base + offset. */
 export const plus = (base: Operand, offset: Operand): Expression => op("i32.add", base, offset);
 
