@@ -24,9 +24,9 @@ export function trainingProgram(): string {
 /**
  * Makes the definition that puts the program into src/worker/source.ts, for bundlers.
  *
- * @param program The script.
+ * @param program The script; null: src/worker/source.ts has none.
  * @returns What stands for the name there.
  */
-export function definition(program: string): { NEURAL_FM_TRAINING_PROGRAM: string } {
+export function definition(program: string | null): { NEURAL_FM_TRAINING_PROGRAM: string } {
   return { NEURAL_FM_TRAINING_PROGRAM: JSON.stringify(program) };
 }

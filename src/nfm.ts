@@ -3,7 +3,7 @@
 // The methods check their arguments and call other files: training/ trains, predictor.ts predicts, ranks and
 // explains, metrics/ measures.
 
-import { checkBoolean, checkKeys, isArrayLike, wrongType } from "./core/errors.ts";
+import { checkBoolean, checkKeys, wrongType } from "./core/errors.ts";
 import { runAtOnce } from "./core/event-loop.ts";
 import { INSPECT, type Inspect, showSummary } from "./core/summary.ts";
 import { countRows } from "./data/checked-rows.ts";
@@ -31,7 +31,7 @@ import { GroupedRows } from "./training/datasets/groups.ts";
 import { checkLabeledRows, LabeledRows, readTargets } from "./training/datasets/labeled-rows.ts";
 import { LabeledLists } from "./training/datasets/lists.ts";
 import { Pairs } from "./training/datasets/pairs.ts";
-import { isStream, type LabeledStream, readStream } from "./training/datasets/streams/blocks.ts";
+import { isStreamAlone, type LabeledStream, readStream } from "./training/datasets/streams/blocks.ts";
 import { divideStream } from "./training/datasets/streams/divide-stream.ts";
 import type { History } from "./training/epochs.ts";
 import {
@@ -118,7 +118,7 @@ export class NFM {
    */
   fit(stream: LabeledStream, options?: FitStreamOptions): Promise<History>;
   async fit(x: unknown, y?: unknown, given?: FitOptions): Promise<History> {
-    if (isStream(x) && !isList(y)) return this.#fitStream(x, y as FitStreamOptions, given);
+    if (isStreamAlone(x, y)) return this.#fitStream(x, y as FitStreamOptions, given);
     const options = given ?? {};
     const settings = readFitOptions("fit", options);
     const { loss, seed } = this.#learner.settings;
@@ -550,9 +550,4 @@ export class NFM {
  */
 function isNFM(value: unknown): value is NFM {
   return value instanceof NFM;
-}
-
-/** Says whether a value may be labels, one per row. */
-function isList(y: unknown): boolean {
-  return isArrayLike(y) || (typeof y === "object" && y !== null && Symbol.iterator in y);
 }

@@ -160,6 +160,18 @@ export function checkBoolean(place: string, value: unknown): boolean {
 }
 
 /**
+ * Checks an option that aborts long work.
+ *
+ * @param place What errors call the option.
+ * @param signal Any value; undefined: nothing aborts the work.
+ * @throws TypeError if it is no AbortSignal.
+ */
+export function checkSignal(place: string, signal: unknown): void {
+  const isSignal = typeof (signal as AbortSignal | null | undefined)?.throwIfAborted === "function";
+  if (signal !== undefined && !isSignal) throw wrongType(place, "an AbortSignal", signal);
+}
+
+/**
  * Checks a choice.
  *
  * @param place What errors call the value.

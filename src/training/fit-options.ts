@@ -1,7 +1,14 @@
 // The options of `fit` and `fitPairs`, their defaults and their checks. `Recommender.fit` shares most of
 // them.
 
-import { checkBoolean, checkInteger, checkKeys, checkNumber, wrongType } from "../core/errors.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkSignal,
+  wrongType,
+} from "../core/errors.ts";
 import type { IdsOption } from "../data/ids.ts";
 import type { Labels } from "../data/labels.ts";
 import type { RowsOf } from "../data/rows.ts";
@@ -283,8 +290,7 @@ export function readTrainingOptions(
     if (callback !== undefined && typeof callback !== "function")
       throw wrongType(`${caller}: ${name}`, "a function", callback);
   }
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
-    throw wrongType(`${caller}: signal`, "an AbortSignal", signal);
+  checkSignal(`${caller}: signal`, signal);
   const needy = Object.entries({ metrics, monitor, patience, restoreBest: restoreBest || undefined });
   const epochs = checkInteger(`${caller}: epochs`, options.epochs ?? 20, 1);
   if (patience !== undefined) checkInteger(`${caller}: patience`, patience, 1);

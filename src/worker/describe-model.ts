@@ -2,6 +2,7 @@
 // Code cannot be sent, so layers, losses and optimizers of the user's own are refused.
 
 import { FeatureEncoder } from "../data/feature-encoder.ts";
+import type { Layer } from "../layers/layer.ts";
 import type { LossName } from "../links.ts";
 import { type Loss, lossByName } from "../losses.ts";
 import { architectureFromJSON, isBuiltIn } from "../model/architecture.ts";
@@ -18,20 +19,25 @@ import type { ModelDescription } from "./messages.ts";
  * @throws TypeError that names the option, if it holds code of the user's own.
  */
 export function describeModel(options: NFMOptions): ModelDescription {
-  const { layers, optimizer, encoder, loss, onNotice: _, ...plain } = options;
-  return {
-    plain: loss === undefined ? plain : { ...plain, loss: nameOf(loss) },
-    optimizer: typeof optimizer === "object" ? describeOptimizer(optimizer) : null,
+  const { layers, optimizer, encoder, loss } = options;
+  const described = {
+    optimizer: isObject(optimizer) ? describeOptimizer(optimizer) : null,
     layers: Array.isArray(layers) ? layers.map(describeLayer) : null,
     encoder: encoder instanceof FeatureEncoder ? describeEncoder(encoder) : null,
-    ...(typeof optimizer === "string" ? { plain: { ...plain, optimizer } } : {}),
   };
+  const { onNotice: _, ...plain }: Record<string, unknown> = { ...options };
+  for (const [name, description] of Object.entries(described)) if (description !== null) delete plain[name];
+  if (isObject(loss)) plain.loss = nameOf(loss);
+  return { plain, ...described };
 }
 
-function nameOf(loss: LossName | Loss): unknown {
-  if (typeof loss !== "object" || loss === null) return loss;
-  if (loss === lossByName(loss.name as LossName)) return loss.name;
-  throw ownCode("loss");
+function isObject<T>(value: T): value is T & object {
+  return typeof value === "object" && value !== null;
+}
+
+function nameOf(loss: Loss): string {
+  if (loss !== lossByName(loss.name as LossName)) throw ownCode("loss");
+  return loss.name;
 }
 
 function describeOptimizer(optimizer: Optimizer): Record<string, unknown> {
@@ -39,8 +45,8 @@ function describeOptimizer(optimizer: Optimizer): Record<string, unknown> {
   return { name: optimizer.name, ...optimizer.toJSON() };
 }
 
-function describeLayer(layer: NonNullable<NFMOptions["layers"]>[number], i: number): Record<string, unknown> {
-  if (!isBuiltIn(layer)) throw ownCode(`layers[${i}]`);
+function describeLayer(layer: Layer, i: number): Record<string, unknown> {
+  if (!isObject(layer) || !isBuiltIn(layer)) throw ownCode(`layers[${i}]`);
   return { type: layer.type, ...layer.toJSON?.() };
 }
 

@@ -1,15 +1,14 @@
 // Trains a model on another thread: `NFM.fit` with messages in between. The options are checked before any
 // data are sent. Without workers it trains on the calling thread.
 
-import { checkBoolean, isArrayLike, wrongType } from "../core/errors.ts";
+import { checkBoolean, checkSignal, wrongType } from "../core/errors.ts";
 import { Pacer } from "../core/event-loop.ts";
 import { readNotices } from "../core/notices.ts";
 import type { FeatureRow } from "../data/feature-map.ts";
 import type { Labels } from "../data/labels.ts";
 import type { RowsOf } from "../data/rows.ts";
-import { hasWorkers } from "../kernels/threads/start-worker.ts";
 import { Predictor } from "../predictor.ts";
-import { isStream, type LabeledStream } from "../training/datasets/streams/blocks.ts";
+import { isStreamAlone, type LabeledStream } from "../training/datasets/streams/blocks.ts";
 import type { History } from "../training/epochs.ts";
 import type { FitOptions, FitStreamOptions } from "../training/fit-options.ts";
 import type { NFMOptions } from "../training/options.ts";
@@ -90,36 +89,27 @@ export async function fitInWorker(
 ): Promise<TrainedInWorker> {
   if (typeof options !== "object" || options === null)
     throw wrongType("fitInWorker: options", "the options of new NFM", options);
-  const streamed = isStream(x) && !isArrayLike(y);
+  const isStreamed = isStreamAlone(x, y);
+  const labels = isStreamed ? STREAMED : y;
   const {
     transfer = true,
     workerUrl,
     ...fitOptions
-  } = ((streamed ? y : given) ?? {}) as FitOptions & WorkerOptions;
+  } = ((isStreamed ? y : given) ?? {}) as FitOptions & WorkerOptions;
   checkBoolean("fitInWorker: transfer", transfer);
+  checkSignal("fit: signal", fitOptions.signal);
   const model = describeModel(options);
   const notices = readNotices(options, "NFM");
   fitOptions.signal?.throwIfAborted();
-  const tell = (reason: string): void => {
-    notices.tell("no-worker", `fitInWorker: training runs on the calling thread, because ${reason}`);
-  };
-  const here = (): Promise<Result> => fitHere(options, x, streamed ? STREAMED : y, fitOptions);
   let result: Result;
-  if (!hasWorkers()) {
-    tell("this platform has no workers");
-    result = await here();
-  } else if (TRAINING_SOURCE === null && workerUrl === undefined) {
-    tell("the sources were bundled without the program of the training thread");
-    result = await here();
-  } else {
-    try {
-      const session = new Session(TRAINING_SOURCE ?? "", workerUrl, notices);
-      result = await session.run(model, x, streamed ? STREAMED : y, fitOptions, transfer);
-    } catch (error) {
-      if (!(error instanceof NotStarted)) throw error;
-      tell(error.message);
-      result = await here();
-    }
+  try {
+    const session = new Session(TRAINING_SOURCE, workerUrl, notices);
+    result = await session.run(model, x, labels, fitOptions, transfer);
+  } catch (error) {
+    if (!(error instanceof NotStarted)) throw error;
+    const { message } = error;
+    notices.tell("no-worker", `fitInWorker: training runs on the calling thread, because ${message}`);
+    result = await fitHere(options, x, labels, fitOptions);
   }
   const { backend, onNotice, notices: hasNotices } = options;
   const predictor = await Predictor.loadStream(pieces(result.file), {

@@ -1,12 +1,14 @@
 // What the calling thread and the training thread send each other. Everything here can be cloned.
 
 import type { Notice } from "../core/notices.ts";
-import type { NumberArray } from "../data/columns.ts";
 import type { History } from "../training/epochs.ts";
 import type { BatchEvent, EpochEvent } from "../training/fit-options.ts";
 
-/** A list that has been sent before, by its number, or a typed array. */
-export type SentList = { readonly list: number } | { readonly numbers: NumberArray };
+/**
+ * A list that has been sent before, by its number; or a value that is sent as it is. This is a typed array,
+ * or something that is no list, which `fit` refuses.
+ */
+export type SentList = { readonly list: number } | { readonly value: unknown };
 
 /** Rows that have been sent. */
 export type SentRows =

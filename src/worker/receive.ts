@@ -27,7 +27,7 @@ export class Receiver {
    * @returns The list.
    */
   list(sent: SentList): ArrayLike<unknown> {
-    if ("numbers" in sent) return sent.numbers;
+    if ("value" in sent) return sent.value as ArrayLike<unknown>;
     const list = this.#lists.get(sent.list)!;
     this.#lists.delete(sent.list);
     return list;

@@ -19,17 +19,19 @@ export class Sender {
   readonly transfer: Set<ArrayBuffer> = new Set();
   readonly #post: Post;
   readonly #handsOver: boolean;
-  #lists = 0;
+  readonly #nextList: () => number;
 
   /**
    * Sends nothing yet.
    *
    * @param post Posts a message.
    * @param handsOver Whether typed arrays are handed over. Else they are copied.
+   * @param nextList Returns the number of the next list. No two lists of a session have the same one.
    */
-  constructor(post: Post, handsOver: boolean) {
+  constructor(post: Post, handsOver: boolean, nextList: () => number) {
     this.#post = post;
     this.#handsOver = handsOver;
+    this.#nextList = nextList;
   }
 
   /**
@@ -78,11 +80,10 @@ export class Sender {
    */
   *list(values: ArrayLike<unknown> | Iterable<unknown>, place: string): Generator<void, SentList> {
     if (ArrayBuffer.isView(values) && !(values instanceof DataView))
-      return { numbers: yield* this.#numbers(values as NumberArray) };
-    const isOther = typeof values !== "object" || values === null || values instanceof Set;
-    if (isOther) return { numbers: values as unknown as NumberArray }; // no list: `fit` says what is wrong
+      return { value: yield* this.#numbers(values as NumberArray) };
+    if (typeof values !== "object" || values === null || values instanceof Set) return { value: values };
     const array = Array.isArray(values) ? (values as unknown[]) : Array.from(values);
-    const list = this.#lists++;
+    const list = this.#nextList();
     const step = typeof array[0] === "object" ? OBJECTS : VALUES;
     for (let start = 0; start < array.length || start === 0; start += step) {
       const piece = array.slice(start, start + step);

@@ -6,7 +6,7 @@ import { closed, Pacer, runPaced } from "../core/event-loop.ts";
 import type { Notices } from "../core/notices.ts";
 import { snapshot } from "../data/checked-rows.ts";
 import { checkRows } from "../data/rows.ts";
-import { type ProgramHandle, startProgram } from "../kernels/threads/start-worker.ts";
+import { hasWorkers, type ProgramHandle, startProgram } from "../kernels/threads/start-worker.ts";
 import {
   type CheckedBlock,
   type LabeledStream,
@@ -31,7 +31,7 @@ export interface Result {
   readonly file: Uint8Array<ArrayBuffer>;
 }
 
-/** The thread could not be started, and no data have been sent. */
+/** No thread could be started, and no data have been sent. The message says why. */
 export class NotStarted extends Error {}
 
 /** Stands in the place of the labels if they are in the blocks of a stream. */
@@ -40,7 +40,7 @@ export const STREAMED: unique symbol = Symbol("streamed");
 /** Options of `fit` that hold one value per row. */
 const LISTS = ["sampleWeight", "groups", "time"] as const;
 
-/** Time to send data before giving way, in milliseconds: less than while training here, since a piece takes 1. */
+/** Time to send data before giving way, in milliseconds. The last piece may take one more. */
 const SLICE = 4;
 
 /** Whatever can be listed, as `Sender.list` takes it. */
@@ -60,18 +60,23 @@ export class Session {
   #pass!: () => void;
   #hasStarted = false;
   #options: FitOptions = {};
+  /** Number of lists that have been sent. */
+  #lists = 0;
   #open: OpenBlocks | null = null;
   readonly #streams = new Map<number, AsyncGenerator<CheckedBlock, void, undefined>>();
 
   /**
    * Starts the thread.
    *
-   * @param source The program of the thread.
+   * @param source The program of the thread; null: it is not known.
    * @param url Where the program is; undefined: it starts from `source`.
    * @param notices Where notices of the thread go.
-   * @throws NotStarted if the platform refuses it.
+   * @throws NotStarted if it cannot be started here.
    */
-  constructor(source: string, url: string | URL | undefined, notices: Notices) {
+  constructor(source: string | null, url: string | URL | undefined, notices: Notices) {
+    if (!hasWorkers()) throw new NotStarted("this platform has no workers");
+    if (source === null && url === undefined)
+      throw new NotStarted("the sources were bundled without the program of the training thread");
     this.#notices = notices;
     this.#result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -86,7 +91,7 @@ export class Session {
     });
     try {
       this.#program = startProgram({
-        ...{ source, url, keepsAlive: true },
+        ...{ source: source ?? "", url, keepsAlive: true },
         onMessage: (message) => this.#receive(message as FromWorker),
         onEnd: () => this.#ended(),
       });
@@ -121,9 +126,7 @@ export class Session {
       if (y === STREAMED) this.#open = readStream("fit: ", x as LabeledStream);
       this.#program.post({ type: "check", model, fit: describeFit(options, y === STREAMED) });
       await Promise.race([this.#checked, this.#result]);
-      const post = (message: unknown, buffers: readonly ArrayBuffer[]): void =>
-        this.#program.post(message, buffers);
-      const sender = new Sender(post, transfer);
+      const sender = this.#sender(transfer);
       const data = await runPaced(sendData(sender, x, y, options), this.#pacer);
       this.#stop.signal.throwIfAborted();
       sender.post({ type: "fit", data });
@@ -133,6 +136,10 @@ export class Session {
       this.#program.end();
       await Promise.all([...this.#streams.values()].map((stream) => closed(stream.return())));
     }
+  }
+
+  #sender(handsOver: boolean): Sender {
+    return new Sender(this.#program.post, handsOver, () => this.#lists++);
   }
 
   #receive(message: FromWorker): void {
@@ -174,7 +181,7 @@ export class Session {
       this.#program.post({ type: "end", id });
       return;
     }
-    const sender = new Sender((message, buffers) => this.#program.post(message, buffers), false);
+    const sender = this.#sender(false);
     const x = await runPaced(sender.rows(value.x, `${value.place}x`), this.#pacer);
     const y = await runPaced(sender.list(value.y as Listed, `${value.place}y`), this.#pacer);
     sender.post({ type: "block", id, x, y });
@@ -192,18 +199,13 @@ export class Session {
   }
 }
 
-/** Writes the options of `fit` without data and functions. */
+/** Writes the options of `fit` without data and functions. Wrong values stay, so that `fit` refuses them. */
 function describeFit(options: FitOptions, isStream: boolean): FitDescription {
-  const { signal: _, onEpoch, onBatch, validation, ...others } = options;
-  const plain: Record<string, unknown> = { ...others };
+  const { signal: _, ...plain }: Record<string, unknown> = { ...options };
+  const callbacks = (["onEpoch", "onBatch"] as const).filter((name) => typeof plain[name] === "function");
+  for (const name of callbacks) delete plain[name];
   for (const name of LISTS) if (isList(plain[name])) plain[name] = [];
-  if (isRecord(validation)) plain.validation = { ...(validation as object), x: [], y: [] };
-  else if (validation !== undefined) plain.validation = validation;
-  const given = { onEpoch, onBatch };
-  const callbacks = (["onEpoch", "onBatch"] as const).filter((name) => typeof given[name] === "function");
-  for (const name of ["onEpoch", "onBatch"] as const) {
-    if (given[name] !== undefined && typeof given[name] !== "function") plain[name] = given[name];
-  }
+  if (isRecord(plain.validation)) plain.validation = { ...plain.validation, x: [], y: [] };
   return { plain, callbacks, isStream };
 }
 

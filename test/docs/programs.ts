@@ -3,7 +3,8 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
-import { definition, trainingProgram } from "../../training-program.ts";
+import { TRAINING_SOURCE } from "../../src/worker/source.ts";
+import { definition } from "../../training-program.ts";
 import { type Block, root } from "./markdown.ts";
 
 /** What users import, and the source of it. */
@@ -15,7 +16,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
 };
 const alias = Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)]));
 
-const define = definition(trainingProgram());
+const define = definition(TRAINING_SOURCE);
 
 /** Says whether a program imports a table library, which only test/tables installs. */
 export function needsTables({ code }: Block): boolean {

@@ -106,8 +106,8 @@ export const CASES: readonly [
     () => ({ epochs: 1, groups: each((i) => `query ${i >> 3}`), validation: false }),
   ],
   [
-    "a built-in loss",
-    () => ({ ...small, loss: "hinge" }),
+    "a loss and an optimizer by name",
+    () => ({ ...small, loss: "hinge", optimizer: "sgd", learningRate: 0.05 }),
     () => ({ x: maps, y: clicks }),
     () => ({ epochs: 1 }),
   ],

@@ -1,4 +1,4 @@
-// Training on another thread gives the same bytes and the same history as `fit`, and calls the same callbacks.
+// Training on another thread gives the same bytes and history as `fit`, and calls the same callbacks.
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CSRMatrix, Dense, type FitOptions, type History, NFM, type NFMOptions } from "../../src/index.ts";
@@ -11,10 +11,10 @@ afterEach(() => {
 });
 
 /** What stays of a history: everything but the time. */
-const timeless = ({ epochs, ...rest }: History): unknown => ({
-  ...rest,
-  epochs: epochs.map(({ seconds: _, ...epoch }) => epoch),
-});
+const timeless = ({ epochs, refit, ...rest }: History): unknown => {
+  const without = (records: History["epochs"]): unknown => records.map(({ seconds: _, ...epoch }) => epoch);
+  return { ...rest, epochs: without(epochs), refit: refit && { ...refit, epochs: without(refit.epochs) } };
+};
 
 /** Trains on both threads. The data are made twice, because they may be handed over. */
 async function expectEqual(
@@ -34,13 +34,11 @@ async function expectEqual(
 
 describe("the same bytes and the same history as fit", () => {
   it.each(CASES)("%s", async (_, options, data, fitOptions) => {
-    const { model } = await expectEqual(options, data as never, fitOptions);
-    const here = NFM.load((await fitInWorker(options(), ...pair(data()), fitOptions())).file);
+    const { model, file } = await expectEqual(options, data as never, fitOptions);
+    const here = NFM.load(file);
     const rows = (data() as { x: object[] }).x;
     expect(model.predict(rows)).toEqual(here.predict(rows));
   });
-
-  const pair = (data: object): [never, never] => [(data as { x: never }).x, (data as { y: never }).y];
 
   it("streams, which are opened in every epoch and closed", async () => {
     let [opened, closed] = [0, 0];
@@ -60,9 +58,10 @@ describe("the same bytes and the same history as fit", () => {
       },
     };
     const here = new NFM(small);
-    const history = await here.fit(stream, { epochs: 2, validation: 0.1, window: 500 });
+    const options = { epochs: 2, validation: 0.1, window: 500, refit: true } as const;
+    const history = await here.fit(stream, options);
     const before = opened;
-    const trained = await fitInWorker(small, stream, { epochs: 2, validation: 0.1, window: 500 });
+    const trained = await fitInWorker(small, stream, options);
     expect(Buffer.compare(here.save(), trained.file)).toBe(0);
     expect(timeless(trained.history)).toEqual(timeless(history));
     expect([opened, closed]).toEqual([2 * before, 2 * before]);
@@ -219,6 +218,7 @@ describe("refuses", () => {
       ["rows", labels],
       [maps, labels, { epoch: 3 }],
       [maps, labels, { onEpoch: 3 }],
+      [maps, labels, { signal: 3 }],
       [maps, labels, { groups: 3 }],
       [maps, labels, { sampleWeight: labels.map(() => -1) }],
       [maps, labels, { validation: { x: maps, y: [1] } }],
@@ -233,6 +233,23 @@ describe("refuses", () => {
     }
   });
 
+  it("options that new NFM refuses, with the same words", async () => {
+    const bad: object[] = [
+      { layers: 3 },
+      { optimizer: 3 },
+      { optimizer: null },
+      { encoder: {} },
+      { loss: "logg" },
+      { hiddenUnit: [3] },
+    ];
+    for (const options of bad) {
+      const make = async (): Promise<unknown> => new NFM(options);
+      const expected = await message(make());
+      expect(expected).not.toBe("nothing was thrown");
+      expect(await message(fitInWorker(options, maps, labels))).toBe(expected);
+    }
+  });
+
   it("code of the user's own, and names the option", async () => {
     const layer = new (class extends Dense {})(3);
     const update = (): void => {};
@@ -240,6 +257,7 @@ describe("refuses", () => {
     const loss = { kind: "pointwise", name: "own", value: () => 0, gradient: () => 0 } as const;
     for (const [name, options] of [
       ["layers[1]", { layers: [new Dense(2), layer] }],
+      ["layers[0]", { layers: [null as never] }],
       ["optimizer", { optimizer }],
       ["loss", { loss }],
     ] as const) {

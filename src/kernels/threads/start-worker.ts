@@ -23,7 +23,7 @@ interface NodeWorker {
 const node = (globalThis as { process?: NodeModules }).process;
 
 /** Node's module of this name; undefined outside Node, and before Node 20.16. */
-function builtin<T>(name: string): T | undefined {
+export function builtin<T>(name: string): T | undefined {
   return node?.getBuiltinModule?.(name) as T | undefined;
 }
 

@@ -1,6 +1,6 @@
 // Data that `fit` reads anew in every epoch: what users pass, and how it is opened.
 
-import { wrongType } from "../../../core/errors.ts";
+import { isArrayLike, wrongType } from "../../../core/errors.ts";
 import { type CheckedRows, countRows } from "../../../data/checked-rows.ts";
 import type { Labels } from "../../../data/labels.ts";
 import { checkRows, type RowsOf } from "../../../data/rows.ts";
@@ -54,6 +54,18 @@ export type OpenBlocks = () => AsyncGenerator<CheckedBlock, void, undefined>;
 export function isStream(x: unknown): x is LabeledStream {
   if (typeof x !== "object" || x === null) return false;
   return typeof (x as { blocks?: unknown }).blocks === "function" || Symbol.asyncIterator in x;
+}
+
+/**
+ * Says whether `fit` gets a stream, whose labels are in its blocks, and not rows and their labels.
+ *
+ * @param x The first argument.
+ * @param y The second argument.
+ * @returns True if x can be opened and y cannot be labels.
+ */
+export function isStreamAlone(x: unknown, y: unknown): x is LabeledStream {
+  const mayBeLabels = isArrayLike(y) || (typeof y === "object" && y !== null && Symbol.iterator in y);
+  return isStream(x) && !mayBeLabels;
 }
 
 /**
